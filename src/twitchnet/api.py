@@ -1,0 +1,184 @@
+"""The model as users hold it: an immutable, thread-safe, picklable facade.
+
+The only module that joins rooms.  Everything heavy is built when it is first needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from itertools import combinations
+from os import PathLike
+from typing import Any
+
+from twitchnet.diagnosis.answers import Answers, read_answers
+from twitchnet.diagnosis.diagnosis import Diagnosis
+from twitchnet.diagnosis.inference import Inference
+from twitchnet.errors import ModelError, Problem, RecordError
+from twitchnet.model.check import check
+from twitchnet.model.network import Network
+from twitchnet.plan.build import BUDGET, WORKSPACE, Plan
+
+
+class Model:
+    """A diagnostic Bayesian network, ready to answer.
+
+    ``budget`` is the largest exact computation that is accepted, in table cells
+    (multiply-adds) per record; ``workspace`` the memory for tables, in bytes.
+    Raises ``ModelError`` with every problem when the network is not sound.
+
+    >>> import twitchnet as tn
+    >>> model = tn.load("demo")
+    >>> dx = model.diagnose({model.findings[0]: True})
+    >>> dx.ranking[0].rank
+    1
+    """
+
+    def __init__(
+        self, network: Network, *, budget: float = BUDGET, workspace: float = WORKSPACE
+    ) -> None:
+        problems = [problem for problem in check(network) if problem.severity == "error"]
+        if problems:
+            raise ModelError(problems)
+        self.network = network
+        self._inference = Inference(network, budget, workspace)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.network, self._inference.budget, self._inference.workspace)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(
+            f"{len(names)} {kind}"
+            for kind, names in (
+                ("contexts", self.contexts),
+                ("causes", self.causes),
+                ("findings", self.findings),
+            )
+        )
+        return f"<Model {self.name} {self.version}: {counts}>"
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self.network.name
+
+    @property
+    def version(self) -> str:
+        """The version that the model file states."""
+        return self.network.version
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the canonical ids, states and numbers."""
+        return self.network.fingerprint
+
+    @property
+    def contexts(self) -> tuple[str, ...]:
+        """Names of the contexts, in model order."""
+        return self.network.names("context")
+
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """Names of the causes, in model order."""
+        return self.network.names("cause")
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Names of the findings, in model order."""
+        return self.network.names("finding")
+
+    @cached_property
+    def target_states(self) -> tuple[tuple[str, str], ...]:
+        """(target, state) for every non-baseline state of every target: the columns of a batch."""
+        return tuple(
+            (name, state)
+            for name in self.network.ranked
+            for state in self.network.by_name[name].states[1:]
+        )
+
+    def diagnose(self, record: Mapping[str, object] | None = None, /, **answers: object) -> Diagnosis:
+        """The exact posterior of every cause, given the answers of one record.
+
+        Answers are states by name, yes/no/True/False/1/0 for binary variables, or a
+        :class:`Likelihood`; a key left out, None, NaN, "" and "unknown" mean unknown.
+
+        Raises ``RecordError`` for unknown names or states and for answers that are
+        impossible together, ``CapacityError`` when the record is too wide.
+        """
+        read = read_answers(self.network, {**(record or {}), **answers})
+        self._refuse_contradictions(read)
+        beliefs = self._inference.beliefs(read)
+        if beliefs.log_evidence == -float("inf"):
+            raise RecordError([self._impossible(read)])
+        return Diagnosis(self.network, read, beliefs, self._inference)
+
+    def plan(self, record: Mapping[str, object] | None = None, /, **answers: object) -> Plan:
+        """How a record would be computed and what it would cost; nothing is computed.
+
+        >>> import twitchnet as tn
+        >>> print(tn.load("demo").plan({}))  # doctest: +ELLIPSIS
+        Plan: ...
+        """
+        read = read_answers(self.network, {**(record or {}), **answers})
+        return self._inference.plan(self._inference.evidence(read))
+
+    def _refuse_contradictions(self, answers: Answers) -> None:
+        """A descriptor that is present implies the finding that it describes."""
+        problems = []
+        for descriptor, of in self.network.descriptors.items():
+            if answers.hard.get(descriptor, 0) > 0 and answers.hard.get(of) == 0:
+                problems.append(
+                    Problem(
+                        "TN204",
+                        f"present, but {of!r}, which it describes, is absent",
+                        descriptor,
+                        hint="correct one of the two",
+                    )
+                )
+        if problems:
+            raise RecordError(problems)
+
+    def _impossible(self, answers: Answers) -> Problem:
+        """The smallest contradicting set that deleting answers one by one can find."""
+        inference = self._inference
+
+        def possible(trial: Answers) -> bool:
+            return inference.log_evidence(inference.evidence(trial)) > -float("inf")
+
+        names = [*answers.hard, *answers.soft]
+        for pair in combinations(names, 2) if len(names) <= 12 else ():
+            if not possible(answers.without(*(name for name in names if name not in pair))):
+                names = list(pair)
+                break
+        kept = answers.without(*(name for name in (*answers.hard, *answers.soft) if name not in names))
+        for name in names:
+            shorter = kept.without(name)
+            if not possible(shorter):
+                kept = shorter
+        said = [f"{name} = {state}" for name, state in kept.states(self.network).items()]
+        said += [f"{name} = likelihood {row}" for name, row in kept.soft.items()]
+        return Problem(
+            "TN205",
+            f"these answers cannot all hold: {'; '.join(said)}",
+            hint="correct one of them",
+        )
+
+
+def _rebuild(network: Network, budget: float, workspace: float) -> Model:
+    return Model(network, budget=budget, workspace=workspace)
+
+
+def load(source: str | PathLike[str], *, budget: float = BUDGET, workspace: float = WORKSPACE) -> Model:
+    """Loads a model: a bundled name (``"twitchy_legs"``) or the path of a model file.
+
+    Raises ``ModelError`` with every problem of the file, ``FileNotFoundError`` when
+    there is neither such a model nor such a file.
+
+    >>> import twitchnet as tn
+    >>> tn.load("demo").name
+    'demo'
+    """
+    from twitchnet.bundled import find_model
+    from twitchnet.io.model_file import read_network
+
+    return Model(read_network(find_model(source)), budget=budget, workspace=workspace)

@@ -1,0 +1,176 @@
+"""What did the record say?
+
+Turns a mapping of names to answers into :class:`Answers`, or raises ``RecordError``
+with every problem at once.  Only what is said is kept: a key left out, ``None``, NaN,
+``""`` and ``"unknown"`` all mean unknown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import isfinite, isnan
+from numbers import Real
+from types import MappingProxyType
+
+from twitchnet.errors import Problem, RecordError, nearest
+from twitchnet.model.network import Network, Variable
+
+YES = frozenset({"yes", "y", "true", "1", "present"})
+NO = frozenset({"no", "n", "false", "0", "absent"})
+UNKNOWN = frozenset({"", "unknown", "not sure", "nan", "none", "null", "na", "n/a"})
+
+
+class Likelihood:
+    """Likelihood (virtual) evidence: how probable the observation is under each state.
+
+    Weights are finite, at least 0 and not all 0; a state left out has weight 0.
+    ``log_evidence`` uses them as they are.  Source: Pearl 1988, section 2.2.2.
+
+    >>> Likelihood({"present": 0.7, "absent": 0.2}).weights["present"]
+    0.7
+    """
+
+    __slots__ = ("weights",)
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        self.weights: Mapping[str, float] = MappingProxyType(dict(weights))
+
+    def __repr__(self) -> str:
+        return f"Likelihood({dict(self.weights)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Likelihood) and dict(self.weights) == dict(other.weights)
+
+    def __hash__(self) -> int:
+        return hash(tuple(sorted(self.weights.items())))
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, float]]]:
+        return Likelihood, (dict(self.weights),)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The validated answers of one record: state indices and likelihood rows by name.
+
+    ``hard`` holds answers to screen questions too; they have no probability.
+    """
+
+    hard: Mapping[str, int] = field(default_factory=dict)
+    soft: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    def states(self, network: Network) -> dict[str, str]:
+        """Hard answers by name of state, in the order of the model."""
+        return {
+            variable.name: variable.states[self.hard[variable.name]]
+            for variable in network.variables
+            if variable.name in self.hard
+        }
+
+    def without(self, *names: str) -> Answers:
+        """These answers with some left out."""
+        return Answers(
+            {name: state for name, state in self.hard.items() if name not in names},
+            {name: row for name, row in self.soft.items() if name not in names},
+        )
+
+    def with_answers(self, hard: Mapping[str, int]) -> Answers:
+        """These answers with some added or replaced."""
+        soft = {name: row for name, row in self.soft.items() if name not in hard}
+        return Answers({**self.hard, **hard}, soft)
+
+
+def is_unknown(value: object) -> bool:
+    """Whether an answer says nothing."""
+    if value is None:
+        return True
+    if isinstance(value, str):
+        return value.strip().lower() in UNKNOWN
+    return isinstance(value, float) and isnan(value) or type(value).__name__ in ("NAType", "NaTType")
+
+
+def state_of(variable: Variable, value: object) -> int | Problem:
+    """The state that an answer names, or what is wrong with it."""
+    text = str(value).strip() if isinstance(value, str) else ""
+    if text in variable.states:
+        return variable.states.index(text)
+    lowered = [state.lower() for state in variable.states]
+    if text.lower() in lowered:
+        return lowered.index(text.lower())
+    word = text.lower()
+    if not text and isinstance(value, Real) and value in (0, 1):
+        word = "yes" if value == 1 else "no"
+    elif not text and type(value).__name__ in ("bool", "bool_"):
+        word = "yes" if value else "no"
+    if word in YES or word in NO:
+        if variable.is_binary:
+            return int(word in YES)
+        return Problem(
+            "TN203",
+            f"{value!r} answers a yes-or-no question; this one has the states "
+            f"{', '.join(variable.states)}",
+            variable.name,
+        )
+    states = ", ".join(variable.states)
+    hint = nearest(text.lower(), variable.states)
+    return Problem("TN202", f"no state {str(value)[:80]!r}; it has {states}", variable.name, hint=hint)
+
+
+def _likelihood(variable: Variable, value: Likelihood) -> tuple[float, ...] | Problem:
+    strange = [state for state in value.weights if state not in variable.states]
+    if strange:
+        hint = nearest(str(strange[0]), variable.states)
+        return Problem("TN202", f"no state {strange[0]!r}", variable.name, hint=hint)
+    if variable.local is None:
+        return Problem("TN206", "a screen question takes no likelihood", variable.name)
+    row = tuple(float(value.weights.get(state, 0.0)) for state in variable.states)
+    if not all(isfinite(weight) and weight >= 0 for weight in row) or not any(row):
+        return Problem("TN206", f"weights must be finite, >= 0 and not all 0: {row}", variable.name)
+    return row
+
+
+def find_variable(network: Network, name: str) -> str | None:
+    """The variable that a name or a synonym means; case, spaces and hyphens do not matter."""
+    if name in network.by_name:
+        return name
+    return network.spoken.get(_spoken(name))
+
+
+def _spoken(name: str) -> str:
+    return name.strip().lower().replace(" ", "_").replace("-", "_")
+
+
+def read_answers(network: Network, record: Mapping[str, object]) -> Answers:
+    """The answers of a record.  Raises ``RecordError`` with every problem at once."""
+    hard: dict[str, int] = {}
+    soft: dict[str, tuple[float, ...]] = {}
+    problems: list[Problem] = []
+    said: dict[str, str] = {}
+    for key, value in record.items():
+        name = find_variable(network, key) if isinstance(key, str) else None
+        if name is None:
+            hint = nearest(_spoken(str(key)), [*network.by_name, *network.spoken])
+            problems.append(Problem("TN201", "the model has no such variable", str(key)[:80], hint=hint))
+            continue
+        if is_unknown(value):
+            continue
+        if name in said:
+            problems.append(Problem("TN204", f"answered twice, as {said[name]!r} too", key))
+            continue
+        said[name] = key
+        variable = network.by_name[name]
+        if isinstance(value, Likelihood):
+            row = _likelihood(variable, value)
+            if isinstance(row, Problem):
+                problems.append(row)
+            else:
+                soft[name] = row
+            continue
+        state = state_of(variable, value)
+        if isinstance(state, Problem):
+            problems.append(state)
+        else:
+            hard[name] = state
+    if problems:
+        raise RecordError(problems)
+    return Answers(hard, soft)

@@ -1,0 +1,200 @@
+"""What does the record mean?  The answer of ``Model.diagnose``.
+
+A :class:`Diagnosis` is a value: rows, numbers and the answers they follow from.  What
+costs another pass (``none_present``, ``unexplained``) is computed when it is read.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.inference import Beliefs, Inference
+from twitchnet.model.network import Network
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RankBy = Literal["posterior", "produced", "explains", "prior"]
+DISCLAIMER = "An educational instrument, not a medical device: it does not replace a clinician."
+
+
+@dataclass(frozen=True, slots=True)
+class RankedCause:
+    """One row of a ranking: a state of a target that is not its baseline.
+
+    ``posterior`` is P(this state | answers) and ``prior`` the same with nothing
+    observed.  ``produced`` is P(present and producing the complaint | answers), NaN for
+    a model without a complaint.  ``explains`` is the expected number of present findings
+    that the cause's own links produced.  ``rank`` counts from 1 and is None for a cause
+    that the record itself gives (``given``).
+    """
+
+    cause: str
+    label: str
+    prior: float
+    posterior: float
+    produced: float
+    explains: float
+    rank: int | None
+    state: str = "present"
+    given: bool = False
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """Exact posteriors of every cause of the model, given the answers of one record."""
+
+    network: Network
+    answers: Answers
+    beliefs: Beliefs
+    inference: Inference = field(repr=False)
+
+    @cached_property
+    def posterior(self) -> Mapping[str, float]:
+        """P(not in the baseline state | answers) by cause, in the order of the model."""
+        return MappingProxyType(
+            {name: float(1.0 - row[0]) if len(row) > 2 else float(row[1])
+             for name, row in self.beliefs.probability.items()}
+        )
+
+    @property
+    def log_evidence(self) -> float:
+        """The natural log of P(answers); likelihood weights are used as given."""
+        return self.beliefs.log_evidence
+
+    @cached_property
+    def ranking(self) -> tuple[RankedCause, ...]:
+        """Rows by posterior, most probable first; given causes come last, without a rank."""
+        return self.ranked("posterior")
+
+    def ranked(self, by: RankBy = "posterior") -> tuple[RankedCause, ...]:
+        """The rows ordered by ``posterior``, ``produced``, ``explains`` or ``prior``.
+
+        Ties keep the order of the model.  Raises ``ValueError`` for another key.
+        """
+        if by not in ("posterior", "produced", "explains", "prior"):
+            raise ValueError(f"cannot rank by {by!r}: choose posterior, produced, explains or prior")
+        rows = self._rows
+
+        def key(row: RankedCause) -> tuple[bool, float]:
+            value = float(getattr(row, by))
+            return row.given, 0.0 if math.isnan(value) else -value
+
+        ordered = sorted(rows, key=key)
+        result, rank = [], 0
+        for row in ordered:
+            rank += not row.given
+            result.append(_with_rank(row, None if row.given else rank))
+        return tuple(result)
+
+    @cached_property
+    def _rows(self) -> tuple[RankedCause, ...]:
+        rows = []
+        prior = self.inference.prior
+        for name in self.network.ranked:
+            variable = self.network.by_name[name]
+            for state in range(1, variable.card):
+                rows.append(
+                    RankedCause(
+                        cause=name,
+                        label=variable.label or name,
+                        prior=float(prior.probability[name][state]),
+                        posterior=float(self.beliefs.probability[name][state]),
+                        produced=self.beliefs.produced.get(name, math.nan),
+                        explains=self.beliefs.explains[name],
+                        rank=None,
+                        state=variable.states[state],
+                        given=name in self.answers.hard,
+                    )
+                )
+        return tuple(rows)
+
+    @cached_property
+    def none_present(self) -> float:
+        """P(every cause is in its baseline state | answers)."""
+        evidence = self.inference.evidence(self.answers)
+        index = self.inference.lowered.index
+        for name in self.network.ranked:
+            if self.answers.hard.get(name, 0) > 0:
+                return 0.0
+            evidence.hard[index[name]] = 0
+        joint = self.inference.log_evidence(evidence)
+        for name in self.network.ranked:
+            if name in self.answers.soft:  # hard zero replaced the likelihood: put its weight back
+                joint += math.log(self.answers.soft[name][0]) if self.answers.soft[name][0] else -math.inf
+        return math.exp(min(joint - self.log_evidence, 0.0))
+
+    @cached_property
+    def unexplained(self) -> float:
+        """P(no cause produced the complaint | answers), NaN for a model without a complaint."""
+        if not self.network.complaint:
+            return math.nan
+        evidence = self.inference.evidence(self.answers)
+        for (of, parent), node in self.inference.lowered.producer.items():
+            if of == self.network.complaint and parent:
+                evidence.hard[node] = 0
+        return math.exp(min(self.inference.log_evidence(evidence) - self.log_evidence, 0.0))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; the keys are stable.  NaN becomes None."""
+        return {
+            "model": self.network.name,
+            "version": self.network.version,
+            "fingerprint": self.network.fingerprint,
+            "answers": self.answers.states(self.network)
+            | {name: {"likelihood": list(row)} for name, row in self.answers.soft.items()},
+            "log_evidence": self.log_evidence,
+            "none_present": self.none_present,
+            "unexplained": _json(self.unexplained),
+            "ranking": [
+                {
+                    "rank": row.rank,
+                    "cause": row.cause,
+                    "label": row.label,
+                    "state": row.state,
+                    "prior": row.prior,
+                    "posterior": row.posterior,
+                    "produced": _json(row.produced),
+                    "explains": row.explains,
+                    "given": row.given,
+                }
+                for row in self.ranking
+            ],
+            "disclaimer": DISCLAIMER,
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """The ranking as a pandas DataFrame, one row per cause (needs pandas)."""
+        import pandas
+
+        return pandas.DataFrame([_as_dict(row) for row in self.ranking])
+
+    def __str__(self) -> str:
+        width = max((len(row.label) for row in self.ranking), default=5)
+        lines = [f"{'':>4}  {'cause':<{width}}  posterior   prior  produced  explains"]
+        for row in self.ranking[:12]:
+            rank = "    " if row.rank is None else f"{row.rank:>3}."
+            lines.append(
+                f"{rank}  {row.label:<{width}}  {row.posterior:9.4f}  {row.prior:6.4f}  "
+                f"{row.produced:8.4f}  {row.explains:8.2f}"
+            )
+        lines.append(DISCLAIMER)
+        return "\n".join(lines)
+
+
+def _as_dict(row: RankedCause) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in RankedCause.__slots__}
+
+
+def _with_rank(row: RankedCause, rank: int | None) -> RankedCause:
+    return RankedCause(**{**_as_dict(row), "rank": rank})
+
+
+def _json(value: float) -> float | None:
+    return None if math.isnan(value) else value

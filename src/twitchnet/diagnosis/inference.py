@@ -1,0 +1,160 @@
+"""How does a record become posteriors?
+
+:class:`Inference` owns the lowered network and answers one question: given these
+answers, what is the joint probability of every target with them?  Everything that a
+diagnosis shows follows from its :class:`Beliefs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from twitchnet.diagnosis.answers import Answers
+from twitchnet.engine.program import Evidence, Floats, Ints, Program
+from twitchnet.engine.reference import Sweep, sweep
+from twitchnet.model.network import Network
+from twitchnet.plan.build import BUDGET, WORKSPACE, Plan, build_plan, evidence_arrays
+from twitchnet.plan.lower import Lowered, lower
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """What the answers make of the targets.
+
+    ``probability[name]`` is the posterior over the states of a target;
+    ``produced[name]`` the posterior that it is producing the complaint (empty without a
+    complaint); ``explains[name]`` the expected number of present findings that its links
+    produced; ``log_evidence`` the natural log of P(answers), ``-inf`` when impossible
+    (the posteriors are NaN then).
+    """
+
+    log_evidence: float
+    probability: Mapping[str, Floats]
+    produced: Mapping[str, float]
+    explains: Mapping[str, float]
+
+
+class Inference:
+    """A network made ready for exact inference.  Immutable, so threads may share it."""
+
+    def __init__(
+        self, network: Network, budget: float = BUDGET, workspace: float = WORKSPACE
+    ) -> None:
+        self.network = network
+        self.budget = budget
+        self.workspace = workspace
+
+    @cached_property
+    def lowered(self) -> Lowered:
+        """The flat program and its names."""
+        return lower(self.network)
+
+    @cached_property
+    def targets(self) -> Ints:
+        """Nodes whose posteriors are wanted: the ranked variables and the complaint's producers."""
+        low = self.lowered
+        nodes = [low.index[name] for name in self.network.ranked]
+        nodes += [
+            node for (of, parent), node in low.producer.items()
+            if of == self.network.complaint and parent
+        ]
+        return np.array(nodes, dtype=np.int64)
+
+    @cached_property
+    def prior(self) -> Beliefs:
+        """Beliefs with nothing observed."""
+        return self.beliefs(Answers())
+
+    def evidence(self, answers: Answers) -> Evidence:
+        """Answers as arrays over the nodes."""
+        low = self.lowered
+        evidence = evidence_arrays(low.program)
+        for name, state in answers.hard.items():
+            if name in low.index:
+                evidence.hard[low.index[name]] = state
+        for name, row in answers.soft.items():
+            node = low.index[name]
+            if sum(weight > 0 for weight in row) == 1 and max(row) == 1.0:
+                evidence.hard[node] = int(np.argmax(row))
+                continue
+            evidence.is_soft[node] = True
+            evidence.soft[node, : len(row)] = row
+        return evidence
+
+    def plan(self, evidence: Evidence, targets: Ints | None = None) -> Plan:
+        """The plan for some evidence.  Raises ``CapacityError`` above the budget."""
+        wanted = self.targets if targets is None else targets
+        return build_plan(self.lowered.program, evidence, wanted, self.budget, self.workspace)
+
+    def beliefs(self, answers: Answers, program: Program | None = None) -> Beliefs:
+        """Posteriors of every target.  ``program`` replaces the numbers of the network."""
+        evidence = self.evidence(answers)
+        plan = build_plan(
+            program or self.lowered.program, evidence, self.targets, self.budget, self.workspace
+        )
+        return self._read(plan, evidence)
+
+    def log_evidence(self, evidence: Evidence) -> float:
+        """The natural log of P(evidence), ``-inf`` when it is impossible."""
+        plan = self.plan(evidence, np.empty(0, dtype=np.int64))
+        return _log_total([run for _, run in _runs(plan)])
+
+    def _read(self, plan: Plan, evidence: Evidence) -> Beliefs:
+        low, network = self.lowered, self.network
+        runs = _runs(plan)
+        log_evidence = _log_total([run for _, run in runs])
+        if log_evidence == -np.inf:
+            nan = {name: np.full(network.by_name[name].card, np.nan) for name in network.ranked}
+            return Beliefs(log_evidence, nan, {}, {})
+        top = max(run.exponent for _, run in runs)
+        scale = [float(np.ldexp(1.0, max(run.exponent - top, -2000))) for _, run in runs]
+        total = sum(float(run.total.sum()) * by for (_, run), by in zip(runs, scale, strict=True))
+
+        def marginal(node: int) -> Floats:
+            card = int(low.program.card[node])
+            if evidence.hard[node] >= 0:
+                return np.eye(card)[evidence.hard[node]]
+            result = np.zeros(card)
+            for (chunk, run), by in zip(runs, scale, strict=True):
+                if node in plan.sliced.lanes:
+                    states = plan.sliced.states[chunk, plan.sliced.lanes.index(node)]
+                    np.add.at(result, states, run.total * by)
+                elif node in run.marginal:
+                    result += run.marginal[node].sum(axis=0) * by
+            return result / total
+
+        probability = {name: marginal(low.index[name]) for name in network.ranked}
+        produced = {
+            parent: float(marginal(node)[1])
+            for (of, parent), node in low.producer.items()
+            if of == network.complaint and parent in probability
+        }
+        explains = dict.fromkeys(network.ranked, 0.0)
+        for (_, run), by in zip(runs, scale, strict=True):
+            for leaf, joint in run.credit.items():
+                name = low.names[plan.sliced.leaves[leaf].credit]
+                if name in explains:
+                    explains[name] += float(joint.sum()) * by / total
+        return Beliefs(log_evidence, probability, produced, explains)
+
+
+def _runs(plan: Plan) -> list[tuple[slice, Sweep]]:
+    """One sweep per pass, with the lanes that it covers."""
+    result = []
+    for start in range(0, plan.lanes, plan.lanes_per_pass):
+        chunk = slice(start, start + plan.lanes_per_pass)
+        result.append((chunk, sweep(plan.sliced, plan.order.steps, chunk)))
+    return result
+
+
+def _log_total(runs: list[Sweep]) -> float:
+    """The natural log of the sum over all passes."""
+    top = max(run.exponent for run in runs)
+    total = sum(
+        float(run.total.sum()) * float(np.ldexp(1.0, max(run.exponent - top, -2000))) for run in runs
+    )
+    return float(np.log(total) + top * np.log(2.0)) if total > 0 else -float("inf")

@@ -1,0 +1,286 @@
+"""What is left of a network once the evidence is in?
+
+Slicing fixes the observed nodes in every part, before anything is planned:
+
+* a node without observed descendants that nobody asks about vanishes;
+* an *absent* noisy-OR node is its parts' silent rows, one factor per parent;
+* an observed parent folds into the leak (the *base*) of its children;
+* a max node with at most one part left is a plain table;
+* what remains of any other max node is a level axis with its parts, and either a
+  *terminal* (a weight per level: the evidence) or the node itself as *consumer*.
+
+Nodes that a plan conditions on are sliced too, once per lane.
+
+A level axis may be *signed*: its tables are kept as cumulative sums (U, U + E) that
+multiply pointwise, and the difference is taken when the axis is closed.  That is
+cheaper, and safe where the base b of the node is not small: every entry of E is at
+least b times U + E, so closing the axis loses at most a factor 2 / b of relative
+accuracy, for any evidence and any rare cause.  ``SIGNED_LOSS`` bounds the product of
+these factors: at 1e4 and 2.2e-16 per operation a chain of hundreds of operations
+stays below 1e-9.  All other level axes are merged by maximum, without subtraction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from twitchnet.engine.axes import Axes
+from twitchnet.engine.program import Evidence, Floats, Ints, Program
+
+SIGNED_LOSS = 1e4
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A factor before any elimination: ``values`` of shape (L or 1, *cards of axes).
+
+    ``credit`` is the target whose link this is, in a finding observed present, or -1;
+    ``own`` is the level axis of the finding.
+    """
+
+    axes: Axes
+    values: Floats
+    credit: int = -1
+    own: int = -1
+    levels: Floats | None = None  # the levels of a signed leaf, before they were cumulated
+
+
+@dataclass(slots=True)
+class Sliced:
+    """The factors of one record.  Axis v is node v; axis V + v is the level axis of node v."""
+
+    count: int  # V
+    lanes: tuple[int, ...]
+    states: Ints  # (L, number of lane nodes): the assignment of each lane
+    card: dict[int, int] = field(default_factory=dict)
+    leaves: list[Leaf] = field(default_factory=list)
+    level_axes: set[int] = field(default_factory=set)
+    terminal: dict[int, Floats] = field(default_factory=dict)  # (L or 1, card)
+    consumer: dict[int, int] = field(default_factory=dict)  # level axis -> node axis
+    flip: set[int] = field(default_factory=set)
+
+
+def needed(program: Program, evidence: Evidence, targets: Ints) -> np.ndarray:
+    """Which nodes matter: the observed, the targets, and their ancestors."""
+    keep = (evidence.hard >= 0) | evidence.is_soft
+    keep[targets] = True
+    for node in range(len(program.card) - 1, -1, -1):
+        children = program.child[program.child_first[node] : program.child_first[node + 1]]
+        keep[node] = keep[node] or bool(keep[children].any())
+    return keep
+
+
+class _Slicer:
+    """Builds a :class:`Sliced`; one pass over the parts of the needed nodes."""
+
+    def __init__(
+        self, program: Program, evidence: Evidence, targets: Ints, lanes: tuple[int, ...]
+    ) -> None:
+        self.program, self.evidence = program, evidence
+        self.count = len(program.card)
+        self.keep = needed(program, evidence, targets)
+        self.wanted = set(targets.tolist())
+        count = int(np.prod([program.card[node] for node in lanes], dtype=np.int64))
+        grids = np.indices([program.card[node] for node in lanes]).reshape(len(lanes), count)
+        self.lane_of = {node: grids[i] for i, node in enumerate(lanes)}
+        self.out = Sliced(self.count, lanes, np.ascontiguousarray(grids.T))
+        self.unary: dict[int, Floats] = {}
+        self.hard = evidence.hard.tolist()
+
+    def part(self, p: int) -> tuple[Axes, Floats]:
+        """Part ``p`` with its observed and lane nodes fixed: axes of its scope, (L or 1, levels, ...)."""
+        program = self.program
+        owner = int(program.part_owner[p])
+        scope = program.scope[program.scope_first[p] : program.scope_first[p + 1]].tolist()
+        shape = [int(program.card[node]) for node in (owner, *scope)]
+        table = program.part_table[program.part_entry[p] : program.part_entry[p + 1]].reshape(shape)
+        lane_nodes = [node for node in scope if node in self.lane_of]
+        if lane_nodes:
+            table = np.moveaxis(
+                table, [1 + scope.index(node) for node in lane_nodes], range(len(lane_nodes))
+            )[tuple(self.lane_of[node] for node in lane_nodes)]
+            scope = [node for node in scope if node not in self.lane_of]
+        else:
+            table = table[None]
+        table = table[(slice(None), slice(None), *(self.fixed(node) for node in scope))]
+        free = [node for node in scope if self.hard[node] < 0]
+        order = sorted(range(len(free)), key=free.__getitem__)
+        if order != list(range(len(free))):
+            table = table.transpose(0, 1, *(2 + i for i in order))
+            free = [free[i] for i in order]
+        return tuple(free), table
+
+    def fixed(self, node: int) -> int | slice:
+        """The index along a scope node: its observed state, or all of them."""
+        state = self.hard[node]
+        return state if state >= 0 else slice(None)
+
+    def multiply(self, axes: Axes, values: Floats, credit: int = -1, own: int = -1) -> None:
+        """Adds a factor; what speaks of one node only is folded into one row per node."""
+        if len(axes) == 1 and credit < 0 and axes[0] < self.count:
+            known = self.unary.get(axes[0])
+            self.unary[axes[0]] = values if known is None else known * values
+        else:
+            self.out.leaves.append(Leaf(axes, values, credit, own))
+
+    def node(self, node: int) -> None:
+        """Adds the factors of one node."""
+        program, evidence = self.program, self.evidence
+        parts = range(int(program.part_first[node]), int(program.part_first[node + 1]))
+        state = self.hard[node]
+        soft = evidence.soft[node, : program.card[node]][None] if evidence.is_soft[node] else None
+        lane = self.lane_of.get(node)
+        hidden = state < 0 and lane is None
+        if not program.is_max[node]:
+            self.table(node, parts[0], soft)
+            return
+        card, flip = int(program.card[node]), bool(program.flip[node])
+        if state >= 0:
+            weights = np.eye(card)[state][None]
+        elif lane is not None:
+            weights = np.eye(card)[lane]
+        else:
+            weights = np.ones((1, card))
+        if soft is not None:
+            weights = weights * soft
+        if flip:
+            weights = weights[:, ::-1]
+        children = program.child[program.child_first[node] : program.child_first[node + 1]]
+        internal = hidden and (node in self.wanted or bool(self.keep[children].any()))
+        if not internal and state >= 0 and soft is None and weights[0, 0]:
+            for p in parts:
+                axes, table = self.part(p)
+                self.multiply(axes, table[:, 0])
+            return
+        present = state > 0 and not flip
+        base: Floats = np.eye(card)[0][None]
+        live: list[tuple[int, Axes, Floats]] = []
+        for p in parts:
+            axes, table = self.part(p)
+            credited = present and int(program.part_credit[p]) in self.wanted
+            if axes or credited:
+                live.append((p, axes, table))
+            else:
+                base = _raise(base, table)
+        self.max_node(node, base, live, weights, internal, present)
+
+    def table(self, node: int, p: int, soft: Floats | None) -> None:
+        """A table node: one factor over the node and what is free of its parents."""
+        axes, table = self.part(p)
+        lane, state = self.lane_of.get(node), self.hard[node]
+        if soft is not None:
+            table = table * soft.reshape(1, -1, *[1] * len(axes))
+        if state >= 0:
+            self.multiply(axes, table[:, state])
+        elif lane is not None:
+            rows = np.arange(len(lane))
+            self.multiply(axes, table[rows if len(table) > 1 else np.zeros_like(rows), lane])
+        else:
+            self.insert(node, axes, table)
+
+    def insert(self, axis: int, axes: Axes, table: Floats, credit: int = -1) -> None:
+        """Adds a factor whose axis 1 is ``axis``, moved to its place in ascending order."""
+        place = sum(other < axis for other in axes)
+        values = np.moveaxis(table, 1, 1 + place)
+        self.multiply((*axes[:place], axis, *axes[place:]), values, credit, axis)
+
+    def max_node(
+        self,
+        node: int,
+        base: Floats,
+        live: list[tuple[int, Axes, Floats]],
+        weights: Floats,
+        internal: bool,
+        present: bool,
+    ) -> None:
+        """A max node that was not observed silent: a table, a row, or a level axis."""
+        card, flip = base.shape[1], bool(self.program.flip[node])
+        if internal and len(live) < 2:
+            axes, table = (live[0][1], _raise(base, live[0][2])) if live else ((), base)
+            table = table * weights.reshape(*weights.shape, *[1] * len(axes))
+            self.insert(node, axes, table[:, ::-1] if flip else table)
+            return
+        axis = self.count + node
+        if not live:
+            self.multiply((), (base * weights).sum(axis=1))
+            return
+        self.out.card[axis] = card
+        self.out.leaves.append(Leaf((axis,), base, -1, axis))
+        for p, axes, table in live:
+            credit = int(self.program.part_credit[p]) if present else -1
+            self.out.leaves.append(
+                Leaf((*axes, axis), np.moveaxis(table, 1, -1), credit, axis)
+            )
+        if internal:
+            self.out.consumer[axis] = node
+            if flip:
+                self.out.flip.add(axis)
+            self.multiply((node,), weights[:, ::-1] if flip else weights)
+        else:
+            self.out.terminal[axis] = weights
+        self.out.level_axes.add(axis)
+
+    def sign(self) -> None:
+        """Turns the level axes with large bases into signed ones; see the head of this file."""
+        uses = dict.fromkeys(sorted(self.out.level_axes), 0)
+        loss: dict[int, float] = {}  # of the base, the first leaf of its axis
+        for leaf in self.out.leaves:
+            if leaf.own in uses:
+                uses[leaf.own] += 1
+                if leaf.own not in loss and self.out.card[leaf.own] == 2:
+                    smallest = float((leaf.values[:, 1] / leaf.values.sum(axis=1)).min())
+                    loss[leaf.own] = 2.0 / smallest if smallest > 0 else np.inf
+        allowed, chosen = SIGNED_LOSS, set()
+        for axis in sorted(loss, key=lambda axis: -uses[axis]):
+            if loss[axis] <= allowed:
+                allowed /= loss[axis]
+                chosen.add(axis)
+        for i, leaf in enumerate(self.out.leaves):
+            if leaf.own in chosen:
+                values = np.cumsum(leaf.values, axis=1 + leaf.axes.index(leaf.own))
+                self.out.leaves[i] = Leaf(leaf.axes, values, leaf.credit, leaf.own, leaf.values)
+        for axis in sorted(chosen):
+            self.out.level_axes.discard(axis)
+            if axis in self.out.consumer:
+                node = self.out.consumer.pop(axis)
+                levels = np.array([[1.0, -1.0], [0.0, 1.0]])  # (cumulative level, level)
+                levels = levels[:, ::-1] if axis in self.out.flip else levels
+                self.out.leaves.append(Leaf((node, axis), levels.T[None]))
+            else:
+                weights = self.out.terminal.pop(axis)
+                row = np.stack([weights[:, 0] - weights[:, 1], weights[:, 1]], axis=1)
+                self.out.leaves.append(Leaf((axis,), row))
+
+    def run(self) -> Sliced:
+        """All needed nodes, then the folded rows."""
+        out = self.out
+        for node in range(self.count):
+            if self.keep[node]:
+                if self.hard[node] < 0 and node not in self.lane_of:
+                    out.card[node] = int(self.program.card[node])
+                self.node(node)
+        self.sign()
+        for axis in sorted(self.unary):
+            out.leaves.append(Leaf((axis,), self.unary[axis]))
+        return out
+
+
+def _raise(base: Floats, table: Floats) -> Floats:
+    """The maximum of an independent base (L or 1, levels) and a part (L or 1, levels, ...)."""
+    rest = [1] * (table.ndim - 2)
+    low, high = np.cumsum(base, axis=1), np.cumsum(table, axis=1)
+    before = np.concatenate([np.zeros_like(high[:, :1]), high[:, :-1]], axis=1)
+    return low.reshape(*low.shape, *rest) * table + base.reshape(*base.shape, *rest) * before
+
+
+def slice_evidence(
+    program: Program, evidence: Evidence, targets: Ints, lanes: tuple[int, ...] = ()
+) -> Sliced:
+    """The factors of one record, conditioned on ``lanes`` (nodes that are not observed).
+
+    ``targets`` (T,) are the nodes whose posteriors are wanted.  Nothing larger than a
+    part times the number of lanes is allocated.
+    """
+    return _Slicer(program, evidence, targets, lanes).run()

@@ -1,0 +1,92 @@
+"""What to do about it: rules, watches on posteriors, management options and coverage, as values.
+
+The grammar of rule conditions and its evaluation live in ``rules.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Urgency = Literal["self_care", "routine", "soon", "emergency"]
+URGENCIES: tuple[Urgency, ...] = ("self_care", "routine", "soon", "emergency")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A red-flag rule: when the answers satisfy ``when``, the urgency is at least this.
+
+    ``alone`` rules fire only when no rule of a higher level fired; ``default`` is the
+    rule that holds when nothing fired.
+    """
+
+    name: str
+    when: str
+    urgency: Urgency
+    reason: str
+    sources: tuple[str, ...] = ()
+    follow_up: str = ""
+    alone: bool = False
+    default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """The second net: a posterior above ``threshold`` raises the urgency to at least this."""
+
+    target: str
+    threshold: float
+    urgency: Urgency
+    reason: str
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an option does to a cause, a context or a link.
+
+    ``factor`` is the share that remains (1 no effect, 0 removed) with its range.
+    ``kind`` is ``cause`` (target stays present with this factor), ``context`` (target
+    is set to ``state``) or ``link`` (the link ``target -> child`` keeps this factor).
+    """
+
+    kind: Literal["cause", "context", "link"]
+    target: str
+    factor: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    child: str = ""
+    state: str = ""
+    quality: str = ""
+    only_if: str = ""
+    sources: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """A thing a person can do, with its effects and cautions."""
+
+    name: str
+    label: str
+    effects: tuple[Effect, ...]
+    advice: str = ""
+    only_if: str = ""
+    caution_if: str = ""
+    caution: str = ""
+    clinician: bool = False
+    time_scale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageItem:
+    """One assertion of the article that the model encodes, and what encodes it.
+
+    ``targets`` are references: ``node:x``, ``link:a->b``, ``rule:R01``, ``option:x``,
+    ``text:...`` (shown to the user), ``duplicate:n``.
+    """
+
+    number: int
+    assertion: str
+    targets: tuple[str, ...]
+    text_only: bool = False

@@ -1,0 +1,207 @@
+"""What is true: variables, how they depend on each other, and where each number came from.
+
+A :class:`Network` is a value: frozen, picklable, comparable by its fingerprint.
+It knows nothing of files, plans or screens.  ``check.py`` holds the rules that a
+network must satisfy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from twitchnet.model.local import Descriptor, LocalModel, Table
+from twitchnet.model.care import CoverageItem, Option, Rule, Watch
+
+Kind = Literal["context", "cause", "finding", "screen"]
+SourceKind = Literal["page", "literature", "judgement"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a number comes from: a page that was read, a publication, or a judgement."""
+
+    key: str
+    kind: SourceKind
+    cite: str
+    confidence: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One hand-set number, or cells that move together, with its range and sources.
+
+    ``part`` is ``"leak"``, ``"table"`` or ``"link:<parent>"``; ``cells`` are flat
+    (row-major) indices into that part's array.  ``low`` to ``high`` is the plausible
+    range of ``value``, read as a central 90 % interval on the logit scale; several
+    cells share it as one common shift of their logits.  A fixed number (a
+    definition) has ``low == value == high``.
+    """
+
+    node: str
+    part: str
+    cells: tuple[int, ...]
+    value: float
+    low: float
+    high: float
+    sources: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One thing that can be asked or inferred, with the words that people read.
+
+    A ``screen`` question has no ``local`` model: only rules read it.  ``states[0]``
+    is the baseline (``absent`` for a binary variable).
+    """
+
+    name: str
+    kind: Kind
+    states: tuple[str, ...]
+    label: str
+    local: LocalModel | None = None
+    question: str = ""
+    description: str = ""
+    group: str = ""
+    severity: str = ""
+    icd10: tuple[str, ...] = ()
+    urgency: str = ""
+    red_flag: str = ""
+    always_ask: bool = False
+    ask_cost: float = 1.0
+    ask_if: str = ""
+    synonyms: tuple[str, ...] = ()
+
+    @property
+    def card(self) -> int:
+        """The number of states."""
+        return len(self.states)
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether yes and no are answers: exactly the states absent and present."""
+        return self.states == ("absent", "present")
+
+
+@dataclass(frozen=True)
+class Network:
+    """A diagnostic network: everything that one model file says.
+
+    ``variables`` keep the order of the file.  ``targets`` are the variables that are
+    ranked (the causes by default), ``complaint`` is the finding that brings a person
+    to the tool, or ''.
+    """
+
+    name: str
+    version: str
+    variables: tuple[Variable, ...]
+    title: str = ""
+    description: str = ""
+    population: str = ""
+    window: str = ""
+    limits: tuple[str, ...] = ()
+    reviewed: str = ""
+    notes: tuple[str, ...] = ()
+    complaint: str = ""
+    targets: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    watches: tuple[Watch, ...] = ()
+    options: tuple[Option, ...] = ()
+    coverage: tuple[CoverageItem, ...] = ()
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def by_name(self) -> dict[str, Variable]:
+        """Variables by name."""
+        return {variable.name: variable for variable in self.variables}
+
+    @cached_property
+    def nodes(self) -> tuple[Variable, ...]:
+        """The variables that have a probability, in file order."""
+        return tuple(variable for variable in self.variables if variable.local is not None)
+
+    @cached_property
+    def cards(self) -> dict[str, int]:
+        """Number of states by name, of the nodes."""
+        return {variable.name: variable.card for variable in self.nodes}
+
+    def names(self, kind: Kind) -> tuple[str, ...]:
+        """Names of the variables of one kind, in file order."""
+        return tuple(variable.name for variable in self.variables if variable.kind == kind)
+
+    @cached_property
+    def ranked(self) -> tuple[str, ...]:
+        """The targets, or the causes when the file names none."""
+        return self.targets or self.names("cause")
+
+    def parents(self, name: str) -> tuple[str, ...]:
+        """The parents of a node; () for a root or a screen question."""
+        local = self.by_name[name].local
+        return () if local is None else local.parents
+
+    @cached_property
+    def spoken(self) -> dict[str, str]:
+        """Variable by synonym, in lower case with underscores; a synonym of two is left out."""
+        found: dict[str, str] = {}
+        for variable in self.variables:
+            for word in (variable.name, variable.label, *variable.synonyms):
+                key = word.strip().lower().replace(" ", "_").replace("-", "_")
+                found[key] = "" if found.get(key, variable.name) != variable.name else variable.name
+        return {word: name for word, name in found.items() if name}
+
+    @cached_property
+    def descriptors(self) -> dict[str, str]:
+        """The finding that each descriptor describes, by descriptor."""
+        return {
+            variable.name: variable.local.of
+            for variable in self.nodes
+            if isinstance(variable.local, Descriptor)
+        }
+
+    @cached_property
+    def topological(self) -> tuple[str, ...]:
+        """Node names, parents before children; ties keep the order of the file.
+
+        Raises ``ValueError`` on a cycle (``check`` reports it in the words of the file).
+        """
+        done: dict[str, None] = {}
+        waiting = [variable.name for variable in self.nodes]
+        while waiting:
+            ready = [name for name in waiting if all(p in done for p in self.parents(name))]
+            if not ready:
+                raise ValueError(f"cycle through {waiting[0]!r}")
+            done.update(dict.fromkeys(ready))
+            waiting = [name for name in waiting if name not in done]
+        return tuple(done)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the ids, states and numbers in canonical order; words do not count."""
+        digest = hashlib.sha256()
+        for variable in sorted(self.nodes, key=lambda v: v.name):
+            local = variable.local
+            head: list[object] = [variable.name, variable.states, type(local).__name__]
+            if isinstance(local, Table):
+                parts = [(local.parents, local.probabilities)]
+            else:
+                assert local is not None
+                head.append(local.of if isinstance(local, Descriptor) else "")
+                parts = [(local.leak.modifiers, local.leak.strength)]
+                parts += [
+                    ((link.parent, *link.modifiers), link.strength)
+                    for link in sorted(local.links, key=lambda link: link.parent)
+                ]
+            digest.update(json.dumps(head).encode())
+            for names, array in parts:
+                digest.update(json.dumps([names, array.shape]).encode())
+                digest.update(array.astype("<f8").tobytes())
+        digest.update(json.dumps([self.complaint, sorted(self.ranked)]).encode())
+        return digest.hexdigest()

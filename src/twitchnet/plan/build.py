@@ -1,0 +1,141 @@
+"""Network + what is answered -> Plan: the order of computation and its exact price.
+
+A plan depends on *which* variables are answered and how, not on the numbers.  It is
+made before the first large allocation, can be printed, and refuses what is too wide.
+
+Unknown modifiers that touch many links (age and sex, typically) are conditioned on:
+each of their assignments is a *lane*, all lanes run the same steps at once.  When the
+tables of one lane would not fit the workspace, further nodes are conditioned on, and
+lanes are run in passes; the work is the same, the memory is not.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from twitchnet.engine.order import Order, find_order
+from twitchnet.engine.program import Evidence, Ints, Program
+from twitchnet.engine.sliced import Sliced, needed, slice_evidence
+from twitchnet.errors import CapacityError
+
+BUDGET = 1e9  # multiply-adds of one record; about ten seconds on the numpy path
+WORKSPACE = 256 * 2**20  # bytes of tables held at once on the numpy path
+MOST_LANES = 8  # lanes chosen for speed; more only for memory
+FEWEST_USES = 4  # an unknown modifier of fewer links stays an ordinary variable
+MOST_CONDITIONED = 24  # binary nodes conditioned on before a record is called too wide
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one record will be computed, and what that costs.
+
+    ``cells`` counts multiply-adds of the upward pass over all lanes (the backward pass
+    costs about twice that); ``bytes`` is the memory of the tables held at once;
+    ``passes`` is the number of runs that the lanes are split into.
+    """
+
+    sliced: Sliced
+    order: Order
+    lanes_per_pass: int
+
+    @property
+    def lanes(self) -> int:
+        """Number of assignments of the nodes conditioned on."""
+        return len(self.sliced.states)
+
+    @property
+    def passes(self) -> int:
+        """Number of runs over ``lanes_per_pass`` lanes."""
+        return -(-self.lanes // self.lanes_per_pass)
+
+    @property
+    def cells(self) -> float:
+        """Planned multiply-adds of the upward pass."""
+        return self.order.cells * self.lanes
+
+    @property
+    def bytes(self) -> float:
+        """Planned bytes of tables at the peak of the upward and backward pass."""
+        return 16.0 * self.order.stored * self.lanes_per_pass
+
+    def __str__(self) -> str:
+        levels = len(self.sliced.level_axes)
+        return (
+            f"Plan: {len(self.order.steps)} steps over {len(self.sliced.leaves)} factors, "
+            f"{levels} level axes merged by maximum\n"
+            f"  work     {self.cells:,.0f} cells in {self.lanes} lanes, {self.passes} passes\n"
+            f"  widest   {self.order.largest:,.0f} cells\n"
+            f"  memory   {self.bytes / 2**20:,.1f} MiB"
+        )
+
+
+def _modifier_lanes(program: Program, evidence: Evidence, targets: Ints) -> list[int]:
+    """Unknown nodes that share a part with another parent, most used first, up to 8 lanes."""
+    keep = needed(program, evidence, targets)
+    uses: Counter[int] = Counter()
+    for p, owner in enumerate(program.part_owner.tolist()):
+        scope = program.scope[program.scope_first[p] : program.scope_first[p + 1]].tolist()
+        free = [node for node in scope if evidence.hard[node] < 0]
+        if keep[owner] and (len(free) > 1 or program.part_credit[p] < 0):
+            uses.update(free)
+    chosen: list[int] = []
+    lanes = 1
+    for node, count in sorted(uses.items(), key=lambda item: (-item[1], item[0])):
+        if count < FEWEST_USES:
+            break
+        if lanes * int(program.card[node]) <= MOST_LANES:
+            chosen.append(node)
+            lanes *= int(program.card[node])
+    return sorted(chosen)
+
+
+def _most_shared(sliced: Sliced) -> int | None:
+    """The node axis that most factors speak about."""
+    uses = Counter(
+        axis for leaf in sliced.leaves for axis in leaf.axes if axis < sliced.count
+    )
+    ranked = sorted(uses.items(), key=lambda item: (-item[1], item[0]))
+    return ranked[0][0] if ranked else None
+
+
+def build_plan(
+    program: Program,
+    evidence: Evidence,
+    targets: Ints,
+    budget: float = BUDGET,
+    workspace: float = WORKSPACE,
+) -> Plan:
+    """The plan of one record.
+
+    ``targets`` (T,) are the nodes whose posteriors are wanted; ``budget`` is in
+    multiply-adds, ``workspace`` in bytes.  Raises ``CapacityError`` when the record
+    costs more than the budget; nothing large has been allocated then.
+    """
+    lanes = _modifier_lanes(program, evidence, targets)
+    for _ in range(MOST_CONDITIONED):
+        sliced = slice_evidence(program, evidence, targets, tuple(lanes))
+        order = find_order(sliced)
+        count = len(sliced.states)
+        if order.cells * count > budget:
+            raise CapacityError(order.cells * count, budget)
+        per_lane = 16.0 * order.stored
+        if per_lane <= workspace:
+            return Plan(sliced, order, max(1, min(count, int(workspace // max(per_lane, 1.0)))))
+        node = _most_shared(sliced)
+        if node is None or count * int(program.card[node]) > 2**MOST_CONDITIONED:
+            break
+        lanes = sorted([*lanes, node])
+    raise CapacityError(order.cells * count, budget)
+
+
+def evidence_arrays(program: Program) -> Evidence:
+    """Evidence that says nothing yet; fill it in place."""
+    count = len(program.card)
+    return Evidence(
+        np.full(count, -1, dtype=np.int64),
+        np.zeros(count, dtype=np.bool_),
+        np.ones((count, int(program.card.max(initial=1)))),
+    )
