@@ -1,0 +1,196 @@
+"""The command line: parse, call, print; no logic.
+
+Results go to stdout (``--json`` is stable), messages for people to stderr.
+Exit code 0: done; 1: the input is wrong; 2: the command is wrong.
+Everything but typer is imported inside the commands, so that each pays for its own.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from twitchnet.errors import TwitchnetError
+
+if TYPE_CHECKING:
+    from twitchnet.diagnosis.diagnosis import RankedCause
+
+app = typer.Typer(
+    name="twitchnet",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+DEFAULT_MODEL = "twitchy_legs"
+
+
+class By(StrEnum):
+    """What a ranking is ordered by."""
+
+    posterior = "posterior"
+    produced = "produced"
+    explains = "explains"
+    prior = "prior"
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from twitchnet import __version__
+
+        typer.echo(f"twitchnet {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Diagnostic Bayesian networks: exact, sourced, explained.
+
+    An educational instrument, not a medical device: it does not replace a clinician.
+    """
+
+
+def _answer(text: str) -> tuple[str, object]:
+    """``name=state``, or ``name`` alone for yes."""
+    name, equals, state = text.partition("=")
+    if not name.strip():
+        raise typer.BadParameter(f"{text!r} has no name; write name or name=state")
+    return name.strip(), state if equals else True
+
+
+@app.command()
+def rank(
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[MODEL] NAME[=STATE] ...",
+            help="Answers: NAME alone means yes; a first word that is a model is the model.",
+            show_default=False,
+        ),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", "-m", help=f"Name or file.  [default: {DEFAULT_MODEL}]")
+    ] = None,
+    record: Annotated[
+        Path | None,
+        typer.Option("--from", help="A JSON file of answers; words on the line go on top."),
+    ] = None,
+    by: Annotated[By, typer.Option(help="Order of the rows.")] = By.posterior,
+    top: Annotated[int | None, typer.Option(min=1, help="Show this many rows.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Rank the causes, given some answers.
+
+    Example: twitchnet rank leg_twitching urge_to_move worse_at_night numbness=no
+    """
+    import twitchnet
+    from twitchnet.bundled import is_model
+    from twitchnet.io.records import read_record
+
+    given = list(words or [])
+    if model is None and given and is_model(given[0]):
+        model = given.pop(0)
+    answers = read_record(record) if record else {}
+    answers |= dict(_answer(word) for word in given)
+    diagnosis = twitchnet.load(model or DEFAULT_MODEL).diagnose(answers)
+    rows = diagnosis.ranked(by.value)[:top]
+    if as_json:
+        document = diagnosis.to_dict()
+        found = {(row["cause"], row["state"]): row for row in document["ranking"]}
+        ordered = [found[row.cause, row.state] | {"rank": row.rank} for row in rows]
+        _print_json(document | {"ranking": ordered})
+    elif by is By.posterior and top is None:
+        typer.echo(str(diagnosis))
+    else:
+        typer.echo(_table(rows))
+
+
+def _table(rows: Sequence[RankedCause]) -> str:
+    from twitchnet.show.text import columns
+
+    head = ["", "cause", "posterior", "prior", "produced", "explains"]
+    cells = [
+        [
+            "given" if row.rank is None else f"{row.rank}.",
+            row.label,
+            f"{row.posterior:.4f}",
+            f"{row.prior:.4f}",
+            f"{row.produced:.4f}",
+            f"{row.explains:.2f}",
+        ]
+        for row in rows
+    ]
+    return columns(head, cells, "rl")
+
+
+@app.command()
+def models(as_json: Json = False) -> None:
+    """List the models that come with twitchnet."""
+    import twitchnet
+    from twitchnet.show.text import columns
+
+    rows: list[dict[str, Any]] = []
+    for name in twitchnet.models():
+        model = twitchnet.load(name)
+        row: dict[str, Any] = {"name": name, "version": model.version, "title": model.network.title}
+        row |= {"contexts": len(model.contexts), "causes": len(model.causes)}
+        row |= {"findings": len(model.findings), "fingerprint": model.fingerprint}
+        rows.append(row)
+    if as_json:
+        _print_json(rows)
+    else:
+        head = ["name", "version", "contexts", "causes", "findings", "title"]
+        typer.echo(columns(head, [[str(row[key]) for key in head] for row in rows], "llrrrl"))
+
+
+@app.command()
+def check(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A model file, or a bundled name.")],
+    as_json: Json = False,
+) -> None:
+    """Check a model file: print every error and warning, with its place and its cure.
+
+    Exit code 1 when there is an error; warnings alone leave it at 0.
+    """
+    from dataclasses import asdict
+
+    from twitchnet.bundled import find_model
+    from twitchnet.io.model_file import lint
+
+    problems = lint(find_model(file))
+    errors = sum(problem.severity == "error" for problem in problems)
+    if as_json:
+        _print_json([asdict(problem) for problem in problems])
+    else:
+        for problem in problems:
+            typer.echo(f"{problem.severity}: {problem}")
+        typer.echo(f"{file}: {errors} errors, {len(problems) - errors} warnings", err=True)
+    raise typer.Exit(1 if errors else 0)
+
+
+def main() -> None:
+    """Runs the command line; our own errors end in a message, not in a traceback."""
+    try:
+        app()
+    except (TwitchnetError, OSError) as error:
+        typer.echo(f"twitchnet: {error}", err=True)
+        sys.exit(1)
