@@ -24,6 +24,7 @@ class Joint:
     marginal: dict[str, list[float]] = field(default_factory=dict)
     produced: dict[str, float] = field(default_factory=dict)
     explains: dict[str, float] = field(default_factory=dict)
+    accounts: dict[tuple[str, str], float] = field(default_factory=dict)
     none_present: float = 0.0
     unexplained: float = 0.0
 
@@ -128,6 +129,8 @@ def enumerate_joint(network: Network, weights: Weights, present: Sequence[str] =
                         result.produced[part.parent] += mass
                 if name in present and part.parent in result.explains:
                     result.explains[part.parent] += mass
+                    pair = part.parent, name
+                    result.accounts[pair] = result.accounts.get(pair, 0.0) + mass
         if not made_by_cause:
             result.unexplained += mass
 

@@ -8,7 +8,7 @@ diagnosis shows follows from its :class:`Beliefs`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -36,6 +36,7 @@ class Beliefs:
     probability: Mapping[str, Floats]
     produced: Mapping[str, float]
     explains: Mapping[str, float]
+    accounts: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
 
 class Inference:
@@ -134,12 +135,16 @@ class Inference:
             if of == network.complaint and parent in probability
         }
         explains = dict.fromkeys(network.ranked, 0.0)
+        accounts: dict[tuple[str, str], float] = {}
         for (_, run), by in zip(runs, scale, strict=True):
-            for leaf, joint in run.credit.items():
-                name = low.names[plan.sliced.leaves[leaf].credit]
+            for i, joint in run.credit.items():
+                leaf = plan.sliced.leaves[i]
+                name, finding = low.names[leaf.credit], low.names[leaf.own - plan.sliced.count]
                 if name in explains:
-                    explains[name] += float(joint.sum()) * by / total
-        return Beliefs(log_evidence, probability, produced, explains)
+                    share = float(joint.sum()) * by / total
+                    explains[name] += share
+                    accounts[name, finding] = accounts.get((name, finding), 0.0) + share
+        return Beliefs(log_evidence, probability, produced, explains, accounts)
 
 
 def _runs(plan: Plan) -> list[tuple[slice, Sweep]]:
