@@ -1,8 +1,44 @@
-"""How do results look in a terminal?  Plain rows in, plain text out."""
+"""How do results look in a terminal?  Plain rows in, plain text out.
+
+:func:`lines` says of every line what it is, so that a command line may colour it;
+:func:`text` is the same without colours.  Nothing is wider than ``width`` unless a
+single word or a table's narrow columns are.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from twitchnet.show.page import (
+    Bar,
+    Block,
+    Cell,
+    Items,
+    Page,
+    Paragraph,
+    Section,
+    Table,
+    Tone,
+    clean,
+)
+
+Role = Literal["title", "heading", "head", "lead", "body", "faint"]
+
+WIDTH = 100
+BAR = 16  # characters; an eighth of a character is the smallest step
+NARROWEST = 18  # of a wide column, before a line grows beyond the width
+EIGHTHS = " ▏▎▍▌▋▊▉"
+MARKS: dict[Tone, str] = {"alarm": "!! ", "warning": "! "}
+
+
+class Line(NamedTuple):
+    """One line of text, what it is and how loud it is."""
+
+    text: str
+    role: Role
+    tone: Tone
 
 
 def columns(head: Sequence[str], rows: Sequence[Sequence[str]], left: str = "") -> str:
@@ -24,3 +60,134 @@ def columns(head: Sequence[str], rows: Sequence[Sequence[str]], left: str = "") 
         ]
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def text(page: Page, width: int = WIDTH, *, plain: bool = False) -> str:
+    """A page as text.  ``plain`` uses ASCII for what is drawn (bars, rules).
+
+    >>> from twitchnet.show.page import Page, Paragraph, Section
+    >>> print(text(Page("Pump", (Section("Now", (Paragraph("Stop it."),)),)), 20))
+    Pump
+    <BLANKLINE>
+    Now ────────────────
+      Stop it.
+    """
+    return "\n".join(line.text for line in lines(page, width, plain=plain))
+
+
+def lines(page: Page, width: int = WIDTH, *, plain: bool = False) -> Iterator[Line]:
+    """The lines of a page, each with its role and tone."""
+    for line in _wrapped(page.title, "", width):
+        yield Line(line, "title", "plain")
+    for line in _wrapped(page.subtitle, "", width):
+        yield Line(line, "faint", "plain")
+    for section in page.sections:
+        yield Line("", "body", "plain")
+        yield from _section(section, width, plain)
+    if page.footer:
+        yield Line("", "body", "plain")
+        for line in _wrapped(page.footer, "", width):
+            yield Line(line, "faint", "plain")
+
+
+def _section(section: Section, width: int, plain: bool) -> Iterator[Line]:
+    heading = MARKS.get(section.tone, "") + clean(section.heading)
+    rule = ("-" if plain else "─") * (width - len(heading) - 1)
+    yield Line(f"{heading} {rule}".rstrip(), "heading", section.tone)
+    for block in section.blocks:
+        yield from _block(block, section.tone, width, plain)
+
+
+def _block(block: Block, tone: Tone, width: int, plain: bool) -> Iterator[Line]:
+    if isinstance(block, Paragraph):
+        loud = tone if block.tone == "plain" else block.tone
+        mark = MARKS.get(block.tone, "")
+        words = f"{mark}{block.lead} {block.text}".strip()
+        for line in _wrapped(words, "  ", width):
+            yield Line(line, "lead" if block.lead and not block.text else "body", loud)
+    elif isinstance(block, Items):
+        for item in block.items:
+            words = f"{item.lead} {item.text}".strip()
+            for line in _wrapped(words, "    ", width, "  - "):
+                yield Line(line, "body", tone)
+            for note in item.notes:
+                for line in _wrapped(note, "    ", width):
+                    yield Line(line, "faint", tone)
+    else:
+        yield from _table(block, width, plain)
+
+
+def _wrapped(words: str, indent: str, width: int, first: str | None = None) -> list[str]:
+    return textwrap.wrap(
+        clean(words),
+        max(width, len(indent) + 20),
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _drawn(cell: Cell, plain: bool) -> str:
+    """A cell in one line; a bar stands before its words."""
+    return (
+        f"{bar(cell.share, plain=plain)} {clean(cell.text)}"
+        if isinstance(cell, Bar)
+        else clean(cell)
+    )
+
+
+def bar(share: float, width: int = BAR, *, plain: bool = False) -> str:
+    """A share of 0 to 1 as a bar of ``width`` characters.
+
+    >>> bar(0.5, 4), bar(0.5, 4, plain=True)
+    ('██  ', '##..')
+    """
+    share = min(max(share, 0.0), 1.0)
+    if plain:
+        full = round(share * width)
+        return "#" * full + "." * (width - full)
+    full, rest = divmod(round(share * width * 8), 8)
+    drawn = "█" * full + (EIGHTHS[rest] if rest else "")
+    return drawn.ljust(width)
+
+
+def _table(table: Table, width: int, plain: bool) -> Iterator[Line]:
+    count = len(table.columns)
+    cells = [[_drawn(cell, plain) for cell in row] for row in table.rows]
+    for i in range(count):  # words beside bars are aligned to the right among themselves
+        if any(isinstance(row[i], Bar) for row in table.rows):
+            most = max(len(row[i]) for row in cells)
+            for row in cells:
+                drawn, words = row[i][:BAR], row[i][BAR:].strip()
+                row[i] = drawn + words.rjust(most - BAR)
+    heads = [clean(column.head) for column in table.columns]
+    widths = [max(len(heads[i]), *(len(row[i]) for row in cells), 0) for i in range(count)]
+    wide = [i for i, column in enumerate(table.columns) if column.wide]
+    room = width - 2 - 2 * (count - 1) - sum(widths[i] for i in range(count) if i not in wide)
+    for place, i in enumerate(wide):
+        share = room // (len(wide) - place)
+        widths[i] = min(widths[i], max(share, NARROWEST))
+        room -= widths[i]
+    yield Line(_row([[head] for head in heads], widths, table), "head", "plain")
+    for row in cells:
+        stacked = [
+            textwrap.wrap(cell, widths[i], break_long_words=False, break_on_hyphens=False)
+            if table.columns[i].wide
+            else [cell]
+            for i, cell in enumerate(row)
+        ]
+        for depth in range(max(1, *(len(stack) for stack in stacked))):
+            yield Line(
+                _row([stack[depth : depth + 1] for stack in stacked], widths, table),
+                "body",
+                "plain",
+            )
+
+
+def _row(cells: list[list[str]], widths: list[int], table: Table) -> str:
+    parts = []
+    for cell, width, column in zip(cells, widths, table.columns, strict=True):
+        value = cell[0] if cell else ""
+        parts.append(value.rjust(width) if column.right else value.ljust(width))
+    return ("  " + "  ".join(parts)).rstrip()
