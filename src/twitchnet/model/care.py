@@ -48,6 +48,8 @@ class Effect:
     ``factor`` is the share that remains (1 no effect, 0 removed) with its range.
     ``kind`` is ``cause`` (target stays present with this factor), ``context`` (target
     is set to ``state``) or ``link`` (the link ``target -> child`` keeps this factor).
+    ``only_if`` is a condition on the answers; ``given`` names a cause whose posterior
+    weighs the effect (iron helps restless legs as far as iron is low), '' for none.
     """
 
     kind: Literal["cause", "context", "link"]
@@ -61,11 +63,18 @@ class Effect:
     only_if: str = ""
     sources: tuple[str, ...] = ()
     note: str = ""
+    given: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """A thing a person can do, with its effects and cautions."""
+    """A thing a person can do, with its effects and cautions.
+
+    Conditions read answers: the option is offered while ``only_if`` holds ('' always) and
+    not when ``fine_if`` holds (there is nothing to change).  ``caution`` is shown unless
+    the answers rule ``caution_if`` out.  An option of a ``clinician`` without effects is
+    what the rules ask for: to be seen.
+    """
 
     name: str
     label: str
@@ -76,14 +85,16 @@ class Option:
     caution: str = ""
     clinician: bool = False
     time_scale: str = ""
+    fine_if: str = ""
+    sources: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CoverageItem:
     """One assertion of the article that the model encodes, and what encodes it.
 
-    ``targets`` are references: ``node:x``, ``link:a->b``, ``rule:R01``, ``option:x``,
-    ``text:...`` (shown to the user), ``duplicate:n``.
+    ``targets`` are references, in the words of ``coverage.py``: ``node:x``, ``link:a->b``,
+    ``rule:R01``, ``option:x``, ``text:option.x`` (shown to people), ``duplicate:n``, ...
     """
 
     number: int
