@@ -6,7 +6,7 @@
     `-- CapacityError   nobody's fault: the exact answer is too wide for the budget
 
 Each problem carries a stable code (``TN101`` ...), a place, and what to do.  The
-table of codes is :data:`CODES`; a page of the documentation is made from it.
+table of codes is ``twitchnet.codes.CODES``; a page of the documentation is made from it.
 This module imports nothing of ours, so every room may raise from it.
 """
 

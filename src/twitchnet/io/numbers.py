@@ -1,0 +1,331 @@
+"""How does a number, or a nest of numbers over states, become an array with provenance?
+
+``{by: [sex, age_band], p: {female: [.06, .02, 0, 0], male: [0, 0, 0, 0]}}`` is read to an
+array of shape (2, 4).  Every fault is reported at its own place, and a harmless value
+stands in for what could not be read, so that the rest is checked in the same run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from twitchnet.io.report import Report
+from twitchnet.io.schema import CellSpec, NumberSpec, describe_error, described
+from twitchnet.io.yaml_reader import Keys
+from twitchnet.model.local import Array
+
+MAX_MODIFIERS = 12
+"""Variables that one number may depend on; the array has an axis for each."""
+
+MAX_CELLS = 2_000_000
+"""Cells of all arrays of a file together, before the first is allocated."""
+
+States = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Group:
+    """Cells that share one range and its sources; ``cells`` are flat indices of the array."""
+
+    cells: NDArray[np.intp]
+    value: float
+    low: float
+    high: float
+    sources: tuple[str, ...]
+    note: str
+    keys: Keys
+
+
+@dataclass(slots=True)
+class Reading:
+    """An array over the states of ``by`` (and the variable's own states, if asked for)."""
+
+    by: tuple[str, ...]
+    array: Array
+    groups: list[Group] = field(default_factory=list)
+
+
+class NumberReader:
+    """Reads the numbers of one file."""
+
+    def __init__(
+        self,
+        states: dict[str, States],
+        names: Collection[str],
+        screens: frozenset[str],
+        sources: dict[str, object],
+        report: Report,
+    ) -> None:
+        self.states = states  # of the variables that have a probability and readable states
+        self.names = names  # every declared name, readable or not
+        self.screens = screens
+        self.sources = sources
+        self.report = report
+        self.cells_left = MAX_CELLS
+
+    # -- names --------------------------------------------------------------------
+
+    def known(self, name: str, keys: Keys, *, at_key: bool = False) -> bool:
+        """Whether ``name`` may stand among the parents here; reported if not."""
+        if name in self.states:
+            return True
+        if name in self.screens:
+            message = f"{name!r} is a screen question, which has no probability"
+            self.report("TN141", keys, message, at_key=at_key)
+        elif name not in self.names:
+            message = f"no variable named {name!r}"
+            self.report("TN112", keys, message, name, self.names, at_key=at_key)
+        return False  # declared, but its states cannot be read: reported there
+
+    def known_by(self, names: Sequence[str], keys: Keys) -> tuple[str, ...]:
+        """The usable names of a ``by`` or ``gate`` list, each once."""
+        usable: dict[str, None] = {}
+        for index, name in enumerate(names):
+            if name in usable:
+                self.report("TN125", (*keys, index), f"{name!r} is named twice")
+            elif self.known(name, (*keys, index)):
+                usable[name] = None
+        return tuple(usable)
+
+    def known_sources(self, names: Sequence[str], keys: Keys) -> tuple[str, ...]:
+        """The declared sources among ``names``; the others are reported."""
+        for index, name in enumerate(names):
+            if name not in self.sources:
+                message = f"no source {name[:80]!r} in sources"
+                self.report("TN114", (*keys, "source", index), message, name, self.sources)
+        return tuple(dict.fromkeys(name for name in names if name in self.sources))
+
+    def allocate(self, shape: Sequence[int], keys: Keys) -> bool:
+        """Take the cells of an array out of the file's budget."""
+        cells = prod(shape)
+        if cells > self.cells_left or len(shape) > MAX_MODIFIERS + 2:
+            message = f"a table of {cells:,} cells over {len(shape)} variables is too large"
+            self.report("TN148", keys, message, at_key=True)
+            return False
+        self.cells_left -= cells
+        return True
+
+    # -- numbers ------------------------------------------------------------------
+
+    def read(self, spec: NumberSpec, raw: Any, keys: Keys, own: States = ()) -> Reading:
+        """The numbers at ``keys``; with ``own``, distributions over those states."""
+        by = self.known_by(spec.by, (*keys, "by"))
+        shape = [len(self.states[name]) for name in by] + ([len(own)] if own else [])
+        if len(by) != len(spec.by) or not self.allocate(shape, keys):
+            return self.stand_in(own)
+        short = not isinstance(raw, dict)
+        at = keys if short else (*keys, "p")
+        reading = Reading(by, np.full(shape, np.nan))
+        shared = np.zeros(shape, dtype=bool)
+        bad = False
+        for index, value, place in self._leaves(spec.p, by, own, at):
+            if index is None:
+                bad = True
+                continue
+            if isinstance(value, dict):
+                self._cell(value, index, place, spec, reading)
+            else:
+                reading.array[index] = self._probability(value, place)
+                shared[index] = True
+        if bad:
+            return self.stand_in(own)
+        if own:
+            self._complete(reading.array, by, own, at)
+            shared[..., 0] = False
+        self._shared_group(spec, reading, shared, keys, short)
+        return reading
+
+    def stand_in(self, own: States = ()) -> Reading:
+        """What stands for numbers that could not be read."""
+        array = np.zeros(len(own)) if own else np.array(0.5)
+        if own:
+            array[0] = 1.0
+        return Reading((), array)
+
+    def _leaves(
+        self, nest: Any, by: Sequence[str], own: States, keys: Keys
+    ) -> Iterator[tuple[tuple[int, ...] | None, Any, Keys]]:
+        """Index, value and keys of each number of a nest; index None after a fault."""
+        axes = [(name, self.states[name]) for name in by]
+        if own:
+            axes.append(("", own))
+        stack: list[tuple[tuple[int, ...], Any, Keys]] = [((), nest, keys)]
+        while stack:
+            index, value, place = stack.pop()
+            if len(index) == len(axes):
+                yield index, value, place
+                continue
+            name, states = axes[len(index)]
+            items = self._items(value, name, states, place)
+            if items is None:
+                yield None, None, place
+                continue
+            for position, key in reversed(items):
+                stack.append(((*index, position), value[key], (*place, key)))
+
+    def _items(
+        self, value: Any, name: str, states: States, keys: Keys
+    ) -> list[tuple[int, Any]] | None:
+        """State index and key of each entry of one level, or None when it does not fit."""
+        over = f"over {name} ({', '.join(states)})" if name else f"over {', '.join(states)}"
+        if isinstance(value, list):
+            if len(value) == len(states):
+                return [(index, index) for index in range(len(states))]
+            message = f"{len(states)} entries {over} are expected, found {len(value)}"
+            self.report("TN134", keys, message)
+            return None
+        if not isinstance(value, dict):
+            message = f"a list or mapping {over} is expected, found {described(value)}"
+            self.report("TN134", keys, message)
+            return None
+        position = {state: index for index, state in enumerate(states)}
+        strange = [key for key in value if key not in position]
+        for key in strange:
+            message = f"no state {key[:80]!r} of {name}" if name else f"no state {key[:80]!r}"
+            self.report("TN113", (*keys, key), message, key, states, at_key=True)
+        # In a distribution the baseline may be left out: it takes the rest.
+        needed = states if name else states[1:]
+        missing = [state for state in needed if state not in value]
+        if missing and not strange:
+            self.report("TN134", keys, f"no entry for {', '.join(missing)} {over}")
+        if missing or strange:
+            return None
+        return [(position[key], key) for key in value]
+
+    def _probability(self, value: Any, keys: Keys) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.report("TN122", keys, f"a probability is expected, found {described(value)}")
+            return 0.5
+        if not 0 <= value <= 1:
+            hint = f"write {value / 100:g} for {value:g} %" if 1 < value <= 100 else ""
+            message = f"{value:g} is not a probability: it is outside 0 to 1"
+            self.report("TN130", keys, message, hint=hint)
+            return 0.5
+        return float(value)
+
+    def _cell(
+        self, raw: dict[str, Any], index: tuple[int, ...], keys: Keys, spec: NumberSpec,
+        reading: Reading,
+    ) -> None:  # fmt: skip
+        """A number with its own range and source."""
+        try:
+            cell = CellSpec.model_validate(raw)
+        except ValidationError as found:
+            for error in found.errors(include_url=False):
+                describe_error(error, raw, keys, CellSpec, self.report)
+            reading.array[index] = 0.5
+            return
+        value = self._probability(cell.p, (*keys, "p"))
+        reading.array[index] = value
+        shape = reading.array.shape
+        flat = np.array([np.ravel_multi_index(index, shape) if shape else 0], dtype=np.intp)
+        low, high = self.range(cell.range, value, keys, fixed=cell.fixed or spec.fixed)
+        sources = self.known_sources(cell.source, keys) if cell.source else ()
+        if not sources and not cell.source:
+            sources = tuple(name for name in spec.source if name in self.sources)
+        self._complain(cell.range, sources or tuple(cell.source), cell.fixed or spec.fixed, keys)
+        reading.groups.append(Group(flat, value, low, high, sources, cell.note, keys))
+
+    def _shared_group(
+        self, spec: NumberSpec, reading: Reading, shared: NDArray[np.bool_], keys: Keys,
+        short: bool,
+    ) -> None:  # fmt: skip
+        """The cells without a range of their own, which move together."""
+        sources = self.known_sources(spec.source, keys)
+        if not shared.any():
+            return
+        values = reading.array[shared]
+        same = bool((values == values[0]).all())
+        if spec.overall is not None:
+            value = self._probability(spec.overall, (*keys, "overall"))
+        else:
+            value = float(values[0] if same else values.mean())
+            if spec.range is not None and not same:
+                message = "the cells differ: `overall` must say which value the range belongs to"
+                self.report("TN135", (*keys, "range"), message, at_key=True)
+        low, high = self.range(spec.range, value, keys, fixed=spec.fixed)
+        self._complain(spec.range, tuple(spec.source), spec.fixed, keys, short=short)
+        if not same:
+            # 0 and 1 are structural among others: no shift of logits moves them.
+            shared &= (reading.array > 0) & (reading.array < 1)
+        cells = np.flatnonzero(shared)
+        if cells.size:
+            reading.groups.append(Group(cells, value, low, high, sources, spec.note, keys))
+
+    def range(
+        self, range_: list[float] | None, value: float, keys: Keys, *, fixed: bool
+    ) -> tuple[float, float]:
+        """Low and high, both the value itself when there is no usable range."""
+        if range_ is None:
+            return value, value
+        low, high = range_
+        at = (*keys, "range")
+        if fixed:
+            self.report("TN125", at, "a fixed number has no range", at_key=True)
+        elif not 0 <= low <= 1 or not 0 <= high <= 1:
+            self.report("TN130", at, f"the range [{low:g}, {high:g}] is outside 0 to 1")
+        elif not low <= value <= high:
+            message = f"the value {value:g} is outside its range [{low:g}, {high:g}]"
+            if low > high:
+                message = f"the low end {low:g} of the range is above its high end {high:g}"
+            self.report("TN131", at, message)
+        elif low == 0 or high == 1:
+            end = "0; write .0005" if low == 0 else "1; write .9995"
+            self.report("TN132", at, f"a range on the logit scale cannot touch {end} or the like")
+        else:
+            return low, high
+        return value, value
+
+    def _complain(
+        self, range_: object, sources: Sequence[str], fixed: bool, keys: Keys, short: bool = False
+    ) -> None:
+        """Lints of provenance; a missing source is an error in the long form."""
+        if fixed:
+            return
+        if not sources and short:
+            self.report("TN181", keys, "a number without a source", severity="warning")
+        elif not sources:
+            hint = "a judgement is a source too; a definition is `fixed: true`"
+            self.report("TN136", keys, "a number without a source", hint=hint)
+        if range_ is None:
+            self.report("TN182", keys, "a number without a range", severity="warning")
+
+    def _complete(self, array: Array, by: Sequence[str], own: States, keys: Keys) -> None:
+        """Give the baseline the rest of each distribution."""
+        rest = 1.0 - array[..., 1:].sum(axis=-1)
+        given = ~np.isnan(array[..., 0])
+        total = np.where(given, array[..., 0], 0.0) + 1.0 - rest
+        wrong = np.where(given, np.abs(total - 1.0) > 1e-6, rest < -1e-9)
+        if wrong.any():
+            first = tuple(int(i) for i in np.argwhere(wrong)[0])
+            cell = self.cell_name(by, first)
+            message = f"the probabilities add up to {total[first]:.6g}, not to 1{cell}"
+            self.report("TN133", keys, message)
+            array[...] = 0.0
+            array[..., 0] = 1.0
+            return
+        array[..., 0] = np.maximum(rest, 0.0)
+
+    def cell_name(self, by: Sequence[str], index: Sequence[int]) -> str:
+        """', for sex=female, age_band=65+', or '' for a single number."""
+        parts = [f"{n}={self.states[n][i]}" for n, i in zip(by, index, strict=True)]
+        return f", for {', '.join(parts)}" if parts else ""
+
+
+def widened(
+    array: NDArray[Any], by: Sequence[str], names: Sequence[str], cards: Sequence[int]
+) -> NDArray[Any]:
+    """``array`` over ``by`` (and perhaps further axes) as a view over ``names``."""
+    extra = array.ndim - len(by)
+    order = sorted(range(len(by)), key=lambda axis: names.index(by[axis]))
+    array = array.transpose(*order, *range(len(by), array.ndim))
+    index = tuple(slice(None) if name in by else None for name in names)
+    array = array[(*index, *[slice(None)] * extra)]
+    return np.broadcast_to(array, (*cards, *array.shape[len(names) :]))

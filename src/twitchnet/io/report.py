@@ -1,0 +1,91 @@
+"""Where do the problems of one file gather, each with its place?
+
+A :class:`Report` knows the document, so whoever finds a problem says only which keys
+lead to it.  It also finds the nearest right names, within a budget: a hostile file
+must not buy hours of comparing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from twitchnet.errors import Problem, Severity, nearest
+from twitchnet.io.yaml_reader import Document, Keys
+
+MAX_PROBLEMS = 1000
+"""More problems than this are counted, not kept."""
+
+MAX_MESSAGE = 400
+
+_COMPARISONS = 20_000
+"""Names compared for hints in one file; about 0.2 s."""
+
+
+class Report:
+    """The problems of one document, in the order of its text."""
+
+    def __init__(self, document: Document, file: str) -> None:
+        self.document = document
+        self.file = file
+        self.errors = 0
+        self._problems: list[Problem] = []
+        self._dropped = 0
+        self._seen: set[tuple[str, str, int, int]] = set()
+        self._comparisons = _COMPARISONS
+        for flaw in document.flaws:
+            self._keep(Problem(flaw.code, flaw.message, "", file, *flaw.mark, hint=flaw.hint))
+
+    def __call__(
+        self,
+        code: str,
+        keys: Keys,
+        message: str,
+        wrong: str = "",
+        choices: Collection[str] = (),
+        *,
+        hint: str = "",
+        at_key: bool = False,
+        severity: Severity = "error",
+    ) -> None:
+        """Add a problem at ``keys``; ``wrong`` is looked for among ``choices`` for a hint."""
+        path, mark, hole = self.document.find(keys, at_key=at_key)
+        if hole:
+            return  # what stands here could not be read, and that has been said
+        self._keep(
+            Problem(
+                code=code,
+                message=message[:MAX_MESSAGE],
+                path=".".join(str(key) for key in path),
+                file=self.file,
+                line=mark.line,
+                column=mark.column,
+                hint=hint or self._nearest(wrong, choices),
+                severity=severity,
+            )
+        )
+
+    def _nearest(self, wrong: str, choices: Collection[str]) -> str:
+        if not wrong or not choices or len(choices) > self._comparisons:
+            return ""
+        self._comparisons -= len(choices)
+        return nearest(wrong, choices)
+
+    def _keep(self, problem: Problem) -> None:
+        same = (problem.code, problem.message, problem.line, problem.column)
+        if same in self._seen:
+            return
+        self.errors += problem.severity == "error"
+        if len(self._problems) < MAX_PROBLEMS:
+            self._seen.add(same)
+            self._problems.append(problem)
+        else:
+            self._dropped += 1
+
+    def problems(self, *, warnings: bool = False) -> list[Problem]:
+        """The problems, with the warnings if asked for, in the order of the text."""
+        kept = [p for p in self._problems if warnings or p.severity == "error"]
+        kept.sort(key=lambda problem: (problem.line, problem.column))
+        if self._dropped:
+            message = f"{self._dropped} more problems are not listed"
+            kept.append(Problem("TN148", message, file=self.file))
+        return kept

@@ -1,0 +1,416 @@
+"""What does the YAML text say, and where does each piece stand?
+
+One document becomes plain values (dict, list, str, int, float, bool, None) with a
+place for every key and item.  Nothing of models in here.
+
+How it works: libyaml's parser emits events, and one loop with an explicit stack
+builds the values and their places; so nesting is bounded before it can hurt, and
+duplicate keys, aliases, anchors, tags and further documents are refused where they
+stand, all of them in one reading.  Plain scalars follow the core schema of YAML 1.2
+(chapter 10.3): ``no``, ``on`` and ``18-34`` are text, ``012`` is the number 12.
+Keys are always text.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+MAX_BYTES = 5_000_000
+"""A complete model of 120 variables takes 0.3 MB; a larger file is not a model."""
+
+MAX_DEPTH = 40
+"""A model needs about ten levels; below 40 no recursion over the values can fail."""
+
+MAX_PROBLEMS = 200
+"""The reading stops after so many; a file with more is not nearly right."""
+
+Key = str | int
+Keys = tuple[Key, ...]
+
+_INT = re.compile(r"[-+]?[0-9]+\Z")
+_BASED = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
+_CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_WORDS: dict[str, bool | None] = {
+    "": None,
+    "~": None,
+    **dict.fromkeys(("null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+# What to do about the messages of the YAML parser that authors meet most.
+_CURES = {
+    "mapping values are not allowed": 'put text that holds ": " in quotes, and check the indent',
+    "did not find expected ',' or '}'": "a comma is missing or a brace is not closed",
+    "did not find expected ',' or ']'": "a comma is missing or a bracket is not closed",
+    "could not find expected ':'": "a key needs a colon and a space after it",
+    "did not find expected key": "check the indent, and quotes inside quotes",
+    "did not find expected '-' indicator": "check the indent",
+    "unexpected end of stream": "a quote is not closed",
+}
+
+
+class Mark(NamedTuple):
+    """A place in the text; line and column count from 1."""
+
+    line: int
+    column: int
+
+
+START = Mark(1, 1)
+
+
+class Flaw(NamedTuple):
+    """One thing wrong with the text itself."""
+
+    code: str
+    mark: Mark
+    message: str
+    hint: str = ""
+
+
+class _Places(NamedTuple):
+    """Where a key and its value start."""
+
+    key: Mark
+    value: Mark
+
+
+@dataclass(slots=True)
+class Document:
+    """The values of one document, with their places.
+
+    ``holes`` are the entries that could not be read (an alias, a tag, a number that is
+    not finite); they are left out of ``value``.  ``flaws`` are in the order of the text;
+    ``broken`` says that the text could not be read to its end.
+    """
+
+    value: Any = None
+    start: Mark = START
+    flaws: list[Flaw] = field(default_factory=list)
+    holes: set[tuple[int, Key]] = field(default_factory=set)
+    broken: bool = False
+    places: dict[int, dict[Key, _Places]] = field(default_factory=dict)
+    refused: list[Any] = field(default_factory=list)  # kept alive: places go by identity
+
+    def steps(self, keys: Keys) -> Iterator[tuple[Any, Key]]:
+        """The containers and keys on the way into the document, as far as it exists."""
+        value = self.value
+        for key in keys:
+            if isinstance(value, dict):
+                if key not in value and (id(value), key) not in self.holes:
+                    return
+                yield value, key
+                value = value.get(key)
+            elif isinstance(value, list) and isinstance(key, int) and 0 <= key < len(value):
+                yield value, key
+                value = value[key]
+            else:
+                return
+
+    def find(self, keys: Keys, *, at_key: bool = False) -> tuple[Keys, Mark, bool]:
+        """The part of ``keys`` that exists, where it starts, and whether it is a hole.
+
+        The place is that of the value, or of the key when asked for or when only a part
+        of ``keys`` exists.
+        """
+        path: list[Key] = []
+        places = None
+        hole = False
+        for container, key in self.steps(keys):
+            path.append(key)
+            places = self.places[id(container)][key]
+            hole = (id(container), key) in self.holes
+        if places is None:
+            return (), self.start, hole
+        at_key = at_key or len(path) < len(keys)
+        return tuple(path), places.key if at_key else places.value, hole
+
+    def get(self, keys: Keys) -> Any:
+        """The value at ``keys``, or None."""
+        count = 0
+        value = self.value
+        for container, key in self.steps(keys):
+            count += 1
+            value = container.get(key) if isinstance(container, dict) else container[key]
+        return value if count == len(keys) else None
+
+
+def read_file(path: str | os.PathLike[str]) -> Document:
+    """The document in a file; a file that cannot be read is a flaw too."""
+    try:
+        with Path(path).open("rb") as stream:
+            text = decode(stream.read(MAX_BYTES + 1))
+    except (OSError, ValueError) as error:
+        reason = str(getattr(error, "strerror", None) or error).lower()
+        text = Flaw("TN100", Mark(0, 0), f"the file cannot be read: {reason}")
+    return Document(flaws=[text], broken=True) if isinstance(text, Flaw) else read(text)
+
+
+def decode(data: bytes) -> str | Flaw:
+    """The text of a file, or what is wrong with its bytes."""
+    if len(data) > MAX_BYTES:
+        return Flaw("TN103", Mark(1, 1), f"the file is larger than {MAX_BYTES // 1_000_000} MB")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        before = data[: error.start]
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        mark = Mark(before.count(b"\n") + 1, column)
+        found = f"the byte 0x{data[error.start]:02x} here is not UTF-8 text"
+        return Flaw("TN101", mark, found, "save the file as UTF-8")
+
+
+def read(text: str) -> Document:
+    """The document in ``text``; never raises for what is written in it."""
+    try:
+        data = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        return _refused(text, "TN101", error.start, "a lone surrogate is not UTF-8 text")
+    if len(data) > MAX_BYTES:
+        return _refused(text, "TN103", 0, f"the text is larger than {MAX_BYTES // 1_000_000} MB")
+    text = text.removeprefix("\ufeff")
+    control = _CONTROL.search(text)
+    if control:
+        name = f"the control character U+{ord(control[0]):04X} is not allowed"
+        return _refused(text, "TN105", control.start(), name)
+    return _Composer(text).run()
+
+
+def _refused(text: str, code: str, offset: int, message: str) -> Document:
+    before = text[:offset]
+    mark = Mark(before.count("\n") + 1, offset - before.rfind("\n"))
+    return Document(flaws=[Flaw(code, mark, message)], broken=True)
+
+
+_NO_KEY = object()
+_HOLE = object()
+
+
+class _Stop(Exception):
+    """The rest of the text is not read."""
+
+
+@dataclass(slots=True)
+class _Frame:
+    """A list or mapping that is still open; ``key`` waits for its value."""
+
+    container: Any
+    places: dict[Key, _Places]
+    key: Any = _NO_KEY
+    key_mark: Mark = START
+
+    @property
+    def wants_key(self) -> bool:
+        return self.key is _NO_KEY and isinstance(self.container, dict)
+
+
+class _Composer:
+    """One loop over the events of the parser, with an explicit stack."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.document = Document()
+        self.stack: list[_Frame] = []
+        self.skipping = 0  # depth inside a key that is itself a list or a mapping
+
+    def flaw(self, code: str, mark: Mark, message: str, hint: str = "") -> None:
+        self.document.flaws.append(Flaw(code, mark, message, hint))
+        if len(self.document.flaws) >= MAX_PROBLEMS:
+            raise _Stop
+
+    def run(self) -> Document:
+        document = self.document
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(self.text)
+        try:
+            self.events(loader)
+            if document.value is None and not document.flaws:
+                self.flaw("TN102", Mark(1, 1), "the file is empty")
+        except _Stop:
+            document.broken = True
+        except yaml.YAMLError as error:
+            document.broken = True
+            document.flaws.append(_syntax(error, self.text))
+        finally:
+            loader.dispose()
+        document.broken = document.broken or document.value is None
+        return document
+
+    def events(self, loader: Any) -> None:
+        documents = 0
+        while True:
+            event = loader.get_event()
+            kind = type(event)
+            if kind is yaml.ScalarEvent:
+                self.scalar(event)
+            elif kind is yaml.MappingStartEvent:
+                self.open(event, {})
+            elif kind is yaml.SequenceStartEvent:
+                self.open(event, [])
+            elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
+                self.close()
+            elif kind is yaml.AliasEvent:
+                self.alias(event)
+            elif kind is yaml.DocumentStartEvent:
+                documents += 1
+                if documents > 1:
+                    self.flaw("TN109", _mark(event), "a second document starts here")
+                    return
+            elif kind is yaml.StreamEndEvent:
+                return
+
+    def open(self, event: Any, container: Any) -> None:
+        mark = _mark(event)
+        if len(self.stack) + self.skipping >= MAX_DEPTH:
+            self.flaw("TN104", mark, f"nested deeper than {MAX_DEPTH} levels")
+            raise _Stop
+        if self.skipping:
+            self.skipping += 1
+            return
+        self.decorations(event, mark)
+        if self.stack and self.stack[-1].wants_key:
+            self.flaw("TN111", mark, "a key must be one word, not a list or a mapping")
+            self.skipping = 1
+            return
+        self.put(container, mark)
+        places: dict[Key, _Places] = {}
+        self.document.places[id(container)] = places
+        self.stack.append(_Frame(container, places))
+
+    def close(self) -> None:
+        if not self.skipping:
+            self.stack.pop()
+            return
+        self.skipping -= 1
+        if not self.skipping:
+            self.stack[-1].key = _HOLE
+
+    def alias(self, event: Any) -> None:
+        mark = _mark(event)
+        name = str(event.anchor)[:80]
+        self.flaw("TN107", mark, f"the alias '*{name}' is not allowed", "write the value out")
+        if self.skipping:
+            return
+        if self.stack and self.stack[-1].wants_key:
+            self.stack[-1].key = _HOLE
+        else:
+            self.put(_HOLE, mark)
+
+    def decorations(self, event: Any, mark: Mark) -> bool:
+        """Refuse a tag or an anchor; True when there is a tag."""
+        if event.anchor is not None:
+            name = str(event.anchor)[:80]
+            self.flaw("TN107", mark, f"the anchor '&{name}' is not allowed", "remove it")
+        if event.tag is not None:
+            tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")[:80]
+            self.flaw("TN108", mark, f"the tag {tag!r} is not allowed", "remove it")
+        return event.tag is not None
+
+    def scalar(self, event: Any) -> None:
+        if self.skipping:
+            return
+        mark = _mark(event)
+        tagged = self.decorations(event, mark)
+        plain = event.implicit[0]
+        if self.stack and self.stack[-1].wants_key:
+            self.start_entry(event.value, mark, plain)
+        elif tagged:
+            self.put(_HOLE, mark)
+        else:
+            self.put(self.resolve(event.value, mark) if plain else event.value, mark)
+
+    def start_entry(self, text: str, mark: Mark, plain: bool) -> None:
+        frame = self.stack[-1]
+        frame.key, frame.key_mark = text, mark
+        if text in frame.places:
+            line = frame.places[text].key.line
+            first = f"the first is in line {line}" if line != mark.line else "in this line"
+            self.flaw("TN106", mark, f"the key {text[:80]!r} is given twice; {first}")
+            frame.key = _HOLE
+        elif not text:
+            self.flaw("TN111", mark, "a key is empty")
+            frame.key = _HOLE
+        elif plain and text == "<<":
+            self.flaw("TN107", mark, "the merge key '<<' is not allowed", "write the keys out")
+            frame.key = _HOLE
+
+    def put(self, value: Any, mark: Mark) -> None:
+        """Set ``value`` where the innermost open list or mapping waits for it."""
+        if not self.stack:
+            self.document.value = None if value is _HOLE else value
+            self.document.start = mark
+            return
+        frame = self.stack[-1]
+        container, key = frame.container, frame.key
+        frame.key = _NO_KEY
+        if isinstance(container, list):
+            key = len(container)
+            frame.places[key] = _Places(mark, mark)
+            container.append(None if value is _HOLE else value)
+        elif key is _HOLE:
+            self.document.refused.append(value)
+            return
+        else:
+            frame.places[key] = _Places(frame.key_mark, mark)
+            if value is not _HOLE:
+                container[key] = value
+        if value is _HOLE:
+            self.document.holes.add((id(container), key))
+
+    def resolve(self, text: str, mark: Mark) -> Any:
+        """A plain scalar by the core schema of YAML 1.2."""
+        if text in _WORDS:
+            return _WORDS[text]
+        if text[0] not in "+-.0123456789":
+            return text
+        if _NOT_FINITE.match(text):
+            self.flaw("TN110", mark, f"{text} cannot be used as a number")
+            return _HOLE
+        if _INT.match(text) and len(text) <= 18:
+            return int(text)
+        if _BASED.match(text) and len(text) <= 18:
+            return int(text, 0)
+        if _FLOAT.match(text):
+            value = float(text)
+            if math.isfinite(value):
+                return value
+            self.flaw("TN110", mark, f"the number {text[:40]} is too large")
+            return _HOLE
+        return text
+
+
+def _mark(event: Any) -> Mark:
+    start = event.start_mark
+    return Mark(start.line + 1, start.column + 1)
+
+
+def _syntax(error: yaml.YAMLError, text: str) -> Flaw:
+    """The parser's own complaint, with a cure where one is known."""
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
+    context = str(getattr(error, "context", None) or "")
+    if mark is None:
+        return Flaw("TN105", Mark(1, 1), problem[:200])
+    place = Mark(mark.line + 1, mark.column + 1)
+    hint = next((cure for start, cure in _CURES.items() if start in problem), "")
+    line = text.split("\n", mark.line + 1)[mark.line] if text.count("\n") >= mark.line else ""
+    character = line[mark.column : mark.column + 1]
+    if character == "\t":
+        hint = "indent with spaces, not with tabs"
+    elif character in ("@", "`", "%") and character:
+        hint = f"put text that starts with {character} in quotes"
+    opened = getattr(error, "context_mark", None)
+    message = f"{problem} {context}".strip()
+    if opened is not None and opened.line != mark.line:
+        message += f" that starts in line {opened.line + 1}"
+    return Flaw("TN105", place, message[:300], hint)
