@@ -22,10 +22,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from twitchnet.errors import nearest
+from twitchnet.errors import ModelError, nearest
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network
 from twitchnet.model.rules import names_read, parse
@@ -118,8 +119,14 @@ def _screen(network: Network, rest: str) -> str:
         for option in network.options
         for text in (option.only_if, option.fine_if, option.caution_if)
     ]
-    read = any(rest in names_read(parse(text)) for text in conditions if text)
-    return "" if read else "neither a rule nor an option reads it"
+    return "" if any(map(partial(_reads, rest), conditions)) else "no rule and no option reads it"
+
+
+def _reads(name: str, condition: str) -> bool:
+    try:
+        return bool(condition) and name in names_read(parse(condition))
+    except ModelError:  # reported where the condition stands
+        return False
 
 
 def strength(network: Network, parent: str, child: str, state: str = "") -> float | None:

@@ -24,8 +24,7 @@ from functools import lru_cache
 from itertools import combinations, product
 from types import MappingProxyType
 
-from twitchnet.errors import ModelError, Problem, nearest
-from twitchnet.model.network import Variable
+from twitchnet.errors import ModelError, Problem
 
 MAX_LENGTH = 4000
 MAX_PARTS = 200
@@ -73,11 +72,12 @@ def _grouped(part: Condition) -> str:
 
 
 @lru_cache(maxsize=4096)
-def parse(text: str, path: str = "") -> Condition:
+def parse(text: str) -> Condition:
     """The condition that a text means; conditions are values, so it is cached.
 
     Raises ``ModelError`` with one problem: the first thing that cannot be read, its
-    place in the message and, counted from 1, in ``column``.
+    place in the message and, counted from 1, in ``column``.  Whether the names exist is
+    ``check``'s business.
 
     >>> parse("numbness & (back_pain | age_band=65+)")
     AtLeast(count=2, parts=(Answer(name='numbness', state=''), AtLeast(count=1, ...
@@ -85,20 +85,19 @@ def parse(text: str, path: str = "") -> Condition:
     a & (b | c)
     """
     if len(text) > MAX_LENGTH:
-        raise _refused(f"the condition is longer than {MAX_LENGTH} characters", MAX_LENGTH, path)
-    return _Parser(text, path).whole()
+        raise _refused(f"the condition is longer than {MAX_LENGTH} characters", MAX_LENGTH)
+    return _Parser(text).whole()
 
 
-def _refused(message: str, start: int, path: str) -> ModelError:
+def _refused(message: str, start: int) -> ModelError:
     place = start + 1
-    return ModelError([Problem("TN160", f"{message}, at character {place}", path, column=place)])
+    return ModelError([Problem("TN160", f"{message}, at character {place}", column=place)])
 
 
 class _Parser:
     """Recursive descent over the tokens of one text, with a bound on depth and size."""
 
-    def __init__(self, text: str, path: str) -> None:
-        self.path = path
+    def __init__(self, text: str) -> None:
         self.tokens = [
             (match[1] or match[2], match.start(match.lastindex or 0), bool(match[2]))
             for match in _TOKEN.finditer(text)
@@ -116,7 +115,7 @@ class _Parser:
     def refusal(self, expected: str) -> ModelError:
         token, start, _ = self.tokens[self.next]
         found = repr(token[:60]) if token else "the end"
-        return _refused(f"{expected}, found {found}", start, self.path)
+        return _refused(f"{expected}, found {found}", start)
 
     def take(self, token: str) -> bool:
         found = self.tokens[self.next][0] == token
@@ -267,22 +266,3 @@ def _union(sets: Iterable[Mapping[str, str]]) -> dict[str, str] | None:
 def _implies(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
     """Whether whoever gives the answers ``one`` also gives the answers ``other``."""
     return all(name in one and (not state or one[name] == state) for name, state in other.items())
-
-
-def problems(text: str, variables: Mapping[str, Variable], path: str = "") -> list[Problem]:
-    """What is wrong with a condition of a model: its grammar, its names, its states."""
-    try:
-        condition = parse(text, path)
-    except ModelError as error:
-        return list(error.problems)
-    found = []
-    for answer in answers_read(condition):
-        variable = variables.get(answer.name)
-        if variable is None:
-            hint = nearest(answer.name, variables)
-            found.append(Problem("TN112", f"no variable {answer.name[:80]!r}", path, hint=hint))
-        elif answer.state and answer.state not in variable.states:
-            message = f"{answer.name!r} has no state {answer.state[:80]!r}"
-            hint = nearest(answer.state, variable.states) or f"one of {', '.join(variable.states)}"
-            found.append(Problem("TN113", message, path, hint=hint))
-    return found
