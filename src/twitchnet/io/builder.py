@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from twitchnet.errors import Problem
 from twitchnet.io.care_reader import CareReader
+from twitchnet.io.document import Document, Key, Keys
 from twitchnet.io.mechanisms import Built, MechanismReader
 from twitchnet.io.numbers import NumberReader, States
 from twitchnet.io.report import Report
@@ -19,12 +20,12 @@ from twitchnet.io.schema import (
     ModelFile,
     ScreenSpec,
     VariableSpec,
-    validated,
 )
-from twitchnet.io.yaml_reader import Document, Key, Keys
-from twitchnet.model.check import MAX_STATES, SECTIONS, Found, found
+from twitchnet.io.validation import validated
+from twitchnet.model.check import MAX_STATES, found
 from twitchnet.model.lint import linted
 from twitchnet.model.network import Kind, Network, Source, Variable
+from twitchnet.model.scope import SECTIONS, Found
 
 
 def built(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from twitchnet.io.document import Keys
 from twitchnet.io.numbers import NumberReader
 from twitchnet.io.schema import EffectSpec, ModelFile
-from twitchnet.io.yaml_reader import Keys
 from twitchnet.model.care import CoverageItem, Effect, Option, Rule, Watch
 
 

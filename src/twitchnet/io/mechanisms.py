@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from twitchnet.io.document import Keys
 from twitchnet.io.numbers import Group, NumberReader, Reading, States, widened
 from twitchnet.io.schema import MechanismSpec, NumberSpec
-from twitchnet.io.yaml_reader import Keys
 from twitchnet.model.local import (
     Array,
     Descriptor,

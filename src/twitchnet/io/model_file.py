@@ -18,7 +18,7 @@ from twitchnet.errors import ModelError, Problem
 from twitchnet.model.network import Network
 
 if TYPE_CHECKING:
-    from twitchnet.io.yaml_reader import Document
+    from twitchnet.io.document import Document
 
 
 def read_network(path: str | os.PathLike[str]) -> Network:

@@ -16,9 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from twitchnet.io.document import Keys
 from twitchnet.io.report import Report
-from twitchnet.io.schema import CellSpec, NumberSpec, describe_error, described
-from twitchnet.io.yaml_reader import Keys
+from twitchnet.io.schema import CellSpec, NumberSpec
+from twitchnet.io.validation import describe_error, described
 from twitchnet.model.local import Array
 
 MAX_MODIFIERS = 12

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from twitchnet.errors import Problem, Severity, nearest
-from twitchnet.io.yaml_reader import Document, Keys
+from twitchnet.io.document import Document, Keys
 
 MAX_PROBLEMS = 1000
 """More problems than this are counted, not kept."""

@@ -16,12 +16,13 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import yaml
+
+from twitchnet.io.document import START, Document, Flaw, Key, Mark, Places
 
 MAX_BYTES = 5_000_000
 """A complete model of 120 variables takes 0.3 MB; a larger file is not a model."""
@@ -31,9 +32,6 @@ MAX_DEPTH = 40
 
 MAX_PROBLEMS = 200
 """The reading stops after so many; a file with more is not nearly right."""
-
-Key = str | int
-Keys = tuple[Key, ...]
 
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _BASED = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
@@ -58,92 +56,6 @@ _CURES = {
     "did not find expected '-' indicator": "check the indent",
     "unexpected end of stream": "a quote is not closed",
 }
-
-
-class Mark(NamedTuple):
-    """A place in the text; line and column count from 1."""
-
-    line: int
-    column: int
-
-
-START = Mark(1, 1)
-
-
-class Flaw(NamedTuple):
-    """One thing wrong with the text itself."""
-
-    code: str
-    mark: Mark
-    message: str
-    hint: str = ""
-
-
-class _Places(NamedTuple):
-    """Where a key and its value start."""
-
-    key: Mark
-    value: Mark
-
-
-@dataclass(slots=True)
-class Document:
-    """The values of one document, with their places.
-
-    ``holes`` are the entries that could not be read (an alias, a tag, a number that is
-    not finite); they are left out of ``value``.  ``flaws`` are in the order of the text;
-    ``broken`` says that the text could not be read to its end.
-    """
-
-    value: Any = None
-    start: Mark = START
-    flaws: list[Flaw] = field(default_factory=list)
-    holes: set[tuple[int, Key]] = field(default_factory=set)
-    broken: bool = False
-    places: dict[int, dict[Key, _Places]] = field(default_factory=dict)
-    refused: list[Any] = field(default_factory=list)  # kept alive: places go by identity
-
-    def steps(self, keys: Keys) -> Iterator[tuple[Any, Key]]:
-        """The containers and keys on the way into the document, as far as it exists."""
-        value = self.value
-        for key in keys:
-            if isinstance(value, dict):
-                if key not in value and (id(value), key) not in self.holes:
-                    return
-                yield value, key
-                value = value.get(key)
-            elif isinstance(value, list) and isinstance(key, int) and 0 <= key < len(value):
-                yield value, key
-                value = value[key]
-            else:
-                return
-
-    def find(self, keys: Keys, *, at_key: bool = False) -> tuple[Keys, Mark, bool]:
-        """The part of ``keys`` that exists, where it starts, and whether it is a hole.
-
-        The place is that of the value, or of the key when asked for or when only a part
-        of ``keys`` exists.
-        """
-        path: list[Key] = []
-        places = None
-        hole = False
-        for container, key in self.steps(keys):
-            path.append(key)
-            places = self.places[id(container)][key]
-            hole = (id(container), key) in self.holes
-        if places is None:
-            return (), self.start, hole
-        at_key = at_key or len(path) < len(keys)
-        return tuple(path), places.key if at_key else places.value, hole
-
-    def get(self, keys: Keys) -> Any:
-        """The value at ``keys``, or None."""
-        count = 0
-        value = self.value
-        for container, key in self.steps(keys):
-            count += 1
-            value = container.get(key) if isinstance(container, dict) else container[key]
-        return value if count == len(keys) else None
 
 
 def read_file(path: str | os.PathLike[str]) -> Document:
@@ -206,7 +118,7 @@ class _Frame:
     """A list or mapping that is still open; ``key`` waits for its value."""
 
     container: Any
-    places: dict[Key, _Places]
+    places: dict[Key, Places]
     key: Any = _NO_KEY
     key_mark: Mark = START
 
@@ -283,7 +195,7 @@ class _Composer:
             self.skipping = 1
             return
         self.put(container, mark)
-        places: dict[Key, _Places] = {}
+        places: dict[Key, Places] = {}
         self.document.places[id(container)] = places
         self.stack.append(_Frame(container, places))
 
@@ -355,13 +267,13 @@ class _Composer:
         frame.key = _NO_KEY
         if isinstance(container, list):
             key = len(container)
-            frame.places[key] = _Places(mark, mark)
+            frame.places[key] = Places(mark, mark)
             container.append(None if value is _HOLE else value)
         elif key is _HOLE:
             self.document.refused.append(value)
             return
         else:
-            frame.places[key] = _Places(frame.key_mark, mark)
+            frame.places[key] = Places(frame.key_mark, mark)
             if value is not _HOLE:
                 container[key] = value
         if value is _HOLE:

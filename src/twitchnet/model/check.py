@@ -11,57 +11,17 @@ that nothing is reported only because something else was.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from collections.abc import Iterator
 
-import numpy as np
-
-from twitchnet.errors import Problem, Severity, nearest
-from twitchnet.model.local import (
-    Array,
-    Descriptor,
-    LocalModel,
-    NoisyAnd,
-    NoisyMax,
-    NoisyOr,
-    Table,
-)
-from twitchnet.model.network import Kind, Network, Variable
-
-SECTIONS: dict[Kind, str] = {
-    "context": "contexts",
-    "cause": "causes",
-    "finding": "findings",
-    "screen": "screens",
-}
-"""Where the model file declares the variables of each kind."""
+from twitchnet.errors import Problem, nearest
+from twitchnet.model.check_care import check_care
+from twitchnet.model.check_local import check_mechanism
+from twitchnet.model.local import Array, LocalModel, Table
+from twitchnet.model.network import Network
+from twitchnet.model.scope import SECTIONS, Found, Ghosts, Keys, Scope
 
 MAX_VARIABLES = 20_000
 MAX_STATES = 127  # records are coded as int8, -1 for unknown
-MAX_LOCAL_CELLS = 10_000_000
-SUM_TOLERANCE = 1e-6
-
-Key = str | int
-Keys = tuple[Key, ...]
-Ghosts = Collection[str]
-
-
-class Found(NamedTuple):
-    """One broken rule: the keys that lead to its place, and what is wrong.
-
-    ``wrong`` and ``choices`` are for the hint at the nearest right name.  ``parameter``
-    is the index of a parameter that ``keys`` are relative to, or -1.
-    """
-
-    code: str
-    keys: Keys
-    message: str
-    wrong: str = ""
-    choices: Collection[str] = ()
-    hint: str = ""
-    at_key: bool = False
-    parameter: int = -1
-    severity: Severity = "error"
 
 
 def check(network: Network) -> list[Problem]:
@@ -90,15 +50,13 @@ def part_keys(network: Network, index: int) -> Keys:
 
 def found(network: Network, ghosts: Ghosts = frozenset()) -> list[Found]:
     """Every rule that the network breaks, as keys and words."""
-    from twitchnet.model.check_care import check_care
-
     if len(network.variables) > MAX_VARIABLES:
         message = f"{len(network.variables)} variables, at most {MAX_VARIABLES} are allowed"
         return [Found("TN148", (), message)]
     problems = list(_variables(network))
     scope = Scope(network, ghosts)
     for variable in network.variables:
-        problems += scope.mechanism(variable)
+        problems += check_mechanism(variable, scope)
     problems += _cycles(network)
     problems += _parameters(network)
     problems += _head(network, scope)
@@ -126,172 +84,6 @@ def _variables(network: Network) -> Iterator[Found]:
                 yield Found("TN147", (*at, index), f"the state {state!r} is named twice")
             elif not state:
                 yield Found("TN119", (*at, index), "a state has no name")
-
-
-class Scope:
-    """What the names of a network mean; also judges one mechanism at a time."""
-
-    def __init__(self, network: Network, ghosts: Ghosts = frozenset()) -> None:
-        self.network = network
-        self.ghosts = ghosts
-        self.by_name = network.by_name
-        self.cards = network.cards
-        self.sources = {source.key for source in network.sources}
-
-    def node(self, name: str, keys: Keys, *, at_key: bool = False) -> Iterator[Found]:
-        """What is wrong with ``name`` as a variable that has a probability."""
-        yield from self.variable(name, keys, at_key=at_key)
-        variable = self.by_name.get(name)
-        if variable is not None and variable.kind == "screen":
-            message = f"{name!r} is a screen question, which has no probability"
-            yield Found("TN141", keys, message, at_key=at_key)
-
-    def variable(self, name: str, keys: Keys, *, at_key: bool = False) -> Iterator[Found]:
-        """What is wrong with ``name`` as any variable."""
-        if name not in self.by_name and f"variable:{name}" not in self.ghosts:
-            message = f"no variable named {name[:80]!r}"
-            yield Found("TN112", keys, message, name, self.by_name, at_key=at_key)
-
-    def state(self, name: str, state: str, keys: Keys) -> Iterator[Found]:
-        """What is wrong with ``state`` of a variable."""
-        variable = self.by_name.get(name)
-        if variable is None or f"variable:{name}" in self.ghosts:
-            return
-        if state not in variable.states:
-            message = f"no state {state[:80]!r} of {name}"
-            yield Found("TN113", keys, message, state, variable.states)
-
-    def has_link(self, parent: str, child: str) -> bool:
-        """Whether ``parent`` acts on ``child``, or might if the file could be read."""
-        variable = self.by_name.get(child)
-        local = None if variable is None else variable.local
-        if isinstance(local, Table):
-            acts = parent in local.parents
-        else:
-            acts = local is not None and any(link.parent == parent for link in local.links)
-        ghosts = (
-            f"link:{parent}->{child}", f"mechanism:{child}",
-            f"variable:{parent}", f"variable:{child}",
-        )  # fmt: skip
-        return acts or any(ghost in self.ghosts for ghost in ghosts)
-
-    # -- mechanisms -----------------------------------------------------------------
-
-    def mechanism(self, variable: Variable) -> Iterator[Found]:
-        """What is wrong with the local model of a variable."""
-        local, name = variable.local, variable.name
-        if local is None:
-            missing = variable.kind != "screen" and f"mechanism:{name}" not in self.ghosts
-            if missing:
-                keys = (SECTIONS[variable.kind], name)
-                message = f"{name!r} has no mechanism"
-                yield Found("TN140", keys, message, hint=f"add mechanisms.{name}", at_key=True)
-            return
-        keys = ("mechanisms", name)
-        if variable.kind == "screen":
-            message = f"{name!r} is a screen question, which has no mechanism"
-            yield Found("TN141", keys, message, at_key=True)
-            return
-        if isinstance(local, Table):
-            yield from self._array(
-                local.probabilities, local.parents, [variable.card], (*keys, "table"), rows=True
-            )
-            return
-        if not isinstance(local, NoisyMax) and variable.card != 2:
-            message = f"{type(local).__name__} needs two states, {name} has {variable.card}"
-            yield Found("TN146", keys, message, at_key=True)
-            return
-        own = [variable.card] if isinstance(local, NoisyMax) else []
-        yield from self._array(
-            local.leak.strength, local.leak.modifiers, own, (*keys, "leak"), rows=bool(own)
-        )
-        yield from self._links(local, own, keys)
-        if isinstance(local, Descriptor):
-            yield from self._descriptor(local, keys)
-
-    def _links(
-        self, local: NoisyOr | NoisyAnd | NoisyMax | Descriptor, own: list[int], keys: Keys
-    ) -> Iterator[Found]:
-        seen: set[str] = set()
-        for link in local.links:
-            at = (*keys, "links", link.parent)
-            if link.parent in seen:
-                yield Found("TN145", at, f"{link.parent} has a link already", at_key=True)
-            seen.add(link.parent)
-            if link.parent in link.modifiers:
-                yield Found("TN125", at, f"{link.parent!r} modifies its own link", at_key=True)
-            wrong = list(self.node(link.parent, at, at_key=True))
-            yield from wrong
-            if wrong or link.parent not in self.cards:
-                continue
-            card = 2 if isinstance(local, Descriptor) else self.cards[link.parent]
-            before = len(wrong)
-            wrong += self._array(link.strength, link.modifiers, [card, *own], at, rows=bool(own))
-            yield from wrong[before:]
-            if wrong or isinstance(local, NoisyAnd):
-                continue
-            baseline = link.strength[..., 0, 1:] if own else link.strength[..., 0]
-            if baseline.any():
-                message = f"the baseline of {link.parent} produces something"
-                yield Found("TN145", at, message, at_key=True)
-
-    def _descriptor(self, local: Descriptor, keys: Keys) -> Iterator[Found]:
-        at = (*keys, "describes")
-        wrong = list(self.node(local.of, at))
-        yield from wrong
-        finding = self.by_name.get(local.of)
-        if wrong or finding is None or finding.local is None:
-            return
-        if isinstance(finding.local, Descriptor):
-            hint = f"describe {finding.local.of!r}"
-            yield Found("TN143", at, f"{local.of!r} is itself a descriptor", hint=hint)
-        elif not isinstance(finding.local, NoisyOr):
-            yield Found("TN142", at, f"{local.of!r} is not a noisy-OR")
-        else:
-            producers = {link.parent for link in finding.local.links}
-            for link in local.links:
-                known = link.parent in producers or self.has_link(link.parent, local.of)
-                if link.parent in self.by_name and not known:
-                    message = f"{link.parent} does not produce {local.of}"
-                    yield Found(
-                        "TN144", (*keys, "links", link.parent), message, link.parent, producers,
-                        at_key=True,
-                    )  # fmt: skip
-
-    def _array(
-        self, array: Array, names: tuple[str, ...], further: list[int], keys: Keys, *, rows: bool
-    ) -> Iterator[Found]:
-        """Shape and numbers of an array over ``names`` and then ``further`` cards."""
-        wrong = False
-        for index, name in enumerate(names):
-            for problem in self.node(name, (*keys, "by", index)):
-                wrong = True
-                yield problem
-            if name in names[:index]:
-                wrong = True
-                yield Found("TN125", (*keys, "by", index), f"{name!r} is named twice")
-        if wrong or any(name not in self.cards for name in names):
-            return
-        shape = (*(self.cards[name] for name in names), *further)
-        if array.shape != shape:
-            message = f"an array of shape {array.shape} where {shape} is expected"
-            yield Found("TN134", keys, message, at_key=True)
-        elif array.size > MAX_LOCAL_CELLS:
-            message = f"{array.size:,} cells, at most {MAX_LOCAL_CELLS:,} are allowed"
-            yield Found("TN148", keys, message, at_key=True)
-        elif not np.isfinite(array).all():
-            yield Found("TN110", keys, "a probability is not a finite number", at_key=True)
-        elif array.size and (array.min() < 0 or array.max() > 1):
-            value = array.min() if array.min() < 0 else array.max()
-            message = f"{value:.6g} is not a probability: it is outside 0 to 1"
-            yield Found("TN130", keys, message, at_key=True)
-        elif rows:
-            total = array.sum(axis=-1)
-            off = np.abs(total - 1.0)
-            if off.max() > SUM_TOLERANCE:
-                worst = total[np.unravel_index(off.argmax(), off.shape)]
-                message = f"the probabilities of a row add up to {worst:.6g}, not to 1"
-                yield Found("TN133", keys, message, at_key=True)
 
 
 def _cycles(network: Network) -> Iterator[Found]:
