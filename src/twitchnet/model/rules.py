@@ -170,7 +170,8 @@ class _Parser:
         self.demand(")")
         if not 1 <= count <= len(parts):
             self.next = at
-            raise self.refusal(f"at_least needs a number from 1 to {max(len(parts), 1)}, the parts")
+            most = max(len(parts), 1)
+            raise self.refusal(f"at_least needs a number from 1 to {most}, the parts after it")
         return parts[0] if len(parts) == 1 else AtLeast(count, tuple(parts))
 
 
@@ -217,7 +218,9 @@ def names_read(condition: Condition) -> tuple[str, ...]:
     return tuple(dict.fromkeys(answer.name for answer in answers_read(condition)))
 
 
-def minimal_sets(condition: Condition) -> tuple[tuple[Answer, ...], ...]:
+def minimal_sets(
+    condition: Condition, baselines: Mapping[str, str] = _ABSENT
+) -> tuple[tuple[Answer, ...], ...]:
     """The smallest sets of answers that satisfy the condition: leave one out and it fails.
 
     Sorted, without contradictions (two states of one variable).  Raises ``ValueError``
@@ -227,18 +230,20 @@ def minimal_sets(condition: Condition) -> tuple[tuple[Answer, ...], ...]:
     a b
     a c
     """
-    found = [tuple(Answer(*item) for item in sorted(one.items())) for one in _sets(condition)]
+    found = [
+        tuple(Answer(*item) for item in sorted(one.items())) for one in _sets(condition, baselines)
+    ]
     return tuple(sorted(found, key=lambda answers: (len(answers), str(answers))))
 
 
-def _sets(condition: Condition) -> list[dict[str, str]]:
+def _sets(condition: Condition, baselines: Mapping[str, str]) -> list[dict[str, str]]:
     if isinstance(condition, Answer):
         return [{condition.name: condition.state}]
-    within = [_sets(part) for part in condition.parts]
+    within = [_sets(part, baselines) for part in condition.parts]
     found: list[dict[str, str]] = []
     for chosen in combinations(within, condition.count):
         for sets in product(*chosen):
-            both = _union(sets)
+            both = _union(sets, baselines)
             if both is not None:
                 found.append(both)
             if len(found) > MAX_SETS:
@@ -246,23 +251,34 @@ def _sets(condition: Condition) -> list[dict[str, str]]:
     found.sort(key=len)
     kept: list[dict[str, str]] = []
     for one in found:
-        if not any(_implies(one, other) for other in kept):
-            kept = [other for other in kept if not _implies(other, one)] + [one]
+        if not any(_implies(one, other, baselines) for other in kept):
+            kept = [other for other in kept if not _implies(other, one, baselines)] + [one]
     return kept
 
 
-def _union(sets: Iterable[Mapping[str, str]]) -> dict[str, str] | None:
+def _union(
+    sets: Iterable[Mapping[str, str]], baselines: Mapping[str, str]
+) -> dict[str, str] | None:
     """All the answers together; None when they contradict each other."""
     result: dict[str, str] = {}
-    for one in sets:
-        for name, state in one.items():
-            had = result.get(name, "")
-            if had and state and had != state:
-                return None
-            result[name] = had or state
+    for name, state in (item for one in sets for item in one.items()):
+        had = result.setdefault(name, state)
+        if _covers(had, state, name, baselines):
+            result[name] = state
+        elif not _covers(state, had, name, baselines):
+            return None
     return result
 
 
-def _implies(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+def _implies(
+    one: Mapping[str, str], other: Mapping[str, str], baselines: Mapping[str, str]
+) -> bool:
     """Whether whoever gives the answers ``one`` also gives the answers ``other``."""
-    return all(name in one and (not state or one[name] == state) for name, state in other.items())
+    return all(
+        name in one and _covers(state, one[name], name, baselines) for name, state in other.items()
+    )
+
+
+def _covers(wide: str, narrow: str, name: str, baselines: Mapping[str, str]) -> bool:
+    """Whether the state ``narrow`` is one that ``wide`` accepts ('' is all but the baseline)."""
+    return wide == narrow or (not wide and narrow != baselines.get(name, "absent"))
