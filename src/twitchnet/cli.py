@@ -134,7 +134,7 @@ def _table(rows: Sequence[RankedCause]) -> str:
             row.label,
             f"{row.posterior:.4f}",
             f"{row.prior:.4f}",
-            f"{row.produced:.4f}",
+            "-" if row.produced != row.produced else f"{row.produced:.4f}",  # NaN
             f"{row.explains:.2f}",
         ]
         for row in rows
@@ -192,5 +192,6 @@ def main() -> None:
     try:
         app()
     except (TwitchnetError, OSError) as error:
-        typer.echo(f"twitchnet: {error}", err=True)
+        for line in str(error).splitlines():  # a problem is a line
+            typer.echo(f"error: {line}", err=True)
         sys.exit(1)

@@ -399,6 +399,12 @@ _TABLE = (
         "A likelihood gives a finite weight of at least 0 to states, not all of them 0.",
         "Correct the weights.",
     ),
+    Code(
+        "TN207",
+        "A record file that cannot be read",
+        "A record file is one JSON object of answers by name, each name once, in UTF-8.",
+        'Write {"name": "state", ...}, or save what `twitchnet rank --json` prints.',
+    ),
     # Capacity.
     Code(
         "TN301",

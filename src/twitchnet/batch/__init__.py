@@ -1,0 +1,1 @@
+"""Many records: one status per row, nothing lost."""

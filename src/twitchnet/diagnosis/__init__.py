@@ -1,0 +1,1 @@
+"""What it means: posteriors, ranking, explanation, triage, report."""

@@ -1,0 +1,1 @@
+"""Doing it: flat arrays only; no names and no strings may enter."""

@@ -1,0 +1,1 @@
+"""How to compute: local models become factors, and factors an order with a known cost."""

@@ -1,0 +1,1 @@
+"""How it looks: plain rows in; text, HTML and figures out."""

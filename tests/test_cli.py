@@ -1,0 +1,237 @@
+"""The command line: stable JSON on stdout, messages on stderr, exit codes 0, 1 and 2."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import twitchnet as tn
+from twitchnet.cli import main
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+class Outcome:
+    """What one call of the command line did."""
+
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+class Cli:
+    """Calls the command line in this process."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self.capsys, self.monkeypatch = capsys, monkeypatch
+
+    def __call__(self, *words: str) -> Outcome:
+        self.monkeypatch.setattr(sys, "argv", ["twitchnet", *words])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        out, err = self.capsys.readouterr()
+        assert isinstance(stop.value.code, int | None)
+        return Outcome(stop.value.code or 0, out, err)
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    return Cli(capsys, monkeypatch)
+
+
+def test_version(cli: Cli) -> None:
+    done = cli("--version")
+    assert (done.code, done.out) == (0, f"twitchnet {tn.__version__}\n")
+
+
+def test_help_names_every_command(cli: Cli) -> None:
+    done = cli("--help")
+    assert done.code == 0
+    assert "not a medical device" in done.out
+    for command in ("rank", "models", "check"):
+        assert command in done.out
+        assert cli(command, "--help").code == 0
+
+
+def test_rank_prints_the_diagnosis(cli: Cli) -> None:
+    done = cli("rank", "leg_twitching", "numbness=no")
+    expected = tn.load("twitchy_legs").diagnose({"leg_twitching": True, "numbness": "no"})
+    assert (done.code, done.out, done.err) == (0, f"{expected}\n", "")
+
+
+def test_rank_json_is_the_dict_of_the_diagnosis(cli: Cli) -> None:
+    done = cli("rank", "leg_twitching", "caffeine_intake=high", "--json")
+    record = {"leg_twitching": True, "caffeine_intake": "high"}
+    expected = tn.load("twitchy_legs").diagnose(record).to_dict()
+    assert (done.code, done.err) == (0, "")
+    assert done.json == json.loads(json.dumps(expected))
+
+
+def test_no_answer_at_all_ranks_by_the_priors(cli: Cli) -> None:
+    rows = cli("rank", "--json").json["ranking"]
+    assert [row["posterior"] for row in rows] == [row["prior"] for row in rows]
+
+
+@pytest.mark.parametrize("by", ["posterior", "produced", "explains", "prior"])
+def test_rank_by_and_top(cli: Cli, by: str) -> None:
+    words = ("rank", "leg_twitching", "urge_to_move", "--by", by, "--top", "3")
+    dx = tn.load("twitchy_legs").diagnose({"leg_twitching": True, "urge_to_move": True})
+    rows = dx.ranked(by)[:3]  # type: ignore[arg-type]
+    found = cli(*words, "--json").json["ranking"]
+    assert [(row["rank"], row["cause"], row[by]) for row in found] == [
+        (row.rank, row.cause, getattr(row, by)) for row in rows
+    ]
+    lines = cli(*words).out.splitlines()
+    assert [row.label for row in rows] == [
+        next(row.label for row in dx.ranking if f" {row.label} " in line) for line in lines[1:4]
+    ]
+
+
+@pytest.mark.parametrize("place", ["first word", "option", "path"])
+def test_the_model_is_a_first_word_an_option_or_a_path(cli: Cli, place: str) -> None:
+    finding = tn.load("demo").findings[0]
+    words = {
+        "first word": ("demo", finding),
+        "option": ("--model", "demo", finding),
+        "path": (str(ROOT / "models" / "demo.yaml"), finding),
+    }[place]
+    done = cli("rank", *words, "--json")
+    assert (done.code, done.json["model"]) == (0, "demo")
+
+
+def test_a_record_from_a_file_with_words_on_top(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    path.write_text('{"leg_twitching": true, "sex": "female", "numbness": null}', encoding="utf-8")
+    done = cli("rank", "--from", str(path), "sex=male", "--json")
+    assert done.json["answers"] == {"sex": "male", "leg_twitching": "present"}
+
+
+def test_what_rank_prints_is_a_record_that_rank_reads(cli: Cli, tmp_path: Path) -> None:
+    first = cli("rank", "leg_twitching", "caffeine_intake=high", "numbness=no", "--json")
+    path = tmp_path / "saved.json"
+    path.write_text(first.out, encoding="utf-8")
+    assert cli("rank", "--from", str(path), "--json").out == first.out
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", r"saved.json:1:2: TN207 the record is not JSON"),
+        (b"[1, 2]", r"TN207 a record is a JSON object, not list"),
+        (b'{"a": 1, "a": 0}', r"TN207 'a' is answered twice"),
+        (b'{"a": "\xff"}', r"TN207 the record is not UTF-8 text: byte 7"),
+        (b"[" * 100_000, r"TN207 the record is nested too deep"),
+        (b'{"leg_twiching": true}', r"TN201 leg_twiching: .*did you mean 'leg_twitching'"),
+    ],
+)
+def test_a_broken_record_file_is_told(
+    cli: Cli, tmp_path: Path, content: bytes, message: str
+) -> None:
+    path = tmp_path / "saved.json"
+    path.write_bytes(content)
+    done = cli("rank", "--from", str(path))
+    assert (done.code, done.out) == (1, "")
+    assert re.search(message, done.err)
+    assert "Traceback" not in done.err
+
+
+def test_a_record_file_that_is_too_large_is_refused(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "data.json"
+    path.write_bytes(b" " * 4_000_001)
+    assert "TN207 the record is larger than 4,000,000 bytes" in cli("rank", "--from", str(path)).err
+
+
+def test_every_problem_of_a_record_is_told_at_once(cli: Cli) -> None:
+    done = cli("rank", "leg_twiching", "caffeine_intake=hihg", "sex=yes")
+    assert (done.code, done.out) == (1, "")
+    assert "did you mean 'leg_twitching'?" in done.err
+    assert "did you mean 'high'?" in done.err
+    assert "female, male" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("rank", "--model", "twichy_legs"), "did you mean 'twitchy_legs'?"),
+        (("rank", "no_such_file.yaml", "x"), "no bundled model and no file 'no_such_file.yaml'"),
+        (("rank", "--model", "."), "'.' is a folder; a model is a file"),
+        (("rank", "--from", "no_such_record.json"), "no_such_record.json"),
+        (("check", "no_such_file.yaml"), "no bundled model and no file"),
+    ],
+)
+def test_a_file_that_is_not_there_is_told(cli: Cli, words: Sequence[str], message: str) -> None:
+    done = cli(*words)
+    assert (done.code, done.out) == (1, "")
+    assert message in done.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("rnak",), ("rank", "--top", "0"), ("rank", "--by", "luck"), ("rank", "=no"), ("check",)],
+)
+def test_a_wrong_command_ends_with_2(cli: Cli, words: Sequence[str]) -> None:
+    done = cli(*words)
+    assert (done.code, done.out) == (2, "")
+    assert "Usage" in done.err
+
+
+def test_models_lists_every_bundled_model(cli: Cli) -> None:
+    rows = cli("models", "--json").json
+    assert [row["name"] for row in rows] == tn.models()
+    text = cli("models").out
+    for row in rows:
+        assert row["fingerprint"] == tn.load(row["name"]).fingerprint
+        assert re.search(rf"^{row['name']} .* {row['causes']} ", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", tn.models())
+def test_check_finds_no_error_in_a_bundled_model(cli: Cli, name: str) -> None:
+    done = cli("check", name)
+    assert done.code == 0
+    assert f"{name}: 0 errors" in done.err
+
+
+def test_check_prints_the_problems_of_a_broken_model(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text("twitchnet: 1\nname: broken\nmechanism: {}\n", encoding="utf-8")
+    done = cli("check", str(path))
+    assert done.code == 1
+    assert re.search(r"^error: .*broken\.yaml:3:1: TN\d+ ", done.out, re.MULTILINE)
+    rows = cli("check", str(path), "--json").json
+    assert {row["line"] for row in rows if row["path"] == "mechanism"} == {3}
+    assert {row["severity"] for row in rows} <= {"error", "warning"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads its memory from /proc")
+def test_a_fresh_process_ranks_in_little_memory_and_loads_nothing_idle() -> None:
+    # The high-water mark of /proc starts at 0 in a new program; getrusage inherits ours.
+    code = (
+        "import sys, twitchnet.cli as c\n"
+        "words = ['rank', 'leg_twitching', 'urge_to_move', 'numbness=no']\n"
+        "c.app(words, standalone_mode=False)\n"
+        "print(next(l for l in open('/proc/self/status') if l.startswith('VmHWM')), end='')\n"
+        "print(*{name.partition('.')[0] for name in sys.modules})\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *_, peak, loaded = done.stdout.splitlines()
+    assert int(peak.split()[1]) < 150 * 1024
+    idle = {"numba", "pandas", "polars", "pyarrow", "matplotlib", "pgmpy", "scipy", "networkx"}
+    assert set(loaded.split()) & idle == set()
+
+
+def test_python_m_twitchnet_is_the_same_command() -> None:
+    command = [sys.executable, "-m", "twitchnet", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"twitchnet {tn.__version__}\n"
