@@ -15,35 +15,17 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.inference import Beliefs, Inference
+from twitchnet.diagnosis.management import Management, manage
+from twitchnet.diagnosis.ranking import RankedCause as RankedCause
+from twitchnet.diagnosis.report import Report, build_report
+from twitchnet.diagnosis.triage import Triage, triage, watch_answers
+from twitchnet.diagnosis.wording import DISCLAIMER, page_of
 from twitchnet.model.network import Network
 
 if TYPE_CHECKING:
     import pandas as pd
 
 RankBy = Literal["posterior", "produced", "explains", "prior"]
-DISCLAIMER = "An educational instrument, not a medical device: it does not replace a clinician."
-
-
-@dataclass(frozen=True, slots=True)
-class RankedCause:
-    """One row of a ranking: a state of a target that is not its baseline.
-
-    ``posterior`` is P(this state | answers) and ``prior`` the same with nothing
-    observed.  ``produced`` is P(present and producing the complaint | answers), NaN for
-    a model without a complaint.  ``explains`` is the expected number of present findings
-    that the cause's own links produced.  ``rank`` counts from 1 and is None for a cause
-    that the record itself gives (``given``).
-    """
-
-    cause: str
-    label: str
-    prior: float
-    posterior: float
-    produced: float
-    explains: float
-    rank: int | None
-    state: str = "present"
-    given: bool = False
 
 
 @dataclass(frozen=True)
@@ -175,17 +157,54 @@ class Diagnosis:
 
         return pandas.DataFrame([_as_dict(row) for row in self.ranking])
 
+    @cached_property
+    def triage(self) -> Triage:
+        """How urgent the answers are and why; absent findings never lower it.
+
+        Costs another pass when the record has absent findings or likelihoods and the model
+        watches posteriors.
+        """
+        seen = watch_answers(self.network, self.answers)
+        beliefs = self.beliefs
+        if self.network.watches and seen != self.answers:
+            beliefs = self.inference.beliefs(seen)
+        watched = {}
+        for watch in self.network.watches:
+            name, _, state = watch.target.partition("=")
+            row = beliefs.probability[name]  # a watched variable is ranked: model.check
+            states = self.network.by_name[name].states
+            watched[watch.target] = float(row[states.index(state)] if state else 1.0 - row[0])
+        return triage(self.network, self.answers.states(self.network), watched)
+
+    @cached_property
+    def management(self) -> Management:
+        """What can be done, in order; what the urgency asks for comes first."""
+        said, produced = self.answers.states(self.network), self.beliefs.produced
+        return manage(self.network, said, self.posterior, produced, self.triage)
+
+    @cached_property
+    def report(self) -> Report:
+        """The facts of the report that ``str`` and notebooks show, as plain values."""
+        return build_report(
+            self.network,
+            self.answers,
+            self.ranking,
+            self.beliefs.accounts,
+            self.triage,
+            self.management,
+            self.none_present,
+            self.unexplained,
+        )
+
     def __str__(self) -> str:
-        width = max((len(row.label) for row in self.ranking), default=5)
-        lines = [f"{'':>4}  {'cause':<{width}}  posterior   prior  produced  explains"]
-        for row in self.ranking[:12]:
-            rank = "    " if row.rank is None else f"{row.rank:>3}."
-            lines.append(
-                f"{rank}  {row.label:<{width}}  {row.posterior:9.4f}  {row.prior:6.4f}  "
-                f"{row.produced:8.4f}  {row.explains:8.2f}"
-            )
-        lines.append(DISCLAIMER)
-        return "\n".join(lines)
+        from twitchnet.show.text import text
+
+        return text(page_of(self.report))
+
+    def _repr_html_(self) -> str:
+        from twitchnet.show.html import html
+
+        return html(page_of(self.report))
 
 
 def _as_dict(row: RankedCause) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 :func:`lines` says of every line what it is, so that a command line may colour it;
 :func:`text` is the same without colours.  Nothing is wider than ``width`` unless a
-single word or a table's narrow columns are.
+single word or the narrow columns of a table are.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from twitchnet.show.page import (
 Role = Literal["title", "heading", "head", "lead", "body", "faint"]
 
 WIDTH = 100
-BAR = 16  # characters; an eighth of a character is the smallest step
-NARROWEST = 18  # of a wide column, before a line grows beyond the width
+BAR = 12  # characters; an eighth of a character is the smallest step
+BESIDE = 36  # room that a wide column needs to stand beside the others
 EIGHTHS = " ▏▎▍▌▋▊▉"
 MARKS: dict[Tone, str] = {"alarm": "!! ", "warning": "! "}
 
@@ -153,41 +153,33 @@ def bar(share: float, width: int = BAR, *, plain: bool = False) -> str:
 
 
 def _table(table: Table, width: int, plain: bool) -> Iterator[Line]:
-    count = len(table.columns)
+    """A line per row; wide columns stand beside the others where there is room, else below."""
     cells = [[_drawn(cell, plain) for cell in row] for row in table.rows]
-    for i in range(count):  # words beside bars are aligned to the right among themselves
+    for i in range(len(table.columns)):  # words beside bars are aligned among themselves
         if any(isinstance(row[i], Bar) for row in table.rows):
             most = max(len(row[i]) for row in cells)
             for row in cells:
-                drawn, words = row[i][:BAR], row[i][BAR:].strip()
-                row[i] = drawn + words.rjust(most - BAR)
+                row[i] = row[i][:BAR] + row[i][BAR:].strip().rjust(most - BAR)
     heads = [clean(column.head) for column in table.columns]
-    widths = [max(len(heads[i]), *(len(row[i]) for row in cells), 0) for i in range(count)]
+    narrow = [i for i, column in enumerate(table.columns) if not column.wide]
     wide = [i for i, column in enumerate(table.columns) if column.wide]
-    room = width - 2 - 2 * (count - 1) - sum(widths[i] for i in range(count) if i not in wide)
-    for place, i in enumerate(wide):
-        share = room // (len(wide) - place)
-        widths[i] = min(widths[i], max(share, NARROWEST))
-        room -= widths[i]
-    yield Line(_row([[head] for head in heads], widths, table), "head", "plain")
-    for row in cells:
-        stacked = [
-            textwrap.wrap(cell, widths[i], break_long_words=False, break_on_hyphens=False)
-            if table.columns[i].wide
-            else [cell]
-            for i, cell in enumerate(row)
-        ]
-        for depth in range(max(1, *(len(stack) for stack in stacked))):
-            yield Line(
-                _row([stack[depth : depth + 1] for stack in stacked], widths, table),
-                "body",
-                "plain",
-            )
-
-
-def _row(cells: list[list[str]], widths: list[int], table: Table) -> str:
-    parts = []
-    for cell, width, column in zip(cells, widths, table.columns, strict=True):
-        value = cell[0] if cell else ""
-        parts.append(value.rjust(width) if column.right else value.ljust(width))
-    return ("  " + "  ".join(parts)).rstrip()
+    widths = {i: max(len(heads[i]), *(len(row[i]) for row in cells), 0) for i in narrow}
+    taken = 2 + sum(widths.values()) + 2 * len(narrow)
+    beside = len(wide) == 1 and width - taken >= BESIDE
+    at = 2 + widths[narrow[0]] + 2 if narrow and table.columns[narrow[0]].right else 4
+    for row in [heads, *cells]:
+        role: Role = "head" if row is heads else "body"
+        drawn = "  ".join(
+            row[i].rjust(widths[i]) if table.columns[i].right else row[i].ljust(widths[i])
+            for i in narrow
+        )
+        if beside:
+            first, *rest = _wrapped(row[wide[0]], "", width - taken) or [""]
+            yield Line(f"  {drawn}  {first}".rstrip(), role, "plain")
+            for line in rest:
+                yield Line(" " * taken + line, role, "plain")
+            continue
+        yield Line(f"  {drawn}".rstrip(), role, "plain")
+        for i in wide:
+            for line in _wrapped(row[i], " " * at, width):
+                yield Line(line, "head" if row is heads else "faint", "plain")

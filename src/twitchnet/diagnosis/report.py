@@ -1,0 +1,353 @@
+"""What does a person need to know of a diagnosis?  The facts of a report, without its words.
+
+:func:`build_report` gathers them into a :class:`Report`: what was answered, every ranked
+cause with the answers that speak for it, who accounts for the findings, and what nobody
+accounts for.  ``wording.py`` turns a report into sentences, ``show`` into text or HTML.
+Nothing is computed here that would need another pass over the network, except
+``none_present`` and ``unexplained``, which the diagnosis computes once.
+
+*Speaks for* a cause: a present finding that its link probably produced (the posterior
+of that link being active), and an answered context, cause or finding that by itself
+brings the cause about (the strength of its link).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.management import Management
+from twitchnet.diagnosis.ranking import RankedCause
+from twitchnet.diagnosis.triage import Triage
+from twitchnet.model.care import Urgency
+from twitchnet.model.local import Leak, Link, Table
+from twitchnet.model.network import Network, Variable
+
+SPEAKS = 0.10
+"""A finding speaks for a cause that produced it with at least this probability."""
+
+BRINGS = 0.25
+"""A context speaks for a cause when its link is at least this share of the prior."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """One answer in words; ``present`` when it is not the variable's baseline."""
+
+    name: str
+    label: str
+    state: str
+    present: bool
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """An answer that speaks for a cause.
+
+    ``share`` is P(the cause produced this finding | answers) for a finding that the
+    cause accounts for, and the strength of the link for what brings the cause about.
+    """
+
+    name: str
+    label: str
+    share: float
+    kind: Literal["accounts", "brings"]
+
+
+@dataclass(frozen=True, slots=True)
+class CauseRow:
+    """One row of the report's table; see :class:`RankedCause` for the numbers."""
+
+    rank: int | None
+    cause: str
+    label: str
+    posterior: float
+    prior: float
+    explains: float
+    given: bool
+    present: bool  # given as present, or not given at all
+    speaks: tuple[Reason, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unaccounted:
+    """A present finding that the leading explanation leaves open.
+
+    ``best`` is the label of the cause that most probably produced it, '' when there is
+    none, and ``share`` its probability.
+    """
+
+    label: str
+    best: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A rule that fired, a watch that was crossed, or a rule that waits for an answer.
+
+    ``because`` are the answers behind it, or for a rule that waits the open questions.
+    """
+
+    name: str
+    urgency: Urgency
+    reason: str
+    because: tuple[str, ...]
+    follow_up: str = ""
+    watch: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Urgent:
+    """How urgent it is and why, in labels; ``unasked`` are always-ask questions left open."""
+
+    urgency: Urgency
+    flags: tuple[Flag, ...]
+    red_flags: tuple[str, ...]
+    waiting: tuple[Flag, ...]
+    unasked: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something to do: what it acts on, most first, how sure that is, and what to mind.
+
+    ``warn`` says that the answers call for the caution.
+    """
+
+    label: str
+    advice: str
+    acts_on: tuple[str, ...]
+    time_scale: str
+    quality: str
+    caution: str
+    warn: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The facts of a report.
+
+    ``urgent`` is None for a model without rules.
+
+    ``rows`` hold every ranked cause, most probable first.  ``leader`` is the row that
+    accounts for most present findings (None when none of them is accounted for), and
+    ``unaccounted`` what it leaves open.  ``none_present`` and ``unexplained`` are as in
+    the diagnosis; ``unexplained`` is NaN unless the complaint is reported.
+    """
+
+    title: str
+    model: str
+    version: str
+    fingerprint: str
+    reviewed: str
+    complaint: str
+    answered: tuple[Answered, ...]
+    findings: int
+    rows: tuple[CauseRow, ...]
+    leader: CauseRow | None
+    about: str
+    unaccounted: tuple[Unaccounted, ...]
+    none_present: float
+    unexplained: float
+    urgent: Urgent | None = None
+    steps: tuple[Step, ...] = ()
+
+
+Accounts = Mapping[tuple[str, str], float]
+
+
+def build_report(
+    network: Network,
+    answers: Answers,
+    ranking: Sequence[RankedCause],
+    accounts: Accounts,
+    triage: Triage,
+    management: Management,
+    none_present: float,
+    unexplained: float,
+) -> Report:
+    """The facts of a report; the arguments are what a diagnosis of the same names holds.
+
+    ``accounts[cause, finding]`` is P(the cause's link produced this present finding).
+    """
+    answered = tuple(_answered(network, answers))
+    rows = tuple(_rows(network, answers, ranking, accounts))
+    present = [a for a in answered if a.present and a.kind == "finding"]
+    leader = max(
+        (row for row in rows if row.present and row.explains > 0),
+        key=lambda row: row.explains,
+        default=None,
+    )
+    complaint = network.by_name.get(network.complaint)
+    complained = answers.hard.get(network.complaint, 0) > 0
+    return Report(
+        title=network.title or network.name,
+        model=network.name,
+        version=network.version,
+        fingerprint=network.fingerprint,
+        reviewed=network.reviewed,
+        complaint=_label(complaint) if complaint else "",
+        answered=answered,
+        findings=len(present),
+        rows=rows,
+        leader=leader,
+        about=_about(network, leader.cause) if leader else "",
+        unaccounted=tuple(_unaccounted(rows, accounts, leader, present)) if leader else (),
+        none_present=none_present,
+        unexplained=unexplained if complained else math.nan,
+        urgent=urgent_of(network, answers, triage),
+        steps=tuple(_steps(network, management)),
+    )
+
+
+def urgent_of(network: Network, answers: Answers, triage: Triage) -> Urgent | None:
+    """The urgency in labels; needs no posterior but the ones that triage has seen."""
+    if not network.rules and not network.watches and not triage.red_flags:
+        return None
+    said = {one.name: one for one in _answered(network, answers)}
+    watched = {watch.target for watch in network.watches}
+
+    def label(name: str) -> str:
+        variable = network.by_name[name]
+        answer = said.get(name)
+        if answer is None or variable.is_binary:
+            return _label(variable)
+        return f"{_label(variable)}: {answer.state}"
+
+    return Urgent(
+        urgency=triage.urgency,
+        flags=tuple(
+            Flag(
+                one.name,
+                one.urgency,
+                one.reason,
+                tuple(label(name) for name in one.because),
+                one.follow_up,
+                one.name in watched,
+            )
+            for one in triage.fired
+        ),
+        red_flags=tuple(label(name) for name in triage.red_flags),
+        waiting=tuple(
+            Flag(one.name, one.urgency, one.reason, tuple(label(name) for name in one.ask))
+            for one in triage.waiting
+        ),
+        unasked=tuple(
+            _label(variable)
+            for variable in network.variables
+            if variable.always_ask and variable.name not in said
+        ),
+    )
+
+
+def _label(variable: Variable) -> str:
+    return variable.label or variable.name
+
+
+def _about(network: Network, name: str) -> str:
+    """What a cause is and how it goes on, in the words of the model file."""
+    texts = (network.by_name[name].description, network.extra.get(f"causes.{name}.course", ""))
+    return " ".join(text.strip() for text in texts if text)
+
+
+def _answered(network: Network, answers: Answers) -> Iterator[Answered]:
+    """Every answer in the order of the model; a likelihood is named as one."""
+    for variable in network.variables:
+        name = variable.name
+        if name in answers.hard:
+            state = answers.hard[name]
+            yield Answered(name, _label(variable), variable.states[state], state > 0, variable.kind)
+        elif name in answers.soft:
+            yield Answered(name, _label(variable), "uncertain", False, variable.kind)
+
+
+def _rows(
+    network: Network, answers: Answers, ranking: Sequence[RankedCause], accounts: Accounts
+) -> Iterator[CauseRow]:
+    for row in ranking:
+        variable = network.by_name[row.cause]
+        given = answers.hard.get(row.cause)
+        speaks = [*_accounted(network, accounts, row), *_brings(network, answers, row)]
+        yield CauseRow(
+            rank=row.rank,
+            cause=row.cause,
+            label=row.label if variable.card == 2 else f"{row.label}: {row.state}",
+            posterior=row.posterior,
+            prior=row.prior,
+            explains=row.explains,
+            given=row.given,
+            present=given is None or variable.states[given] == row.state,
+            speaks=tuple(speaks),
+        )
+
+
+def _accounted(network: Network, accounts: Accounts, row: RankedCause) -> list[Reason]:
+    """Present findings that the cause may have produced, most probable first."""
+    found = [
+        Reason(finding, _label(network.by_name[finding]), share, "accounts")
+        for (cause, finding), share in accounts.items()
+        if cause == row.cause and share >= SPEAKS
+    ]
+    return sorted(found, key=lambda reason: -reason.share)
+
+
+def _brings(network: Network, answers: Answers, row: RankedCause) -> list[Reason]:
+    """Answers that by themselves bring the cause about, strongest first."""
+    local = network.by_name[row.cause].local
+    if local is None or isinstance(local, Table):
+        return []
+    found = []
+    for link in local.links:
+        state = answers.hard.get(link.parent, 0)
+        strength = _strength(link, answers.hard, row.state, network.by_name[row.cause].states)
+        if state > 0 and strength >= BRINGS * row.prior:
+            parent = network.by_name[link.parent]
+            label = _label(parent)
+            if not parent.is_binary:
+                label = f"{label}: {parent.states[state]}"
+            found.append(Reason(link.parent, label, strength, "brings"))
+    return sorted(found, key=lambda reason: -reason.share)
+
+
+def _strength(
+    part: Leak | Link, hard: Mapping[str, int], state: str, states: Sequence[str]
+) -> float:
+    """The largest strength of a link that its answered modifiers and parent allow."""
+    names = (*part.modifiers, part.parent) if isinstance(part, Link) else part.modifiers
+    values = part.strength[tuple(hard.get(name, slice(None)) for name in names)]
+    if part.strength.ndim > len(names):  # noisy-MAX: a distribution over the child's states
+        values = values[..., states.index(state)]
+    return float(values.max())
+
+
+def _unaccounted(
+    rows: Sequence[CauseRow], accounts: Accounts, leader: CauseRow, present: Sequence[Answered]
+) -> Iterator[Unaccounted]:
+    """Present findings that another cause more probably produced, or hardly any did."""
+    labels = {row.cause: row.label for row in rows}
+    for answer in present:
+        shares = {cause: share for (cause, f), share in accounts.items() if f == answer.name}
+        best = max(shares, key=lambda cause: shares[cause], default="")
+        most = shares.get(best, 0.0)
+        own = shares.get(leader.cause, 0.0)
+        if own < 0.5 and (best != leader.cause or most < SPEAKS):
+            yield Unaccounted(answer.label, labels.get(best, ""), most)
+
+
+def _steps(network: Network, management: Management) -> Iterator[Step]:
+    """What to do, in order: to be seen first, then the options by benefit."""
+    for one in (*management.visit, *management.options):
+        yield Step(
+            label=one.label,
+            advice=one.advice,
+            acts_on=tuple(_label(network.by_name[action.cause]) for action in one.actions),
+            time_scale=one.time_scale,
+            quality=one.quality,
+            caution=one.caution,
+            warn=one.caution_applies,
+        )
