@@ -171,9 +171,10 @@ class Diagnosis:
         watched = {}
         for watch in self.network.watches:
             name, _, state = watch.target.partition("=")
-            row = beliefs.probability[name]  # a watched variable is ranked: model.check
-            states = self.network.by_name[name].states
-            watched[watch.target] = float(row[states.index(state)] if state else 1.0 - row[0])
+            row = beliefs.probability.get(name)
+            if row is not None:  # only what is ranked has a posterior
+                at = self.network.by_name[name].states.index(state) if state else 0
+                watched[watch.target] = float(row[at] if state else 1.0 - row[0])
         return triage(self.network, self.answers.states(self.network), watched)
 
     @cached_property

@@ -69,18 +69,20 @@ STANDS_OUT = 0.2
 def percent(share: float) -> str:
     """A probability for people: no false precision, and never a rounded 0 or 100.
 
-    >>> [percent(p) for p in (0.0004, 0.0712, 0.912, 0.9999, 1.0)]
+    The space is one that does not break.
+
+    >>> [percent(p).replace("\\xa0", " ") for p in (0.0004, 0.0712, 0.912, 0.9999, 1.0)]
     ['<0.1 %', '7.1 %', '91 %', '>99 %', '100 %']
     """
     if math.isnan(share):
         return "-"
-    if share in (0.0, 1.0):
-        return f"{share:.0%}".replace("%", " %")
-    if share < 0.001:
-        return "<0.1 %"
-    if share >= 0.995:
-        return ">99 %"
-    return f"{100 * share:.1f} %" if share < 0.0995 else f"{100 * share:.0f} %"
+    if 0.0 < share < 0.001:
+        number = "<0.1"
+    elif 0.995 <= share < 1.0:
+        number = ">99"
+    else:
+        number = f"{100 * share:.1f}" if 0.0 < share < 0.0995 else f"{100 * share:.0f}"
+    return f"{number}\xa0%"
 
 
 def page_of(report: Report) -> Page:

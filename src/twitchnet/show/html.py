@@ -76,14 +76,17 @@ background:none;border:0;border-bottom:1px solid var(--tn-line);padding:.25rem .
 text-align:left;vertical-align:bottom;white-space:nowrap}
 .tn-page table.tn-table tbody tr,.tn-page table.tn-table tbody tr:hover{background:none}
 .tn-page table.tn-table tbody tr td{border:0;border-bottom:1px solid var(--tn-line);
-padding:.32rem .6rem .32rem 0;text-align:left;vertical-align:top;white-space:nowrap;max-width:none}
+padding:.32rem .6rem .32rem 0;text-align:left;vertical-align:top;max-width:none}
+.tn-page table.tn-table tbody tr td.tn-right,.tn-page table.tn-table tbody tr td.tn-drawn{
+white-space:nowrap}
 .tn-page table.tn-table tbody tr:last-child td{border-bottom:0}
 .tn-page table.tn-table tr td.tn-right,.tn-page table.tn-table thead tr th.tn-right{
 text-align:right;font-variant-numeric:tabular-nums}
-.tn-page table.tn-table tbody tr td.tn-wide{white-space:normal;min-width:11rem}
+.tn-page table.tn-table tbody tr td.tn-wide{min-width:9rem}
 .tn-page .tn-bar{display:inline-block;width:7rem;height:.6em;border-radius:2px;margin-right:.55rem;
 background:var(--tn-track);overflow:hidden;vertical-align:baseline}
 .tn-page .tn-fill{display:block;height:100%;background:var(--tn-bar)}
+@media (max-width:40rem){.tn-page .tn-bar{width:2rem}}
 .tn-page .tn-value{display:inline-block;min-width:3.6em;text-align:right;
 font-variant-numeric:tabular-nums}
 """.strip().replace("\n", "")
@@ -202,7 +205,7 @@ def _cell(cell: Cell, column: Column) -> str:
         return f"<td{_kind(column)}>{_safe(cell)}</td>"
     share = min(max(cell.share, 0.0), 1.0)
     return (
-        f'<td{_kind(column)}><span class="tn-bar" aria-hidden="true">'
+        f'<td class="tn-drawn"><span class="tn-bar" aria-hidden="true">'
         f'<span class="tn-fill" style="width:{100 * share:.1f}%"></span></span>'
         f'<span class="tn-value">{_safe(cell.text)}</span></td>'
     )

@@ -98,7 +98,10 @@ class Page:
 def clean(text: str) -> str:
     r"""One line without control characters, so that no label can move a cursor.
 
+    A no-break space (as in 7 %) is kept.
+
     >>> clean("a\x1b[31m\n b")
     'a [31m b'
     """
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    words = "".join(c if c.isprintable() or c == "\xa0" else " " for c in text).split(" ")
+    return " ".join(word for word in words if word)

@@ -77,6 +77,11 @@ def text(page: Page, width: int = WIDTH, *, plain: bool = False) -> str:
 
 def lines(page: Page, width: int = WIDTH, *, plain: bool = False) -> Iterator[Line]:
     """The lines of a page, each with its role and tone."""
+    for line in _lines(page, width, plain):
+        yield line._replace(text=line.text.replace("\xa0", " "))
+
+
+def _lines(page: Page, width: int, plain: bool) -> Iterator[Line]:
     for line in _wrapped(page.title, "", width):
         yield Line(line, "title", "plain")
     for line in _wrapped(page.subtitle, "", width):
