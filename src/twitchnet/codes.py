@@ -293,6 +293,37 @@ _TABLE = (
         "A parameter's node, part or cells do not exist in the network.",
         "Build parameters from the arrays that they describe.",
     ),
+    # Foreign formats.
+    Code(
+        "TN150",
+        "The file breaks the grammar of its format",
+        "Something else is expected at this place, so nothing after it is known.",
+        "Look at the place; the head of each module in io/ has the grammar of its format.",
+    ),
+    Code(
+        "TN151",
+        "An entity or an external document type",
+        "XML entities can grow without bound or fetch other files, so none is read.",
+        "Write the text out where the entity stands.",
+    ),
+    Code(
+        "TN152",
+        "A kind of node that is not supported",
+        "Networks here are discrete and without decisions: tables, noisy-OR, noisy-MAX.",
+        "Change the type of the node in the program that wrote the file.",
+    ),
+    Code(
+        "TN153",
+        "A format that is not known",
+        "The suffix of a file says its format.",
+        "Use one of .yaml, .bif, .xml, .bifxml, .uai, .xdsl and .net.",
+    ),
+    Code(
+        "TN154",
+        "A network that the format cannot hold",
+        "Each format has limits of its own.",
+        "Write another format.",
+    ),
     # Rules and care.
     Code(
         "TN160",

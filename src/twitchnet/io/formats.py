@@ -1,0 +1,163 @@
+"""Which reader and which writer does a file need?
+
+One table of formats by suffix; every reader gives a :class:`Network` that ``check`` has
+judged, every writer takes any network, so each format converts to each other.  What a
+format cannot hold is said by :func:`convert`, not dropped without a word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from os import PathLike, fspath
+from pathlib import Path
+from typing import NamedTuple
+
+from twitchnet.errors import ModelError, Problem, nearest
+from twitchnet.io.tabular import CELLS, hidden
+from twitchnet.model.check import check
+from twitchnet.model.local import Table
+from twitchnet.model.network import Network
+
+
+class Format(NamedTuple):
+    """A foreign format: its module, and the ends of its parser's and writer's names."""
+
+    module: str
+    title: str
+
+
+FORMATS: dict[str, Format] = {
+    ".bif": Format("bif", "Bayesian Interchange Format"),
+    ".xml": Format("xmlbif", "XMLBIF 0.3"),
+    ".bifxml": Format("xmlbif", "XMLBIF 0.3"),
+    ".uai": Format("uai", "UAI competition format"),
+    ".xdsl": Format("xdsl", "GeNIe and SMILE"),
+    ".net": Format("net", "Hugin NET"),
+}
+YAML = (".yaml", ".yml")
+
+
+def _suffix(path: str | PathLike[str]) -> str:
+    """The suffix of a file.  Raises ``ModelError`` when no format has it."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in FORMATS and suffix not in YAML:
+        every = ", ".join([*YAML, *FORMATS])
+        hint = nearest(suffix, [*YAML, *FORMATS]) or f"formats: {every}"
+        message = f"no format has the suffix {suffix!r}" if suffix else "the file has no suffix"
+        raise ModelError([Problem("TN153", message, file=fspath(path), hint=hint)])
+    return suffix
+
+
+def _function(suffix: str, verb: str) -> Callable[..., object]:
+    module = FORMATS[suffix].module
+    found: Callable[..., object] = getattr(
+        import_module(f"twitchnet.io.{module}"), f"{verb}_{module}"
+    )
+    return found
+
+
+def read_model(path: str | PathLike[str]) -> Network:
+    """The network in a file of any known format, chosen by its suffix.
+
+    Raises ``ModelError`` with every problem of the file.
+    """
+    suffix, file = _suffix(path), fspath(path)
+    if suffix in YAML:
+        from twitchnet.io.model_file import read_network
+
+        return read_network(path)
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        message = f"the file cannot be read: {error.strerror or error}"
+        raise ModelError([Problem("TN100", message, file=file)]) from error
+    network = _function(suffix, "parse")(data, file)
+    assert isinstance(network, Network)
+    problems = [problem for problem in check(network) if problem.severity == "error"]
+    if problems:
+        raise ModelError(problems)
+    return network
+
+
+def format_model(network: Network, suffix: str, cells: int = CELLS) -> str:
+    """The text of a file of the format that ``suffix`` (``.bif`` ...) names."""
+    if _suffix(f"model{suffix}") in YAML:
+        from twitchnet.io.model_writer import format_network
+
+        return format_network(network)
+    text = _function(suffix.lower(), "format")(network, cells)
+    assert isinstance(text, str)
+    return text
+
+
+def write_model(network: Network, path: str | PathLike[str]) -> None:
+    """Writes the network in the format that the suffix of ``path`` names."""
+    text = format_model(network, _suffix(path))
+    Path(path).write_text(text, encoding="utf-8", newline="\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What ``convert`` did: both files, the network read, and what was changed or lost."""
+
+    source: str
+    target: str
+    network: Network
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        counts = f"{len(self.network.nodes)} variables"
+        lines = [f"{self.source} -> {self.target}: {counts}", *(f"  {note}" for note in self.notes)]
+        return "\n".join(lines)
+
+
+def convert(source: str | PathLike[str], target: str | PathLike[str]) -> Conversion:
+    """Reads one file and writes another; the suffixes say the formats.
+
+    Raises ``ModelError`` when the source is wrong or a suffix is unknown; the target is
+    then not touched.
+    """
+    suffix = _suffix(target)
+    network = read_model(source)
+    write_model(network, target)
+    notes = () if suffix in YAML else _lost(network, suffix)
+    return Conversion(fspath(source), fspath(target), network, notes)
+
+
+def _lost(network: Network, suffix: str) -> tuple[str, ...]:
+    """What a foreign format does not keep, in words."""
+    from twitchnet.io.tabular import tabulated
+
+    notes = []
+    written = sum(not isinstance(variable.local, Table) for variable in network.nodes)
+    if written and suffix == ".xdsl":
+        notes.append("noisy-OR and noisy-MAX nodes without modifiers are kept as they are")
+    elif written:
+        notes.append(f"{written} causal mechanisms were written out as tables")
+    if suffix == ".xdsl":
+        from twitchnet.io.xdsl import is_noisy
+
+        added = len(hidden(tabulated(network, keep=is_noisy)))
+    else:
+        added = len(hidden(tabulated(network)))
+    if added:
+        notes.append(f"{added} hidden nodes were added, to keep every table small")
+    screens = len(network.names("screen"))
+    if screens:
+        notes.append(f"{screens} screen questions, which have no probability, were left out")
+    parts = {
+        "sources": network.sources,
+        "ranges": network.parameters,
+        "rules": network.rules,
+        "watches": network.watches,
+        "options": network.options,
+        "coverage": network.coverage,
+    }
+    lost = [name for name, values in parts.items() if values]
+    if lost:
+        notes.append(f"the format has no place for {', '.join(lost)}")
+    if suffix == ".uai":
+        notes.append("the format has no names: variables are numbered in the order of the file")
+    return tuple(notes)

@@ -1,0 +1,214 @@
+"""How are the numbers of a mechanism written, one line a link?
+
+The inverse of ``numbers.py`` and ``mechanisms.py``: an array and the parameters that speak
+of its cells become ``{by: ..., p: ..., overall: ..., range: ..., source: ..., note: ...}``.
+Cells that move together share the line's range; a cell with a range of its own is written
+as a mapping in its place.  A number without any parameter is written in short form, or
+with the source ``unsourced`` where the format asks for one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchnet.errors import ModelError, Problem
+from twitchnet.io.numbers import MAX_CELLS, MAX_MODIFIERS
+from twitchnet.io.yaml_text import flow_map, flow_value, key_text
+from twitchnet.model.local import Array, Descriptor, Link, NoisyAnd, NoisyMax, Table
+from twitchnet.model.network import Network, Parameter, Variable
+
+UNSOURCED = "unsourced"
+
+
+class _Line(NamedTuple):
+    """The cells of an array that one line speaks of, with their flat indices in it."""
+
+    by: tuple[str, ...]
+    values: Array
+    cells: NDArray[np.intp]
+
+
+class NumberWriter:
+    """Writes the mechanisms of one network; ``unsourced`` tells whether that word was used."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.unsourced = False
+        self.known: dict[tuple[str, str], list[Parameter]] = defaultdict(list)
+        for parameter in network.parameters:
+            self.known[parameter.node, parameter.part].append(parameter)
+        self.cells_left = MAX_CELLS
+
+    def mechanism(self, variable: Variable) -> list[str]:
+        """The lines below ``mechanisms.<name>:``, indented by four."""
+        local, name = variable.local, variable.name
+        if isinstance(local, Table):
+            return self.table(variable, local)
+        assert local is not None
+        kind = {"NoisyMax": "noisy_max", "NoisyAnd": "noisy_and"}.get(type(local).__name__)
+        lines = [f"    kind: {kind}"] if kind else []
+        if isinstance(local, Descriptor):
+            lines.append(f"    describes: {key_text(local.of)}")
+        leak = self.line(name, "leak", local.leak.modifiers, local.leak.strength)
+        lines.append(f"    leak: {self.number(name, 'leak', leak)}")
+        rows: list[tuple[str, str]] = []
+        for link in local.links:
+            rows += self.link(variable, link)
+        if rows:
+            width = max(len(key) for key, _ in rows) + 1
+            lines.append("    links:")
+            lines += [f"      {f'{key}:':<{width}} {text}" for key, text in rows]
+        return lines
+
+    def link(self, variable: Variable, link: Link) -> list[tuple[str, str]]:
+        """One line for each state of the parent that does something."""
+        local, name = variable.local, variable.name
+        part = f"link:{link.parent}"
+        if isinstance(local, Descriptor):
+            states: tuple[str, ...] = ("absent", "present")
+        else:
+            states = self.network.by_name[link.parent].states
+        whole = np.arange(link.strength.size).reshape(link.strength.shape)
+        spoken = {cell for one in self.known[name, part] for cell in one.cells}
+        rows: list[tuple[str, str]] = []
+        every = (slice(None),) * len(link.modifiers)
+        first = 0 if isinstance(local, NoisyAnd) else 1
+        for state in range(first, len(states)):
+            at: tuple[slice | int, ...] = (*every, state)
+            values, index = link.strength[at], whole[at]
+            silent = values[..., 1:] if isinstance(local, NoisyMax) else values
+            needed = silent.any() or spoken.intersection(index.reshape(-1).tolist())
+            if needed or (not rows and state == len(states) - 1):
+                key = link.parent
+                if len(states) > 2 or state == 0:
+                    key = f"{link.parent}={states[state]}"
+                line = self.line(name, part, link.modifiers, values, index)
+                rows.append((key_text(key), self.number(name, part, line)))
+        return rows
+
+    def table(self, variable: Variable, table: Table) -> list[str]:
+        """``table: {...}``, or one line for each state but the baseline."""
+        name, values = variable.name, table.probabilities
+        whole = np.arange(values.size).reshape(values.shape)
+        parameters = self.known[name, "table"]
+        rest = np.maximum(1.0 - values[..., 1:].sum(axis=-1), 0.0)
+        exact = bool((values[..., 0] == rest).all())
+        if exact and variable.card == 2:
+            line = self.line(name, "table", table.parents, values[..., 1], whole[..., 1])
+            return [f"    table: {self.number(name, 'table', line)}"]
+        spread = any(len({cell % variable.card for cell in one.cells}) > 1 for one in parameters)
+        if not exact or spread or not parameters:
+            line = self.line(name, "table", table.parents, values)
+            return [f"    table: {self.number(name, 'table', line, own=True)}"]
+        lines = ["    table:"]
+        width = max(len(key_text(state)) for state in variable.states[1:]) + 1
+        for i, state in enumerate(variable.states[1:], start=1):
+            line = self.line(name, "table", table.parents, values[..., i], whole[..., i])
+            text = self.number(name, "table", line)
+            lines.append(f"      {f'{key_text(state)}:':<{width}} {text}")
+        return lines
+
+    # -- one line ---------------------------------------------------------------------
+
+    def line(
+        self, name: str, part: str, by: tuple[str, ...], values: Array,
+        index: NDArray[np.intp] | None = None,
+    ) -> _Line:  # fmt: skip
+        """The cells of a line, refused when the reader could not take them."""
+        self.cells_left -= values.size
+        if len(by) > MAX_MODIFIERS or self.cells_left < 0:
+            message = f"a table over {len(by)} variables is too large for a model file"
+            raise ModelError([Problem("TN154", message, f"mechanisms.{name}.{part}")])
+        if index is None:
+            index = np.arange(values.size).reshape(values.shape)
+        return _Line(by, values, index)
+
+    def number(self, name: str, part: str, line: _Line, own: bool = False) -> str:
+        """A number in flow style; ``own`` tells that the last axis is a distribution."""
+        values = line.values.reshape(-1)
+        at = {cell: i for i, cell in enumerate(line.cells.reshape(-1).tolist())}
+        groups: list[tuple[Parameter, list[int]]] = []
+        for parameter in self.known[name, part]:
+            places = [at[cell] for cell in parameter.cells if cell in at]
+            if places:
+                groups.append((parameter, places))
+        shared = self.shared(groups)
+        single: dict[int, Parameter] = {}
+        for parameter, places in groups:
+            if parameter is not shared:
+                single |= dict.fromkeys(places, parameter)
+        inside = next((places for one, places in groups if one is shared), [])
+        nest: list[object] = []
+        for i, value in enumerate(values.tolist()):
+            if i in single:
+                nest.append({"p": value} | _provenance(single[i], value))
+            elif shared is not None and i not in inside and not self.outside(i, values, own, line):
+                nest.append({"p": value, "fixed": True})
+            else:
+                nest.append(value)
+        p = self.nested(nest, line.by, line.values.shape)
+        text: dict[str, object] = {"by": list(line.by)} if line.by else {}
+        text["p"] = p
+        plain = [v for v, cell in zip(values, nest, strict=True) if not isinstance(cell, dict)]
+        if shared is not None:
+            text |= _provenance(shared, *plain)
+        elif not groups and not line.by and not own and line.values.ndim == 0:
+            return flow_value(p)
+        elif not groups:
+            self.unsourced = True
+            text["source"] = UNSOURCED
+        return flow_map(text)
+
+    def nested(
+        self, cells: Sequence[object], by: Sequence[str], shape: tuple[int, ...]
+    ) -> object:
+        """Flat cells by the states' names, in a list at the innermost level."""
+        if not shape:
+            return cells[0]
+        step = len(cells) // shape[0]
+        parts = [
+            self.nested(cells[i * step : (i + 1) * step], by[1:], shape[1:])
+            for i in range(shape[0])
+        ]
+        if len(shape) == 1:
+            return parts
+        return dict(zip(self.network.by_name[by[0]].states, parts, strict=True))
+
+    def shared(self, groups: list[tuple[Parameter, list[int]]]) -> Parameter | None:
+        """The parameter that the line's own range belongs to, if one can be told apart."""
+        if not groups:
+            return None
+        if len(groups) > 1 and all(len(places) == 1 for _, places in groups):
+            return None  # cells with ranges of their own
+        return max(groups, key=lambda group: len(group[1]))[0]
+
+    def outside(self, i: int, values: Array, own: bool, line: _Line) -> bool:
+        """Whether the reader leaves cell ``i`` out of the group that shares a range."""
+        if own and i % line.values.shape[-1] == 0:
+            return True  # the baseline takes the rest
+        return values[i] in (0.0, 1.0) and not bool((values == values[0]).all())
+
+
+def _provenance(parameter: Parameter, *values: float) -> dict[str, object]:
+    """``overall``, ``range``, ``source``, ``note`` and ``fixed`` of a parameter's line."""
+    text: dict[str, object] = {}
+    moves = parameter.low < parameter.high
+    same = len(set(values)) == 1
+    told = values[0] if same else float(np.mean(values))
+    if parameter.value != told or (moves and not same):
+        text["overall"] = parameter.value
+    if moves:
+        text["range"] = [parameter.low, parameter.high]
+    else:
+        text["fixed"] = True
+    if parameter.sources:
+        sources = parameter.sources
+        text["source"] = sources[0] if len(sources) == 1 else list(sources)
+    if parameter.note:
+        text["note"] = parameter.note
+    return text
