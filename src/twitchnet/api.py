@@ -122,6 +122,13 @@ class Model:
         read = read_answers(self.network, {**(record or {}), **answers})
         return self._inference.plan(self._inference.evidence(read))
 
+    def card(self) -> str:
+        """The model card as Markdown: purpose, limits, every variable, rules and sources."""
+        from twitchnet.diagnosis.card import card_page
+        from twitchnet.show.markdown import markdown
+
+        return markdown(card_page(self.network, self._inference))
+
     def _refuse_contradictions(self, answers: Answers) -> None:
         """A descriptor that is present implies the finding that it describes."""
         problems = []

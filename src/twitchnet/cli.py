@@ -8,6 +8,7 @@ Everything but typer is imported inside the commands, so that each pays for its 
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -19,7 +20,7 @@ import typer
 from twitchnet.errors import TwitchnetError
 
 if TYPE_CHECKING:
-    from twitchnet.diagnosis.diagnosis import RankedCause
+    from twitchnet.diagnosis.ranking import RankedCause
 
 app = typer.Typer(
     name="twitchnet",
@@ -104,7 +105,10 @@ def rank(
     """
     import twitchnet
     from twitchnet.bundled import is_model
+    from twitchnet.diagnosis.wording import page_of, urgency_section
     from twitchnet.io.records import read_record
+    from twitchnet.show.page import Page
+    from twitchnet.show.terminal import echo
 
     given = list(words or [])
     if model is None and given and is_model(given[0]):
@@ -119,8 +123,10 @@ def rank(
         ordered = [found[row.cause, row.state] | {"rank": row.rank} for row in rows]
         _print_json(document | {"ranking": ordered})
     elif by is By.posterior and top is None:
-        typer.echo(str(diagnosis))
+        echo(page_of(diagnosis.report))
     else:
+        if diagnosis.report.urgent:  # red flags come first, whatever the rows are
+            echo(Page("", (urgency_section(diagnosis.report.urgent),)), sys.stderr)
         typer.echo(_table(rows))
 
 
@@ -140,6 +146,56 @@ def _table(rows: Sequence[RankedCause]) -> str:
         for row in rows
     ]
     return columns(head, cells, "rl")
+
+
+@app.command()
+def ask(
+    model: Annotated[str, typer.Argument(help="Name or file.")] = DEFAULT_MODEL,
+    record: Annotated[
+        Path | None, typer.Option("--from", help="A JSON file of answers that are known already.")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option("--save", help="Keep the answers, for `rank --from`.")
+    ] = None,
+) -> None:
+    """Ask the questions one by one, and end with the report.
+
+    Answers are yes, no, a choice, or Enter for not sure; back, show, help and stop work at
+    any time.  Questions go to stderr, the report to stdout.
+    """
+    import twitchnet
+    from twitchnet.diagnosis.answers import read_answers
+    from twitchnet.diagnosis.conversation import closing_page, command_line, converse
+    from twitchnet.diagnosis.interview import Interview
+    from twitchnet.io.records import read_record, write_record
+    from twitchnet.show.terminal import ask as read_line
+    from twitchnet.show.terminal import echo
+
+    if save and not save.parent.is_dir():
+        raise typer.BadParameter(f"{str(save.parent)!r} is not a folder", param_hint="--save")
+    loaded = twitchnet.load(model)
+    given = read_answers(loaded.network, read_record(record) if record else {})
+    interview = converse(
+        Interview(loaded.network, given.states(loaded.network)),
+        read_line,
+        lambda page: echo(page, sys.stderr),
+        lambda answers: loaded.diagnose(answers).report,
+    )
+    echo(closing_page(interview, lambda answers: loaded.diagnose(answers).report))
+    if save:
+        write_record(save, interview.record, loaded.network)
+    again = ["--from", str(save)] if save else command_line(interview.record)
+    typer.echo(f"Again: {shlex.join(['twitchnet', 'rank', model, *again])}", err=True)
+
+
+@app.command()
+def card(
+    model: Annotated[str, typer.Argument(help="Name or file.")] = DEFAULT_MODEL,
+) -> None:
+    """Print the model card, as Markdown: what the model holds, its limits and its sources."""
+    import twitchnet
+
+    typer.echo(twitchnet.load(model).card(), nl=False)
 
 
 @app.command()

@@ -245,6 +245,15 @@ def urgent_of(network: Network, answers: Answers, triage: Triage) -> Urgent | No
     )
 
 
+def spoken(state: str) -> str:
+    """A state as people read and type it.
+
+    >>> spoken("hours_days")
+    'hours days'
+    """
+    return " ".join(state.replace("_", " ").split())
+
+
 def _label(variable: Variable) -> str:
     return variable.label or variable.name
 
@@ -261,7 +270,8 @@ def _answered(network: Network, answers: Answers) -> Iterator[Answered]:
         name = variable.name
         if name in answers.hard:
             state = answers.hard[name]
-            yield Answered(name, _label(variable), variable.states[state], state > 0, variable.kind)
+            said = spoken(variable.states[state])
+            yield Answered(name, _label(variable), said, state > 0, variable.kind)
         elif name in answers.soft:
             yield Answered(name, _label(variable), "uncertain", False, variable.kind)
 
@@ -276,7 +286,7 @@ def _rows(
         yield CauseRow(
             rank=row.rank,
             cause=row.cause,
-            label=row.label if variable.card == 2 else f"{row.label}: {row.state}",
+            label=row.label if variable.card == 2 else f"{row.label}: {spoken(row.state)}",
             posterior=row.posterior,
             prior=row.prior,
             explains=row.explains,
@@ -309,7 +319,7 @@ def _brings(network: Network, answers: Answers, row: RankedCause) -> list[Reason
             parent = network.by_name[link.parent]
             label = _label(parent)
             if not parent.is_binary:
-                label = f"{label}: {parent.states[state]}"
+                label = f"{label}: {spoken(parent.states[state])}"
             found.append(Reason(link.parent, label, strength, "brings"))
     return sorted(found, key=lambda reason: -reason.share)
 

@@ -67,11 +67,11 @@ STANDS_OUT = 0.2
 
 
 def percent(share: float) -> str:
-    """A probability for people: no false precision, and never a rounded 0 or 100.
+    r"""A probability for people: no false precision, and never a rounded 0 or 100.
 
     The space is one that does not break.
 
-    >>> [percent(p).replace("\\xa0", " ") for p in (0.0004, 0.0712, 0.912, 0.9999, 1.0)]
+    >>> [percent(p).replace("\xa0", " ") for p in (0.0004, 0.0712, 0.912, 0.9999, 1.0)]
     ['<0.1 %', '7.1 %', '91 %', '>99 %', '100 %']
     """
     if math.isnan(share):
@@ -92,7 +92,7 @@ def page_of(report: Report) -> Page:
     sections = [
         _urgency(report.urgent),
         _fit(report),
-        _causes(report),
+        causes_section(report),
         _none(report),
         _steps(report),
         _answers(report),
@@ -202,7 +202,7 @@ def _accounts(leader: CauseRow, findings: int) -> str:
     return f"{text}."
 
 
-def _causes(report: Report) -> Section:
+def causes_section(report: Report) -> Section:
     """The table of causes, and what its columns mean."""
     rows = shown(report)
     table = Table(
@@ -300,7 +300,7 @@ def _step(step: Step) -> Item:
         notes.append(
             f"{'Caution, because of your answers' if step.warn else 'Caution'}: {step.caution}"
         )
-    return Item(step.advice, f"{step.label}:", tuple(notes))
+    return Item(step.advice, f"{step.label}{':' if step.advice else '.'}", tuple(notes))
 
 
 def _answers(report: Report) -> Section:

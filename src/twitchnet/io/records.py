@@ -8,10 +8,12 @@ Only the file is judged here; whether the names and states exist is for the mode
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from twitchnet.errors import Problem, RecordError
+from twitchnet.model.network import Network
 
 CODE = "TN207"
 # A record of a model with ten thousand variables has less; a data file by mistake has more.
@@ -71,3 +73,18 @@ def read_record(path: Path) -> dict[str, object]:
         problem = Problem(CODE, f"the record is larger than {MAX_BYTES:,} bytes", "", str(path))
         raise RecordError([problem])
     return parse_record(content, str(path))
+
+
+def write_record(path: Path, record: Mapping[str, object], network: Network) -> None:
+    """Writes the answers of one record, with the model that asked for them.
+
+    Raises ``OSError`` when the file cannot be written.
+    """
+    document = {
+        "model": network.name,
+        "version": network.version,
+        "fingerprint": network.fingerprint,
+        "answers": dict(record),
+    }
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(f"{text}\n", encoding="utf-8")

@@ -130,13 +130,10 @@ def html(page: Page) -> str:
     >>> html(page).endswith('<p>a &lt; b</p></section></div>')
     True
     """
-    parts = [STYLE, '<div class="tn-page">', f'<h3 class="tn-title">{_safe(page.title)}</h3>']
-    if page.subtitle:
-        parts.append(f'<p class="tn-sub">{_safe(page.subtitle)}</p>')
+    parts = [_tag("h3", "tn-title", page.title), _tag("p", "tn-sub", page.subtitle)]
     parts += [_section(section) for section in page.sections]
-    if page.footer:
-        parts.append(f'<p class="tn-foot">{_safe(page.footer)}</p>')
-    return "".join([*parts, "</div>"])
+    parts.append(_tag("p", "tn-foot", page.footer))
+    return f'{STYLE}<div class="tn-page">{"".join(parts)}</div>'
 
 
 def document(page: Page) -> str:
@@ -154,6 +151,11 @@ def document(page: Page) -> str:
     )
 
 
+def _tag(tag: str, kind: str, text: str) -> str:
+    """An element with a class, or nothing when there is no text."""
+    return f'<{tag} class="{kind}">{_safe(text)}</{tag}>' if text else ""
+
+
 def _safe(text: str) -> str:
     return escape(clean(text))
 
@@ -166,7 +168,7 @@ def _led(lead: str, text: str) -> str:
 def _section(section: Section) -> str:
     tone = f" tn-{section.tone}" if section.tone in TONES else ""
     body = "".join(_block(block) for block in section.blocks)
-    heading = f'<h4 class="tn-heading">{_safe(section.heading)}</h4>'
+    heading = _tag("h4", "tn-heading", section.heading)
     return f'<section class="tn-section{tone}">{heading}{body}</section>'
 
 

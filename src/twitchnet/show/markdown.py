@@ -10,7 +10,8 @@ import re
 
 from twitchnet.show.page import Bar, Block, Cell, Items, Page, Paragraph, Section, Table, clean
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~$])")
+# An underscore within a word is no markup, so names and addresses stay as they are.
+_SPECIAL = re.compile(r"([\\`*{}\[\]<>|#~$]|(?<!\w)_|_(?!\w))")
 
 
 def markdown(page: Page) -> str:
@@ -32,7 +33,7 @@ def markdown(page: Page) -> str:
         parts += _section(section)
     if page.footer:
         parts.append(f"*{escaped(page.footer)}*")
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts).replace("\xa0", " ") + "\n"
 
 
 def escaped(text: str) -> str:
@@ -45,7 +46,8 @@ def escaped(text: str) -> str:
 
 
 def _section(section: Section) -> list[str]:
-    return [f"## {escaped(section.heading)}", *(_block(block) for block in section.blocks)]
+    heading = [f"## {escaped(section.heading)}"] if section.heading else []
+    return [*heading, *(_block(block) for block in section.blocks)]
 
 
 def _led(lead: str, text: str) -> str:

@@ -86,8 +86,9 @@ def _lines(page: Page, width: int, plain: bool) -> Iterator[Line]:
         yield Line(line, "title", "plain")
     for line in _wrapped(page.subtitle, "", width):
         yield Line(line, "faint", "plain")
-    for section in page.sections:
-        yield Line("", "body", "plain")
+    for place, section in enumerate(page.sections):
+        if place or page.title:
+            yield Line("", "body", "plain")
         yield from _section(section, width, plain)
     if page.footer:
         yield Line("", "body", "plain")
@@ -96,9 +97,10 @@ def _lines(page: Page, width: int, plain: bool) -> Iterator[Line]:
 
 
 def _section(section: Section, width: int, plain: bool) -> Iterator[Line]:
-    heading = MARKS.get(section.tone, "") + clean(section.heading)
-    rule = ("-" if plain else "─") * (width - len(heading) - 1)
-    yield Line(f"{heading} {rule}".rstrip(), "heading", section.tone)
+    if section.heading:
+        heading = MARKS.get(section.tone, "") + clean(section.heading)
+        rule = ("-" if plain else "─") * (width - len(heading) - 1)
+        yield Line(f"{heading} {rule}".rstrip(), "heading", section.tone)
     for block in section.blocks:
         yield from _block(block, section.tone, width, plain)
 
