@@ -18,7 +18,7 @@ from twitchnet.diagnosis.inference import Beliefs, Inference
 from twitchnet.diagnosis.management import Management, manage
 from twitchnet.diagnosis.ranking import RankedCause as RankedCause
 from twitchnet.diagnosis.report import Report, build_report
-from twitchnet.diagnosis.triage import Triage, triage, watch_answers
+from twitchnet.diagnosis.triage import Triage, triage, watch_answers, watched
 from twitchnet.diagnosis.wording import DISCLAIMER, page_of
 from twitchnet.model.network import Network
 
@@ -168,14 +168,8 @@ class Diagnosis:
         beliefs = self.beliefs
         if self.network.watches and seen != self.answers:
             beliefs = self.inference.beliefs(seen)
-        watched = {}
-        for watch in self.network.watches:
-            name, _, state = watch.target.partition("=")
-            row = beliefs.probability.get(name)
-            if row is not None:  # only what is ranked has a posterior
-                at = self.network.by_name[name].states.index(state) if state else 0
-                watched[watch.target] = float(row[at] if state else 1.0 - row[0])
-        return triage(self.network, self.answers.states(self.network), watched)
+        posteriors = watched(self.network, beliefs.probability)
+        return triage(self.network, self.answers.states(self.network), posteriors)
 
     @cached_property
     def management(self) -> Management:

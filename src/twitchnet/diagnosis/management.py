@@ -50,8 +50,8 @@ class Action:
     """What an option does to one cause: the effect that counts, and how much of the benefit.
 
     ``via`` names the context or the link's parent through which it acts, '' when it acts
-    on the cause itself.  ``remaining`` is 1 - the part that is taken away, with its range;
-    the range of an effect through a context is that of no number and left at the value.
+    on the cause itself.  ``remaining`` is the share of the cause that is left, ``low`` to
+    ``high`` its range (no range is known of an effect through a context).
     """
 
     cause: str
@@ -207,20 +207,24 @@ class _Scene:
         if effect.kind == "cause":
             if effect.target in weight:
                 given = self.posterior.get(effect.given, 0.0) if effect.given else 1.0
-                benefit = weight[effect.target] * given * max(1.0 - effect.factor, 0.0)
-                yield _action(effect, effect.target, benefit, effect.factor)
+                share = weight[effect.target] * given
+                yield _action(effect, effect.target, share, effect.factor, effect.low, effect.high)
         elif effect.kind == "link":
             state = self.answers.get(effect.target)
             if effect.child in weight and state is not None:
-                part = self.strength(effect.target, state, effect.child) * (1.0 - effect.factor)
-                benefit = weight[effect.child] * max(part, 0.0)
-                yield _action(effect, effect.child, benefit, 1.0 - part, effect.target)
+                link = self.strength(effect.target, state, effect.child)
+                left, low, high = (
+                    1.0 - link * (1.0 - factor)
+                    for factor in (effect.factor, effect.low, effect.high)
+                )
+                share = weight[effect.child]
+                yield _action(effect, effect.child, share, left, low, high, effect.target)
         elif self.to_change(effect):
             for cause, share in weight.items():
                 now = self.strength(effect.target, self.answers[effect.target], cause)
-                part = now - self.strength(effect.target, effect.state, cause)
-                if part > 0:
-                    yield _action(effect, cause, share * part, 1.0 - part, effect.target)
+                left = 1.0 - now + self.strength(effect.target, effect.state, cause)
+                if left < 1.0:
+                    yield _action(effect, cause, share, left, left, left, effect.target)
 
     def strength(self, parent: str, state: str, child: str) -> float:
         """The strength of a noisy-OR link in a state of its parent; 0 when there is none.
@@ -241,18 +245,9 @@ class _Scene:
         return 0.0
 
 
-def _action(effect: Effect, cause: str, benefit: float, remaining: float, via: str = "") -> Action:
-    whole = effect.kind == "cause"
-    low, high = (effect.low, effect.high) if whole else (remaining, remaining)
-    return Action(
-        cause,
-        benefit,
-        remaining,
-        low,
-        high,
-        effect.quality,
-        via,
-        effect.given,
-        effect.sources,
-        effect.note,
-    )
+def _action(
+    effect: Effect, cause: str, share: float, left: float, low: float, high: float, via: str = ""
+) -> Action:
+    """An effect that leaves the part ``left`` of a cause's ``share``."""
+    words = (effect.quality, via, effect.given, effect.sources, effect.note)
+    return Action(cause, share * max(1.0 - left, 0.0), left, low, high, *words)

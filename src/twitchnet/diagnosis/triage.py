@@ -15,8 +15,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.engine.program import Floats
 from twitchnet.model.care import URGENCIES, Rule, Urgency
@@ -130,15 +128,15 @@ def watched(network: Network, probability: Mapping[str, Floats]) -> dict[str, fl
     """The posteriors that the watches read, by their targets.
 
     ``probability`` holds a row over the states of each ranked variable, given
-    ``watch_answers``; a watch on a variable without a state reads all but the baseline.
+    ``watch_answers``; a watch without a state reads all states but the baseline.
     """
     found = {}
     for watch in network.watches:
         name, _, state = watch.target.partition("=")
         row = probability.get(name)
         if row is not None:
-            index = network.by_name[name].states.index(state) if state else slice(1, None)
-            found[watch.target] = float(np.sum(row[index]))
+            at = network.by_name[name].states.index(state) if state else 0
+            found[watch.target] = float(row[at] if state else 1.0 - row[0])
     return found
 
 
