@@ -14,6 +14,7 @@ import pytest
 
 import twitchnet as tn
 from twitchnet.cli import main
+from twitchnet.diagnosis.diagnosis import RankBy
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -66,37 +67,43 @@ def test_help_names_every_command(cli: Cli) -> None:
 
 
 def test_rank_prints_the_diagnosis(cli: Cli) -> None:
-    done = cli("rank", "leg_twitching", "numbness=no")
-    expected = tn.load("twitchy_legs").diagnose({"leg_twitching": True, "numbness": "no"})
+    done = cli("rank", "demo", "leg_twitching", "intense_exercise=no")
+    expected = tn.load("demo").diagnose({"leg_twitching": True, "intense_exercise": "no"})
     assert (done.code, done.out, done.err) == (0, f"{expected}\n", "")
 
 
 def test_rank_json_is_the_dict_of_the_diagnosis(cli: Cli) -> None:
-    done = cli("rank", "leg_twitching", "caffeine_intake=high", "--json")
+    done = cli("rank", "demo", "leg_twitching", "caffeine_intake=high", "--json")
     record = {"leg_twitching": True, "caffeine_intake": "high"}
-    expected = tn.load("twitchy_legs").diagnose(record).to_dict()
+    expected = tn.load("demo").diagnose(record).to_dict()
     assert (done.code, done.err) == (0, "")
     assert done.json == json.loads(json.dumps(expected))
 
 
 def test_no_answer_at_all_ranks_by_the_priors(cli: Cli) -> None:
-    rows = cli("rank", "--json").json["ranking"]
+    document = cli("rank", "--json").json
+    rows = document["ranking"]
+    assert document["model"] == "twitchy_legs"
     assert [row["posterior"] for row in rows] == [row["prior"] for row in rows]
 
 
 @pytest.mark.parametrize("by", ["posterior", "produced", "explains", "prior"])
-def test_rank_by_and_top(cli: Cli, by: str) -> None:
-    words = ("rank", "leg_twitching", "urge_to_move", "--by", by, "--top", "3")
-    dx = tn.load("twitchy_legs").diagnose({"leg_twitching": True, "urge_to_move": True})
-    rows = dx.ranked(by)[:3]  # type: ignore[arg-type]
-    found = cli(*words, "--json").json["ranking"]
+@pytest.mark.parametrize("top", [1, 2])
+def test_rank_by_and_top(cli: Cli, by: RankBy, top: int) -> None:
+    # by the prior tired muscles lead, by the other three caffeine does
+    words = ("rank", "demo", "leg_twitching", "caffeine_intake=high", "intense_exercise=no")
+    record = {"leg_twitching": True, "caffeine_intake": "high", "intense_exercise": False}
+    rows = tn.load("demo").diagnose(record).ranked(by)[:top]
+    found = cli(*words, "--by", by, "--top", str(top), "--json").json["ranking"]
     assert [(row["rank"], row["cause"], row[by]) for row in found] == [
         (row.rank, row.cause, getattr(row, by)) for row in rows
     ]
-    lines = cli(*words).out.splitlines()
-    assert [row.label for row in rows] == [
-        next(row.label for row in dx.ranking if f" {row.label} " in line) for line in lines[1:4]
-    ]
+    lines = cli(*words, "--by", by, "--top", str(top)).out.splitlines()
+    assert lines[0].startswith("No hurry")  # the urgency comes before any ranking
+    assert "posterior" in lines[-top - 1]
+    for line, row in zip(lines[-top:], rows, strict=True):
+        assert line.split()[0] == f"{row.rank}."
+        assert row.label in line
 
 
 @pytest.mark.parametrize("place", ["first word", "option", "path"])
@@ -113,16 +120,18 @@ def test_the_model_is_a_first_word_an_option_or_a_path(cli: Cli, place: str) -> 
 
 def test_a_record_from_a_file_with_words_on_top(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "record.json"
-    path.write_text('{"leg_twitching": true, "sex": "female", "numbness": null}', encoding="utf-8")
-    done = cli("rank", "--from", str(path), "sex=male", "--json")
-    assert done.json["answers"] == {"sex": "male", "leg_twitching": "present"}
+    path.write_text(
+        '{"leg_twitching": true, "caffeine_intake": "high", "intense_exercise": null}', "utf-8"
+    )
+    done = cli("rank", "demo", "--from", str(path), "caffeine_intake=low", "--json")
+    assert done.json["answers"] == {"caffeine_intake": "low", "leg_twitching": "present"}
 
 
 def test_what_rank_prints_is_a_record_that_rank_reads(cli: Cli, tmp_path: Path) -> None:
-    first = cli("rank", "leg_twitching", "caffeine_intake=high", "numbness=no", "--json")
+    first = cli("rank", "demo", "leg_twitching", "caffeine_intake=high", "--json")
     path = tmp_path / "saved.json"
     path.write_text(first.out, encoding="utf-8")
-    assert cli("rank", "--from", str(path), "--json").out == first.out
+    assert cli("rank", "demo", "--from", str(path), "--json").out == first.out
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from twitchnet.api import Model, load
     from twitchnet.bundled import models
     from twitchnet.diagnosis.answers import Likelihood
-    from twitchnet.diagnosis.diagnosis import Diagnosis, RankedCause
+    from twitchnet.diagnosis.diagnosis import Diagnosis
+    from twitchnet.diagnosis.ranking import RankedCause
     from twitchnet.errors import (
         CapacityError,
         ModelError,
@@ -57,7 +58,7 @@ _HOMES = {
     "ModelError": "errors",
     "Network": "model.network",
     "Problem": "errors",
-    "RankedCause": "diagnosis.diagnosis",
+    "RankedCause": "diagnosis.ranking",
     "RecordError": "errors",
     "TwitchnetError": "errors",
     "load": "api",
