@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 import twitchnet as tn
+from twitchnet.cli import app
 from twitchnet.model.care import CoverageItem
 from twitchnet.model.coverage import Coverage, coverage, strength, unresolved
 
@@ -215,3 +217,31 @@ def test_strength_of_a_link() -> None:
     assert strength(NETWORK, "caffeine_intake", "stimulant_excess", "moderate") == 0.04
     assert strength(NETWORK, "muscle_fatigue", "intense_exercise") is None
     assert strength(NETWORK, "leg_twitching", "daily_impact") is None
+
+
+# -- the command ----------------------------------------------------------------------
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        app(list(words), standalone_mode=True)
+    assert ended.value.code == 0
+    return capsys.readouterr().out
+
+
+def test_the_command_lists_and_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = run(capsys, "coverage").splitlines()
+    assert len(lines) == 2 * 115 + 1
+    assert lines[-1] == str(coverage(NETWORK))
+    assert lines[33].strip() == "link:magnesium_deficiency->leg_twitching"
+
+
+def test_the_command_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    told = json.loads(run(capsys, "coverage", "--json"))
+    assert (told["total"], told["distinct"], told["broken"]) == (115, 112, {})
+    assert told["encoded"] + told["text_only"] == 112
+    assert told["assertions"][16] == {
+        "number": 17,
+        "assertion": "magnesium deficiency may cause it",
+        "by": ["link:magnesium_deficiency->leg_twitching"],
+    }

@@ -199,6 +199,26 @@ def card(
 
 
 @app.command()
+def coverage(
+    model: Annotated[str, typer.Argument(help="Name or file.")] = DEFAULT_MODEL,
+    as_json: Json = False,
+) -> None:
+    """Count the assertions of the model's article, and list what encodes each."""
+    import twitchnet
+    from twitchnet.model.coverage import coverage as count
+
+    network = twitchnet.load(model).network
+    counted = count(network)
+    if as_json:
+        _print_json(counted.to_dict(network.coverage))
+        return
+    for item in network.coverage:
+        typer.echo(f"{item.number:>4}  {item.assertion}")
+        typer.echo(f"      {', '.join(item.targets)}")
+    typer.echo(str(counted))
+
+
+@app.command()
 def models(as_json: Json = False) -> None:
     """List the models that come with twitchnet."""
     import twitchnet

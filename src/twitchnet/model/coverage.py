@@ -20,13 +20,14 @@ Values only; what a count looks like on a screen is not decided here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from twitchnet.errors import ModelError, nearest
+from twitchnet.model.care import CoverageItem
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network
 from twitchnet.model.rules import names_read, parse
@@ -55,6 +56,20 @@ class Coverage:
     def distinct(self) -> int:
         """The number of assertions that repeat no other."""
         return self.total - len(self.duplicates)
+
+    def to_dict(self, items: Iterable[CoverageItem]) -> dict[str, object]:
+        """The counts and the assertions, as plain values for JSON."""
+        return {
+            "total": self.total,
+            "distinct": self.distinct,
+            "encoded": len(self.encoded),
+            "text_only": len(self.text_only),
+            "broken": {str(number): list(flaws) for number, flaws in self.broken.items()},
+            "assertions": [
+                {"number": item.number, "assertion": item.assertion, "by": list(item.targets)}
+                for item in items
+            ],
+        }
 
     def __str__(self) -> str:
         lines = [
