@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.main import get_command
 
 import twitchnet as tn
-from twitchnet.cli import main
+from twitchnet.cli import app, main
 from twitchnet.diagnosis.diagnosis import RankBy
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,6 +65,21 @@ def test_help_names_every_command(cli: Cli) -> None:
     for command in ("rank", "models", "check"):
         assert command in done.out
         assert cli(command, "--help").code == 0
+
+
+COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_and_option_is_documented(name: str) -> None:
+    text = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    sections = {part.partition("\n")[0]: part for part in text.split("\n## ")[1:]}
+    assert sections.keys() - COMMANDS.keys() == set()
+    options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+    told = set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", sections[name]))
+    declared = {option for option in options if option.startswith("-")} - {"--help"}
+    assert declared - told == set()
+    assert told - declared - {"--from", "--json"} == set()  # those two are named by others too
 
 
 def test_rank_prints_the_diagnosis(cli: Cli) -> None:
