@@ -44,7 +44,7 @@ def built(
     builder = _Builder(document, report, spec, cut)
     network = builder.network()
     builder.put_back(found(network, builder.ghosts()))
-    if report.errors:
+    if report.counts["error"]:
         return None, report.problems(warnings=lints)
     if lints:
         builder.put_back(linted(network))
@@ -105,7 +105,7 @@ class _Builder:
         """The network, as far as it can be read."""
         file = self.file
         self._mechanisms()
-        care = CareReader(self.numbers)
+        care = CareReader(self.numbers, self.cut)
         return Network(
             name=file.name,
             version=file.version,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from twitchnet.io.document import Keys
 from twitchnet.io.numbers import NumberReader
 from twitchnet.io.schema import EffectSpec, ModelFile
@@ -11,8 +13,9 @@ from twitchnet.model.care import CoverageItem, Effect, Option, Rule, Watch
 class CareReader:
     """Reads what to do about it; names and conditions are judged by ``model.check``."""
 
-    def __init__(self, numbers: NumberReader) -> None:
+    def __init__(self, numbers: NumberReader, cut: Collection[Keys]) -> None:
         self.numbers = numbers
+        self.cut = cut  # what the schema cut out: reported already
         self.report = numbers.report
 
     def rules(self, file: ModelFile) -> tuple[Rule, ...]:
@@ -20,7 +23,7 @@ class CareReader:
         found = []
         for name, spec in file.rules.items():
             keys: Keys = ("rules", name)
-            if not spec.when and not spec.default:
+            if not spec.when and not spec.default and (*keys, "when") not in self.cut:
                 self.report("TN121", (*keys, "when"), "the rule has no 'when', nor 'default: true'")
             if spec.when and spec.default:
                 message = "a default rule has no 'when': it holds when nothing fired"
@@ -81,6 +84,8 @@ class CareReader:
 
     def _effect(self, spec: EffectSpec, keys: Keys) -> Effect | None:
         kinds = [kind for kind in ("cause", "context", "link") if getattr(spec, kind) is not None]
+        if any((*keys, kind) in self.cut for kind in ("cause", "context", "link")):
+            return None
         if len(kinds) != 1:
             found = f"found {' and '.join(kinds)}" if kinds else "found none of them"
             self.report("TN125", keys, f"one of cause, context and link is expected, {found}")
@@ -91,7 +96,8 @@ class CareReader:
             message = f"an effect on a {kind} has a {needed}, not a {other}"
             self.report("TN125", (*keys, other), message, at_key=True)
         if getattr(spec, needed) is None:
-            self.report("TN121", (*keys, needed), f"an effect on a {kind} needs a {needed}")
+            if (*keys, needed) not in self.cut:
+                self.report("TN121", (*keys, needed), f"an effect on a {kind} needs a {needed}")
             return None
         low = high = factor = spec.factor or 0.0
         if spec.range is not None:

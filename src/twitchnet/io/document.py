@@ -71,19 +71,23 @@ class Document:
     def find(self, keys: Keys, *, at_key: bool = False) -> tuple[Keys, Mark, bool]:
         """The part of ``keys`` that exists, where it starts, and whether it is a hole.
 
-        The place is that of the value, or of the key when asked for or when only a part
-        of ``keys`` exists.
+        The place is that of the value, or of the key when asked for or when a mapping or
+        list does not have the next key.  (One name may stand for a list of one, whose item
+        0 is then the name itself.)
         """
         path: list[Key] = []
         places = None
         hole = False
+        value = self.value
         for container, key in self.steps(keys):
+            value = container.get(key) if isinstance(container, dict) else container[key]
             path.append(key)
             places = self.places[id(container)][key]
             hole = (id(container), key) in self.holes
         if places is None:
             return (), self.start, hole
-        at_key = at_key or len(path) < len(keys)
+        lacking = len(path) < len(keys) and isinstance(value, dict | list)
+        at_key = at_key or lacking
         return tuple(path), places.key if at_key else places.value, hole
 
     def get(self, keys: Keys) -> Any:

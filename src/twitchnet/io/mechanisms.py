@@ -72,7 +72,9 @@ class MechanismReader:
         """Build the local model of ``name``, or report why it cannot be built."""
         local: LocalModel | None = None
         try:
-            if spec.table is not None or spec.kind == "table":
+            if any((*keys, key) in self.cut for key in ("kind", "table", "describes")):
+                pass  # what is left is another mechanism than the one that was meant
+            elif spec.table is not None or spec.kind == "table":
                 local = self._table(name, spec, raw, keys)
             else:
                 local = self._independent(name, spec, raw, keys)

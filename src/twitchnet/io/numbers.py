@@ -22,6 +22,9 @@ from twitchnet.io.schema import CellSpec, NumberSpec
 from twitchnet.io.validation import describe_error, described
 from twitchnet.model.local import Array
 
+STAND_IN = 0.5
+"""The probability that stands for one that could not be read."""
+
 MAX_MODIFIERS = 12
 """Variables that one number may depend on; the array has an axis for each."""
 
@@ -119,33 +122,46 @@ class NumberReader:
         """The numbers at ``keys``; with ``own``, distributions over those states."""
         by = self.known_by(spec.by, (*keys, "by"))
         shape = [len(self.states[name]) for name in by] + ([len(own)] if own else [])
-        if len(by) != len(spec.by) or not self.allocate(shape, keys):
-            return self.stand_in(own)
         short = not isinstance(raw, dict)
         at = keys if short else (*keys, "p")
-        reading = Reading(by, np.full(shape, np.nan))
-        shared = np.zeros(shape, dtype=bool)
-        bad = False
-        for index, value, place in self._leaves(spec.p, by, own, at):
-            if index is None:
-                bad = True
-                continue
-            if isinstance(value, dict):
-                self._cell(value, index, place, spec, reading)
-            else:
-                reading.array[index] = self._probability(value, place)
-                shared[index] = True
-        if bad:
-            return self.stand_in(own)
-        if own:
-            self._complete(reading.array, by, own, at)
-            shared[..., 0] = False
+        reading = self.stand_in(own)
+        shared: NDArray[np.bool_] | None = None
+        if len(by) == len(spec.by) and self.allocate(shape, keys):
+            array = Reading(by, np.full(shape, np.nan))
+            shared = self._fill(array, spec, at, own)
+            if shared is not None:
+                reading = array
         self._shared_group(spec, reading, shared, keys, short)
         return reading
 
+    def _fill(
+        self, reading: Reading, spec: NumberSpec, keys: Keys, own: States
+    ) -> NDArray[np.bool_] | None:
+        """Set the array of ``reading``; which cells share one range, or None after a fault."""
+        shared = np.zeros(reading.array.shape, dtype=bool)
+        sound = True
+        for index, value, place in self._leaves(spec.p, reading.by, own, keys):
+            if index is None:
+                sound = False
+                continue
+            if isinstance(value, dict):
+                found = self._cell(value, index, place, spec, reading)
+            else:
+                found = self._probability(value, place)
+                shared[index] = True
+            sound = sound and found is not None
+            if found is not None:
+                reading.array[index] = found
+        if sound and own:
+            sound = self._complete(reading.array, reading.by, keys)
+            # The baseline takes the rest, so its number is nobody's to move.
+            shared[..., 0] = False
+            reading.groups = [g for g in reading.groups if g.cells[0] % len(own)]
+        return shared if sound else None
+
     def stand_in(self, own: States = ()) -> Reading:
         """What stands for numbers that could not be read."""
-        array = np.zeros(len(own)) if own else np.array(0.5)
+        array = np.zeros(len(own)) if own else np.array(STAND_IN)
         if own:
             array[0] = 1.0
         return Reading((), array)
@@ -200,72 +216,85 @@ class NumberReader:
             return None
         return [(position[key], key) for key in value]
 
-    def _probability(self, value: Any, keys: Keys) -> float:
+    def _probability(self, value: Any, keys: Keys) -> float | None:
         if isinstance(value, bool) or not isinstance(value, int | float):
             self.report("TN122", keys, f"a probability is expected, found {described(value)}")
-            return 0.5
+            return None
         if not 0 <= value <= 1:
             hint = f"write {value / 100:g} for {value:g} %" if 1 < value <= 100 else ""
             message = f"{value:g} is not a probability: it is outside 0 to 1"
             self.report("TN130", keys, message, hint=hint)
-            return 0.5
+            return None
         return float(value)
 
     def _cell(
-        self, raw: dict[str, Any], index: tuple[int, ...], keys: Keys, spec: NumberSpec,
+        self,
+        raw: dict[str, Any],
+        index: tuple[int, ...],
+        keys: Keys,
+        spec: NumberSpec,
         reading: Reading,
-    ) -> None:  # fmt: skip
-        """A number with its own range and source."""
+    ) -> float | None:
+        """A number with its own range and source; None after a fault."""
         try:
             cell = CellSpec.model_validate(raw)
         except ValidationError as found:
             for error in found.errors(include_url=False):
                 describe_error(error, raw, keys, CellSpec, self.report)
-            reading.array[index] = 0.5
-            return
+            return None
+        fixed = cell.fixed or spec.fixed
         value = self._probability(cell.p, (*keys, "p"))
-        reading.array[index] = value
+        point, low, high = self.range(cell.range, value, keys, fixed=fixed)
+        sources = self.known_sources(cell.source, keys)
+        self._complain(cell.range, cell.source or spec.source, fixed, keys)
+        if not cell.source:
+            sources = tuple(name for name in spec.source if name in self.sources)
         shape = reading.array.shape
         flat = np.array([np.ravel_multi_index(index, shape) if shape else 0], dtype=np.intp)
-        low, high = self.range(cell.range, value, keys, fixed=cell.fixed or spec.fixed)
-        sources = self.known_sources(cell.source, keys) if cell.source else ()
-        if not sources and not cell.source:
-            sources = tuple(name for name in spec.source if name in self.sources)
-        self._complain(cell.range, sources or tuple(cell.source), cell.fixed or spec.fixed, keys)
-        reading.groups.append(Group(flat, value, low, high, sources, cell.note, keys))
+        reading.groups.append(Group(flat, point, low, high, sources, cell.note, keys))
+        return value
 
     def _shared_group(
-        self, spec: NumberSpec, reading: Reading, shared: NDArray[np.bool_], keys: Keys,
+        self,
+        spec: NumberSpec,
+        reading: Reading,
+        shared: NDArray[np.bool_] | None,
+        keys: Keys,
         short: bool,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """The cells without a range of their own, which move together."""
         sources = self.known_sources(spec.source, keys)
-        if not shared.any():
+        if shared is not None and not shared.any():
             return
-        values = reading.array[shared]
-        same = bool((values == values[0]).all())
+        value, same = None, True
+        if shared is not None:
+            values = reading.array[shared]
+            same = bool((values == values[0]).all())
+            value = float(values[0] if same else values.mean())
         if spec.overall is not None:
             value = self._probability(spec.overall, (*keys, "overall"))
-        else:
-            value = float(values[0] if same else values.mean())
-            if spec.range is not None and not same:
-                message = "the cells differ: `overall` must say which value the range belongs to"
-                self.report("TN135", (*keys, "range"), message, at_key=True)
-        low, high = self.range(spec.range, value, keys, fixed=spec.fixed)
-        self._complain(spec.range, tuple(spec.source), spec.fixed, keys, short=short)
+        elif spec.range is not None and not same and not spec.fixed:
+            message = "the cells differ: `overall` must say which value the range belongs to"
+            self.report("TN135", (*keys, "range"), message, at_key=True)
+        point, low, high = self.range(spec.range, value, keys, fixed=spec.fixed)
+        self._complain(spec.range, spec.source, spec.fixed, keys, short=short)
+        if shared is None:
+            return
         if not same:
             # 0 and 1 are structural among others: no shift of logits moves them.
             shared &= (reading.array > 0) & (reading.array < 1)
         cells = np.flatnonzero(shared)
         if cells.size:
-            reading.groups.append(Group(cells, value, low, high, sources, spec.note, keys))
+            reading.groups.append(Group(cells, point, low, high, sources, spec.note, keys))
 
     def range(
-        self, range_: list[float] | None, value: float, keys: Keys, *, fixed: bool
-    ) -> tuple[float, float]:
-        """Low and high, both the value itself when there is no usable range."""
+        self, range_: list[float] | None, value: float | None, keys: Keys, *, fixed: bool
+    ) -> tuple[float, float, float]:
+        """Value, low and high, all the same when there is no usable range."""
+        if value is None:
+            return STAND_IN, STAND_IN, STAND_IN
         if range_ is None:
-            return value, value
+            return value, value, value
         low, high = range_
         at = (*keys, "range")
         if fixed:
@@ -281,8 +310,8 @@ class NumberReader:
             end = "0; write .0005" if low == 0 else "1; write .9995"
             self.report("TN132", at, f"a range on the logit scale cannot touch {end} or the like")
         else:
-            return low, high
-        return value, value
+            return value, low, high
+        return value, value, value
 
     def _complain(
         self, range_: object, sources: Sequence[str], fixed: bool, keys: Keys, short: bool = False
@@ -298,8 +327,8 @@ class NumberReader:
         if range_ is None:
             self.report("TN182", keys, "a number without a range", severity="warning")
 
-    def _complete(self, array: Array, by: Sequence[str], own: States, keys: Keys) -> None:
-        """Give the baseline the rest of each distribution."""
+    def _complete(self, array: Array, by: Sequence[str], keys: Keys) -> bool:
+        """Give the baseline the rest of each distribution; whether they are whole."""
         rest = 1.0 - array[..., 1:].sum(axis=-1)
         given = ~np.isnan(array[..., 0])
         total = np.where(given, array[..., 0], 0.0) + 1.0 - rest
@@ -309,10 +338,10 @@ class NumberReader:
             cell = self.cell_name(by, first)
             message = f"the probabilities add up to {total[first]:.6g}, not to 1{cell}"
             self.report("TN133", keys, message)
-            array[...] = 0.0
-            array[..., 0] = 1.0
-            return
-        array[..., 0] = np.maximum(rest, 0.0)
+            return False
+        exact = given & (np.abs(total - 1.0) < 1e-12)
+        array[..., 0] = np.where(exact, array[..., 0], np.maximum(rest, 0.0))
+        return True
 
     def cell_name(self, by: Sequence[str], index: Sequence[int]) -> str:
         """', for sex=female, age_band=65+', or '' for a single number."""

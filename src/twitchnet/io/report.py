@@ -7,13 +7,14 @@ must not buy hours of comparing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 
 from twitchnet.errors import Problem, Severity, nearest
 from twitchnet.io.document import Document, Keys
 
 MAX_PROBLEMS = 1000
-"""More problems than this are counted, not kept."""
+"""More errors, or more warnings, than this are counted, not kept."""
 
 MAX_MESSAGE = 400
 
@@ -27,9 +28,8 @@ class Report:
     def __init__(self, document: Document, file: str) -> None:
         self.document = document
         self.file = file
-        self.errors = 0
+        self.counts: Counter[Severity] = Counter()
         self._problems: list[Problem] = []
-        self._dropped = 0
         self._seen: set[tuple[str, str, int, int]] = set()
         self._comparisons = _COMPARISONS
         for flaw in document.flaws:
@@ -74,18 +74,18 @@ class Report:
         same = (problem.code, problem.message, problem.line, problem.column)
         if same in self._seen:
             return
-        self.errors += problem.severity == "error"
-        if len(self._problems) < MAX_PROBLEMS:
+        self.counts[problem.severity] += 1
+        if self.counts[problem.severity] <= MAX_PROBLEMS:
             self._seen.add(same)
             self._problems.append(problem)
-        else:
-            self._dropped += 1
 
     def problems(self, *, warnings: bool = False) -> list[Problem]:
         """The problems, with the warnings if asked for, in the order of the text."""
         kept = [p for p in self._problems if warnings or p.severity == "error"]
         kept.sort(key=lambda problem: (problem.line, problem.column))
-        if self._dropped:
-            message = f"{self._dropped} more problems are not listed"
-            kept.append(Problem("TN148", message, file=self.file))
+        for severity in ("error", "warning") if warnings else ("error",):
+            more = self.counts[severity] - MAX_PROBLEMS
+            if more > 0:
+                message = f"{more} more {severity}s are not listed"
+                kept.append(Problem("TN148", message, file=self.file, severity=severity))
         return kept

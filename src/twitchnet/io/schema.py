@@ -256,10 +256,30 @@ class ModelFile(_Part):
     extra: dict[str, str] = Field(default={}, description="any text that tools of yours read")
 
 
+PARTS: tuple[type[BaseModel], ...] = (
+    ModelFile,
+    SourceSpec,
+    ContextSpec,
+    CauseSpec,
+    FindingSpec,
+    ScreenSpec,
+    MechanismSpec,
+    NumberSpec,
+    CellSpec,
+    RuleSpec,
+    WatchSpec,
+    OptionSpec,
+    EffectSpec,
+    CoverageSpec,
+)
+"""Every kind of mapping in a model file."""
+
+
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of a model file, for editors."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-    return schema | _untitled(ModelFile.model_json_schema())
+    schema: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
+    schema.update(_untitled(ModelFile.model_json_schema()))
+    return schema
 
 
 def schema_text() -> str:

@@ -148,6 +148,8 @@ def validated(raw: Any, report: Report) -> tuple[ModelFile | None, list[Keys]]:
             keys = tuple(_where(raw, error["loc"])[0])
             if turn == 0:
                 describe_error(error, raw, (), ModelFile, report)
+            while keys and isinstance(keys[-1], int):
+                keys = keys[:-1]  # a list goes whole, since its order has a meaning
             if keys:
                 cut.append(keys)
         raw = _copied(raw)
@@ -163,10 +165,8 @@ def _copied(value: Any) -> Any:
 
 
 def _cut_out(raw: Any, cut: list[Keys]) -> None:
-    """Take the parts out of ``raw``; a list goes whole, since its order has a meaning."""
+    """Take the parts out of ``raw``."""
     for keys in cut:
-        while isinstance(keys[-1], int):
-            keys = keys[:-1]
         parents, container = _where(raw, keys[:-1])
         if len(parents) == len(keys) - 1 and isinstance(container, dict):
             container.pop(keys[-1], None)

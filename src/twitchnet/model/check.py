@@ -98,6 +98,7 @@ def _cycles(network: Network) -> Iterator[Found]:
     for name, names in parents.items():
         for parent in names:
             children[parent].append(name)
+    place = {name: index for index, name in enumerate(parents)}
     ready = [name for name, count in waiting.items() if not count]
     for start in parents:
         # Take away whatever has all its parents; what stays hangs on a cycle.
@@ -118,11 +119,21 @@ def _cycles(network: Network) -> Iterator[Found]:
             path[step] = None
             step = next(parent for parent in parents[step] if parent in waiting)
         trail = list(path)
-        cycle = trail[trail.index(step) :][::-1]
+        cycle = _turned(trail[trail.index(step) :][::-1], place)
         shown = cycle if len(cycle) <= 12 else [*cycle[:6], "...", *cycle[-5:]]
         message = f"a cycle: {' -> '.join([*shown, cycle[0]])}"
         yield Found("TN117", _arc_keys(network, cycle[-1], cycle[0]), message, at_key=True)
         ready += cycle
+
+
+def _turned(cycle: list[str], place: dict[str, int]) -> list[str]:
+    """The cycle so turned that its last arc goes back furthest in the file."""
+    back = [
+        place[parent] - place[child]
+        for parent, child in zip(cycle, [*cycle[1:], cycle[0]], strict=True)
+    ]
+    last = back.index(max(back)) + 1
+    return cycle[last:] + cycle[:last]
 
 
 def _arc_keys(network: Network, parent: str, child: str) -> Keys:
