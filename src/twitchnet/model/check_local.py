@@ -87,7 +87,8 @@ def _descriptor(local: Descriptor, scope: Scope, keys: Keys) -> Iterator[Found]:
     elif not isinstance(finding.local, NoisyOr):
         yield Found("TN142", at, f"{local.of!r} is not a noisy-OR")
     else:
-        producers = {link.parent for link in finding.local.links}
+        # A link from the finding itself acts whatever produces it.
+        producers = {local.of, *(link.parent for link in finding.local.links)}
         for link in local.links:
             known = link.parent in producers or scope.has_link(link.parent, local.of)
             if link.parent in scope.by_name and not known:
