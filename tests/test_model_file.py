@@ -291,9 +291,8 @@ def test_all_problems_at_once_in_file_order() -> None:
     watch = (places[9][0], text.split("\n")[places[9][0] - 1].index("fatigue") + 1)
     expected.insert(9, watch)
     assert [(p.line, p.column) for p in found] == expected
-    assert [p.code for p in found] == (
-        ["TN122", "TN112", "TN106", "TN120", "TN134", "TN114", "TN131", "TN142", "TN133", "TN121", "TN120", "TN122"]
-    )
+    codes = "TN122 TN112 TN106 TN120 TN134 TN114 TN131 TN142 TN133 TN121 TN120 TN122"
+    assert " ".join(p.code for p in found) == codes
 
 
 def test_many_problems_are_counted() -> None:
@@ -336,7 +335,10 @@ def test_files_that_are_no_model(tmp_path: Path, data: bytes, expected: str) -> 
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    assert code_of(tmp_path / "none.yaml") == ": TN100 the file cannot be read: no such file or directory"
+    assert (
+        code_of(tmp_path / "none.yaml")
+        == ": TN100 the file cannot be read: no such file or directory"
+    )
     assert code_of(tmp_path) == ": TN100 the file cannot be read: is a directory"
 
 
@@ -629,7 +631,9 @@ def causes(links: list[tuple[str, str]], count: int) -> str:
     parent = {child: name for name, child in links}
     lines = [f"  v{i}: {{label: x}}" for i in range(count)] + ["mechanisms:"]
     for i in range(count):
-        link = f", links: {{{parent[f'v{i}']}: {{p: .1, fixed: true}}}}" if f"v{i}" in parent else ""
+        link = (
+            f", links: {{{parent[f'v{i}']}: {{p: .1, fixed: true}}}}" if f"v{i}" in parent else ""
+        )
         lines.append(f"  v{i}: {{leak: {{p: .1, fixed: true}}{link}}}")
     return HEAD + "causes:\n" + "\n".join(lines) + "\n"
 
@@ -717,6 +721,7 @@ def test_any_document(document: object) -> None:
     reads_or_refuses(json.dumps(document))
 
 
+JUNK = ["", "*a", "&a ", "!x ", ".nan", "-1", "2", "1e400", "\t", "[", "}", ": ", "null", "\x00"]
 PIECES = re.findall(r"[\w.+]+|[^\w\s]|\n *|\s", BASE)
 
 
@@ -728,6 +733,6 @@ def test_mutations_of_a_model(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(pieces) - 1))
         other = data.draw(st.sampled_from(PIECES))
-        junk = data.draw(st.sampled_from(["", "*a", "&a ", "!x ", ".nan", "-1", "2", "1e400", "\t", "[", "}", ": ", "null", "é", "\x00"]))
+        junk = data.draw(st.sampled_from(JUNK))
         pieces[at] = data.draw(st.sampled_from(["", pieces[at] * 2, other, junk]))
     reads_or_refuses("".join(pieces))
