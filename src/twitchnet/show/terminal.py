@@ -60,7 +60,7 @@ def width(stream: TextIO) -> int:
 def drawable(stream: TextIO) -> bool:
     """Whether bars and rules can be written in the stream's encoding."""
     try:
-        "─█▏".encode(stream.encoding or "ascii")
+        "─█▏".encode(stream.encoding or "utf-8")
     except (UnicodeEncodeError, LookupError):
         return False
     return True
