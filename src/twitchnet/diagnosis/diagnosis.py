@@ -180,6 +180,7 @@ class Diagnosis:
     @cached_property
     def report(self) -> Report:
         """The facts of the report that ``str`` and notebooks show, as plain values."""
+        complains = self.answers.hard.get(self.network.complaint, 0) > 0
         return build_report(
             self.network,
             self.answers,
@@ -188,7 +189,7 @@ class Diagnosis:
             self.triage,
             self.management,
             self.none_present,
-            self.unexplained,
+            self.unexplained if complains else math.nan,
         )
 
     def __str__(self) -> str:

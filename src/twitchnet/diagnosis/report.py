@@ -13,7 +13,6 @@ brings the cause about (the strength of its link).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -173,7 +172,8 @@ def build_report(
 ) -> Report:
     """The facts of a report; the arguments are what a diagnosis of the same names holds.
 
-    ``accounts[cause, finding]`` is P(the cause's link produced this present finding).
+    ``accounts[cause, finding]`` is P(the cause's link produced this present finding);
+    ``unexplained`` is NaN where nobody complains.
     """
     answered = tuple(_answered(network, answers))
     rows = tuple(_rows(network, answers, ranking, accounts))
@@ -184,7 +184,6 @@ def build_report(
         default=None,
     )
     complaint = network.by_name.get(network.complaint)
-    complained = answers.hard.get(network.complaint, 0) > 0
     return Report(
         title=network.title or network.name,
         model=network.name,
@@ -199,7 +198,7 @@ def build_report(
         about=_about(network, leader.cause) if leader else "",
         unaccounted=tuple(_unaccounted(rows, accounts, leader, present)) if leader else (),
         none_present=none_present,
-        unexplained=unexplained if complained else math.nan,
+        unexplained=unexplained,
         urgent=urgent_of(network, answers, triage),
         steps=tuple(_steps(network, management)),
     )
