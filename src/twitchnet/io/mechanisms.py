@@ -266,24 +266,32 @@ class MechanismReader:
         if not self.numbers.allocate(shape, lines[0].keys if lines else ()):
             raise _TooLarge
         array = np.zeros(shape)
+        if not names and not own:  # plain numbers, which most leaks and links are
+            for line in lines:
+                cells = list(line.slots) if slots else [0]
+                array.flat[cells] = line.reading.array
+                for group in line.reading.groups:
+                    self._record(node, part, group, cells)
+            return names, array
         if own:
             array[..., 0] = 1.0
-        open_ = np.ones(shape, dtype=bool)
+        closed = np.zeros(shape, dtype=bool)
         for gate in gates:
-            open_[(slice(None),) * names.index(gate) + (0,)] = False
+            closed[(slice(None),) * names.index(gate) + (0,)] = True
         for line in lines:
+            values = widened(line.reading.array, line.reading.by, names, cards)
             for index in _indices(line.slots, slots > 0, bool(own)):
-                array[index] = widened(line.reading.array, line.reading.by, names, cards)
-        array[~open_] = 0.0
+                array[index] = values
+        array[closed] = 0.0
         flat = np.arange(array.size).reshape(shape)
         for line in lines:
             reading = line.reading
             # Which cell of the array came from which cell of the reading.
             source = np.arange(reading.array.size).reshape(reading.array.shape)
             wide = widened(source, reading.by, names, cards)
-            parts = [(flat[i], wide, open_[i]) for i in _indices(line.slots, slots > 0, bool(own))]
-            into = np.concatenate([f[o] for f, _, o in parts])
-            out_of = np.concatenate([w[o] for _, w, o in parts])
+            places = _indices(line.slots, slots > 0, bool(own))
+            into = np.concatenate([flat[index][~closed[index]] for index in places])
+            out_of = np.concatenate([wide[~closed[index]] for index in places])
             order = np.argsort(out_of, kind="stable")
             into, out_of = into[order], out_of[order]
             for group in reading.groups:
