@@ -1,9 +1,9 @@
 """What does each code mean, and what cures it?
 
-The one table of codes: TN0xx are free, TN1xx speak of a model, TN2xx of a record,
-TN3xx of capacity; TN180 and up in each hundred are warnings.  A code is never reused
-for another meaning.  Errors, reject files and JSON carry the code; a page of the
-documentation is made from this table.  Data only: imports nothing of ours.
+The one table of codes: TN1xx speak of a model (TN180 to TN199 are warnings), TN2xx of a
+record, TN3xx of capacity, TN4xx of a query.  A code is never given another meaning.
+Errors, reject files and JSON carry the code; docs/codes.md is made from this table.
+Data only: imports nothing of ours.
 """
 
 from __future__ import annotations
@@ -443,7 +443,43 @@ _TABLE = (
         "The planned cost of this record is above the budget; nothing has been computed.",
         "Answer more contexts, leave out a finding, or raise the budget.",
     ),
+    # Queries.
+    Code(
+        "TN401",
+        "A query that cannot be read",
+        "A query of a table of anchors is arithmetic on P(...), odds(...), rank(...) and the like.",
+        "Correct the query at the character that the message names.",
+    ),
 )
 
 CODES: dict[str, Code] = {code.code: code for code in _TABLE}
 """Every code by its name, in order."""
+
+_CHAPTERS = {
+    "TN1": "A model is wrong",
+    "TN2": "A record is wrong",
+    "TN3": "Nobody's fault",
+    "TN4": "A query is wrong",
+}
+
+
+def page() -> str:
+    """The text of docs/codes.md, which a test compares with the file."""
+    lines = [
+        "# Codes of problems",
+        "",
+        "Errors, reject files and JSON carry these codes. A code is never given another meaning.",
+        "TN180 to TN199 are warnings; all others are errors.",
+    ]
+    for prefix, title in _CHAPTERS.items():
+        lines += [
+            "",
+            f"## {title}",
+            "",
+            "| code | problem | why | what to do |",
+            "|---|---|---|---|",
+        ]
+        for code in _TABLE:
+            if code.code.startswith(prefix):
+                lines.append("| " + " | ".join(part.replace("|", "\\|") for part in code) + " |")
+    return "\n".join(lines) + "\n"

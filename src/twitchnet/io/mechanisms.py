@@ -342,4 +342,6 @@ def _is_distribution(number: NumberSpec, states: States) -> bool:
         if not isinstance(items, list) or not items:
             return False
         nest = items[0]
-    return isinstance(nest, list) or (isinstance(nest, dict) and set(nest) <= set(states))
+    if isinstance(nest, dict):
+        return "p" not in nest or set(nest) <= set(states)  # else it is a cell
+    return isinstance(nest, list)
