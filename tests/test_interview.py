@@ -18,8 +18,8 @@ import twitchnet as tn
 from twitchnet.api import Model
 from twitchnet.diagnosis.answers import read_answers
 from twitchnet.diagnosis.conversation import HELP, closing_page, command_line, converse
+from twitchnet.diagnosis.facts import Report
 from twitchnet.diagnosis.interview import Interview, Question, question_of, read_reply
-from twitchnet.diagnosis.report import Report
 from twitchnet.errors import CapacityError
 from twitchnet.io.model_file import parse_network
 from twitchnet.model.network import Network, Variable

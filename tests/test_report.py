@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 import twitchnet as tn
 from twitchnet.api import Model
+from twitchnet.diagnosis.facts import Flag, Report, Urgent
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.report import Flag, Report, Urgent
 from twitchnet.diagnosis.wording import DISCLAIMER, HEADINGS, page_of, percent
 from twitchnet.io.model_file import parse_network
 from twitchnet.model.care import URGENCIES

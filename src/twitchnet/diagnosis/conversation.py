@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.facts import Report
 from twitchnet.diagnosis.interview import Interview, Question, read_reply
-from twitchnet.diagnosis.report import Report, spoken, urgent_of
+from twitchnet.diagnosis.report import spoken, urgent_of
 from twitchnet.diagnosis.triage import triage
 from twitchnet.diagnosis.wording import DISCLAIMER, causes_section, page_of, urgency_section
 from twitchnet.errors import CapacityError, RecordError

@@ -14,10 +14,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.facts import Report
 from twitchnet.diagnosis.inference import Beliefs, Inference
 from twitchnet.diagnosis.management import Management, manage
 from twitchnet.diagnosis.ranking import RankedCause as RankedCause
-from twitchnet.diagnosis.report import Report, build_report
+from twitchnet.diagnosis.report import build_report
 from twitchnet.diagnosis.triage import Triage, triage, watch_answers, watched
 from twitchnet.diagnosis.wording import DISCLAIMER, page_of
 from twitchnet.model.network import Network

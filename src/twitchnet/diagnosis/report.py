@@ -14,14 +14,21 @@ brings the cause about (the strength of its link).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.facts import (
+    Answered,
+    CauseRow,
+    Flag,
+    Reason,
+    Report,
+    Step,
+    Unaccounted,
+    Urgent,
+)
 from twitchnet.diagnosis.management import Management
 from twitchnet.diagnosis.ranking import RankedCause
 from twitchnet.diagnosis.triage import Triage
-from twitchnet.model.care import Urgency
 from twitchnet.model.local import Leak, Link, Table
 from twitchnet.model.network import Network, Variable
 
@@ -30,131 +37,6 @@ SPEAKS = 0.10
 
 BRINGS = 0.25
 """A context speaks for a cause when its link is at least this share of the prior."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """One answer in words; ``present`` when it is not the variable's baseline."""
-
-    name: str
-    label: str
-    state: str
-    present: bool
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """An answer that speaks for a cause.
-
-    ``share`` is P(the cause produced this finding | answers) for a finding that the
-    cause accounts for, and the strength of the link for what brings the cause about.
-    """
-
-    name: str
-    label: str
-    share: float
-    kind: Literal["accounts", "brings"]
-
-
-@dataclass(frozen=True, slots=True)
-class CauseRow:
-    """One row of the report's table; see :class:`RankedCause` for the numbers."""
-
-    rank: int | None
-    cause: str
-    label: str
-    posterior: float
-    prior: float
-    explains: float
-    given: bool
-    present: bool  # given as present, or not given at all
-    speaks: tuple[Reason, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Unaccounted:
-    """A present finding that the leading explanation leaves open.
-
-    ``best`` is the label of the cause that most probably produced it, '' when there is
-    none, and ``share`` its probability.
-    """
-
-    label: str
-    best: str
-    share: float
-
-
-@dataclass(frozen=True, slots=True)
-class Flag:
-    """A rule that fired, a watch that was crossed, or a rule that waits for an answer.
-
-    ``because`` are the answers behind it, or for a rule that waits the open questions.
-    """
-
-    name: str
-    urgency: Urgency
-    reason: str
-    because: tuple[str, ...]
-    follow_up: str = ""
-    watch: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Urgent:
-    """How urgent it is and why, in labels; ``unasked`` are always-ask questions left open."""
-
-    urgency: Urgency
-    flags: tuple[Flag, ...]
-    red_flags: tuple[str, ...]
-    waiting: tuple[Flag, ...]
-    unasked: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Something to do: what it acts on, most first, how sure that is, and what to mind.
-
-    ``warn`` says that the answers call for the caution.
-    """
-
-    label: str
-    advice: str
-    acts_on: tuple[str, ...]
-    time_scale: str
-    quality: str
-    caution: str
-    warn: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The facts of a report.
-
-    ``urgent`` is None for a model without rules.
-
-    ``rows`` hold every ranked cause, most probable first.  ``leader`` is the row that
-    accounts for most present findings (None when none of them is accounted for), and
-    ``unaccounted`` what it leaves open.  ``none_present`` and ``unexplained`` are as in
-    the diagnosis; ``unexplained`` is NaN unless the complaint is reported.
-    """
-
-    title: str
-    model: str
-    version: str
-    fingerprint: str
-    reviewed: str
-    complaint: str
-    answered: tuple[Answered, ...]
-    findings: int
-    rows: tuple[CauseRow, ...]
-    leader: CauseRow | None
-    about: str
-    unaccounted: tuple[Unaccounted, ...]
-    none_present: float
-    unexplained: float
-    urgent: Urgent | None = None
-    steps: tuple[Step, ...] = ()
 
 
 Accounts = Mapping[tuple[str, str], float]

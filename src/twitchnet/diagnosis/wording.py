@@ -1,6 +1,6 @@
 """Which words say it?  Every sentence of a report, in one place, so that it can be reviewed.
 
-:func:`page_of` turns the facts of a :class:`~twitchnet.diagnosis.report.Report` into a
+:func:`page_of` turns the facts of a :class:`~twitchnet.diagnosis.facts.Report` into a
 page of plain rows.  Order of the page: how urgent it is and every red flag, whatever the
 posterior says; then what fits best; then the numbers; then what to do.  Nothing is
 computed here.
@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from twitchnet.diagnosis.report import CauseRow, Flag, Report, Step, Urgent
+from twitchnet.diagnosis.facts import CauseRow, Flag, Report, Step, Urgent
 from twitchnet.model.care import Urgency
 from twitchnet.show.page import (
     Bar,

@@ -40,7 +40,7 @@ def escaped(text: str) -> str:
     r"""Text in which nothing is markup.
 
     >>> escaped("a_b <b>")
-    'a\\_b \\<b\\>'
+    'a_b \\<b\\>'
     """
     return _SPECIAL.sub(r"\\\1", clean(text))
 
