@@ -154,6 +154,7 @@ BROKEN = {
     "unknown gate": ("TN112", "  salt_loss:\n    leak", "  salt_loss:\n    gate: ^heat\n    leak", "no variable named 'heat'"),
     "unknown state of a cell": ("TN113", "male: [0, 0, 0]}", "^mael: [0, 0, 0]}", "did you mean 'male'?"),
     "unknown state of a parent": ("TN113", "      pregnancy: {p", "      ^age=65: {p", "did you mean '65+'?"),
+    "a state like no other": ("TN113", "male: [0, 0, 0]}", "^x: [0, 0, 0]}", "(one of female, male)"),
     "unknown state in a rule": ("TN113", '"cramps & fever"', '^"cramps & age=66+"', "did you mean '65+'?"),
     "unknown state of a distribution": ("TN113", "female: .51, male: .49", "^femal: .51, male: .49", "did you mean 'female'?"),
     "unknown state of a line": ("TN113", "{p: [.3, .5, .2], fixed: true}", "{35-64: {p: .5, fixed: true}, 65+: {p: .2, fixed: true}, ^66+: {p: .1, fixed: true}}", "did you mean '65+'?"),

@@ -18,6 +18,9 @@ MAX_PROBLEMS = 1000
 
 MAX_MESSAGE = 400
 
+MAX_LISTED = 6
+"""So few states are listed when none is near."""
+
 _COMPARISONS = 20_000
 """Names compared for hints in one file; about 0.2 s."""
 
@@ -59,7 +62,7 @@ class Report:
                 file=self.file,
                 line=mark.line,
                 column=mark.column,
-                hint=hint or self._nearest(wrong, choices),
+                hint=hint or self._nearest(wrong, choices) or _listed(code, choices),
                 severity=severity,
             )
         )
@@ -89,3 +92,9 @@ class Report:
                 message = f"{more} more {severity}s are not listed"
                 kept.append(Problem("TN148", message, file=self.file, severity=severity))
         return kept
+
+
+def _listed(code: str, choices: Collection[str]) -> str:
+    """The states of a variable, when one that it does not have is like none of them."""
+    listed = code == "TN113" and 0 < len(choices) <= MAX_LISTED
+    return f"one of {', '.join(choices)}" if listed else ""
