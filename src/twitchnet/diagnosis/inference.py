@@ -10,15 +10,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Literal
 
 import numpy as np
 
 from twitchnet.diagnosis.answers import Answers
+from twitchnet.engine import accelerate
+from twitchnet.engine.batch import run_single
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 from twitchnet.engine.reference import Sweep, sweep
+from twitchnet.errors import CapacityError
 from twitchnet.model.network import Network
 from twitchnet.plan.build import BUDGET, WORKSPACE, Plan, build_plan, evidence_arrays
 from twitchnet.plan.lower import Lowered, lower
+
+HEAVY = 2e6  # planned cells from which loading the kernels from disk (about a second) pays
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,12 @@ class Beliefs:
 
 
 class Inference:
-    """A network made ready for exact inference.  Immutable, so threads may share it."""
+    """A network made ready for exact inference.  Immutable, so threads may share it.
+
+    ``engine`` chooses who computes: numpy, the compiled kernels, or (auto) the kernels when
+    they are loaded already, or on disk and the record is heavy.  A single record never waits
+    for a compiler.
+    """
 
     def __init__(
         self, network: Network, budget: float = BUDGET, workspace: float = WORKSPACE
@@ -48,6 +59,7 @@ class Inference:
         self.network = network
         self.budget = budget
         self.workspace = workspace
+        self.engine: Literal["auto", "numpy", "compiled"] = "auto"
 
     @cached_property
     def lowered(self) -> Lowered:
@@ -94,15 +106,56 @@ class Inference:
     def beliefs(self, answers: Answers, program: Program | None = None) -> Beliefs:
         """Posteriors of every target.  ``program`` replaces the numbers of the network."""
         evidence = self.evidence(answers)
-        plan = build_plan(
-            program or self.lowered.program, evidence, self.targets, self.budget, self.workspace
-        )
+        numbers = program or self.lowered.program
+        if self.engine == "compiled" or (self.engine == "auto" and accelerate.is_compiled()):
+            return self._compiled(numbers, evidence)
+        plan = build_plan(numbers, evidence, self.targets, self.budget, self.workspace)
+        if self.engine == "auto" and plan.cells > HEAVY and accelerate.is_cached():
+            return self._compiled(numbers, evidence)
         return self._read(plan, evidence)
 
     def log_evidence(self, evidence: Evidence) -> float:
         """The natural log of P(evidence), ``-inf`` when it is impossible."""
+        if self.engine != "numpy" and accelerate.is_compiled():
+            return self._compiled(self.lowered.program, evidence, down=False).log_evidence
         plan = self.plan(evidence, np.empty(0, dtype=np.int64))
         return _log_total([run for _, run in _runs(plan)])
+
+    @cached_property
+    def wanted(self) -> Ints:
+        """Per node (V,): 1 for ranked variables, 2 for the complaint's producers, 0 else."""
+        wanted = np.zeros(len(self.lowered.program.card), dtype=np.int64)
+        wanted[self.targets] = 2
+        wanted[[self.lowered.index[name] for name in self.network.ranked]] = 1
+        return wanted
+
+    def _compiled(self, program: Program, evidence: Evidence, down: bool = True) -> Beliefs:
+        """The same by the compiled kernels, which must be loaded already."""
+        low, network = self.lowered, self.network
+        single = run_single(program, evidence, self.wanted, self.budget, self.workspace, down)
+        if single.status == "too wide":
+            raise CapacityError(single.cells, self.budget)
+        if single.status == "impossible" or not down:
+            nan = {name: np.full(network.by_name[name].card, np.nan) for name in network.ranked}
+            return Beliefs(single.log_evidence, nan, {}, {})
+        probability = {
+            name: single.marginal[: network.by_name[name].card, low.index[name]].copy()
+            for name in network.ranked
+        }
+        produced = {
+            parent: float(single.marginal[1, node])
+            for (of, parent), node in low.producer.items()
+            if of == network.complaint and parent in probability
+        }
+        accounts = {
+            (low.names[cause], low.names[finding]): float(single.accounts[cause, finding])
+            for cause, finding in np.argwhere(single.accounts > 0.0)
+            if low.names[cause] in probability
+        }
+        explains = dict.fromkeys(network.ranked, 0.0)
+        for (name, _), value in accounts.items():
+            explains[name] += value
+        return Beliefs(single.log_evidence, probability, produced, explains, accounts)
 
     def _read(self, plan: Plan, evidence: Evidence) -> Beliefs:
         low, network = self.lowered, self.network

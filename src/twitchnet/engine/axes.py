@@ -22,15 +22,15 @@ pointwise axis.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
+from functools import cache
 
 import numpy as np
 
-from twitchnet.engine.program import Floats
+from twitchnet.engine.program import Floats, Ints
 
 Axes = tuple[int, ...]
+AT_ONCE = 1 << 20  # numbers of one vectorised merge; larger ones are split along a level axis
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,46 +55,137 @@ def spread(table: Table, axes: Axes) -> Floats:
     )
 
 
-def _levels(values: Floats, axis: int, level: int, case: str) -> tuple[slice, Floats]:
-    """How the other table acts along one shared level axis, when the first is at ``level``.
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """The multiply-adds along one shared level axis: out[o] += first[i] * second[j].
 
-    Returns the levels of the result that are reached, and the second table there.
-    ``case`` says which of the two holds the axis backward: none, "first" or "second".
+    ``o``, ``i``, ``j`` (terms,) index the levels; in the table named by ``spread`` entry
+    card + l - 1 is the sum of its levels 0 .. l.
     """
 
-    def part(start: int, stop: int) -> Floats:
-        index = [slice(None)] * values.ndim
-        index[axis] = slice(start, stop)
-        return values[tuple(index)]
-
-    card = values.shape[axis]
-    if case == "second":  # first contributes `level`: out[p] = second[max(level, p)]
-        top = part(level, level + 1)
-        return slice(0, card), np.concatenate([np.repeat(top, level, axis), part(level, card)], axis)
-    up_to = part(0, level + 1).sum(axis=axis, keepdims=True)
-    if case == "first":  # out[p] = sum of second[j] over max(j, p) = level
-        top = part(level, level + 1)
-        return slice(0, level + 1), np.concatenate([np.repeat(top, level, axis), up_to], axis)
-    return slice(level, card), np.concatenate([up_to, part(level + 1, card)], axis)
+    o: Ints
+    i: Ints
+    j: Ints
+    spread: str
 
 
-def _levels_transposed(values: Floats, axis: int, level: int, card: int, case: str) -> Floats:
-    """The transpose of :func:`_levels`: from the reached levels back to the second table."""
-    shape = list(values.shape)
-    shape[axis] = card
-    result = np.zeros(shape)
-    target = np.moveaxis(result, axis, 0)
-    source = np.moveaxis(values, axis, 0)
-    if case == "second":
-        target[level] = source[: level + 1].sum(axis=0)
-        target[level + 1 :] = source[level + 1 :]
-    elif case == "first":
-        target[: level + 1] = source[level]
-        target[level] += source[:level].sum(axis=0)
-    else:
-        target[: level + 1] = source[0]
-        target[level + 1 :] = source[1:]
-    return result
+@cache
+def _terms(card: int, case: str) -> _Terms:
+    """The terms of an axis; ``case`` says which table holds it backward: none, first, second."""
+    rows = []
+    for level in range(card):
+        up_to = card + level - 1 if level else 0
+        rows.append((level, up_to, level) if case == "second" else (level, level, up_to))
+        for higher in range(level + 1, card):
+            rows.append((higher, level, higher) if case == "none" else (level, higher, higher))
+    o, i, j = np.array(sorted(rows), dtype=np.int64).T
+    return _Terms(o, i, j, "first" if case == "second" else "second")
+
+
+def _spread(values: Floats, axis: int) -> Floats:
+    """The levels of an axis, then their running sums from level 1 on."""
+    sums = np.cumsum(values, axis=axis)
+    return np.concatenate([values, np.take(sums, range(1, values.shape[axis]), axis)], axis)
+
+
+def _gather(values: Floats, axis: int, card: int) -> Floats:
+    """The transpose of :func:`_spread`."""
+    levels = np.take(values, range(card), axis)
+    sums = np.take(values, [*range(card, values.shape[axis])], axis)
+    tail = np.flip(np.cumsum(np.flip(sums, axis), axis), axis)  # running sums reach downwards
+    return levels + np.concatenate([np.take(tail, [0], axis), tail], axis)
+
+
+def _sum_by(values: Floats, axis: int, group: Ints) -> Floats:
+    """Sums entries of an axis by group; the groups are 0 .. n, none empty."""
+    if len(group) == group.max() + 1 and (np.diff(group) == 1).all():
+        return values
+    order = np.argsort(group, kind="stable")
+    starts = np.searchsorted(group[order], np.arange(group.max() + 1))
+    return np.add.reduceat(np.take(values, order, axis), starts, axis)
+
+
+Cases = list[tuple[int, str]]
+
+
+def _expand(a: Floats, b: Floats, cases: Cases) -> tuple[Floats, Floats]:
+    """Both tables with one entry per term along every shared level axis."""
+    for position, case in cases:
+        terms = _terms(a.shape[position], case)
+        a = np.take(_spread(a, position) if terms.spread == "first" else a, terms.i, position)
+        b = np.take(_spread(b, position) if terms.spread == "second" else b, terms.j, position)
+    return a, b
+
+
+def _merge(a: Floats, b: Floats, cases: Cases) -> Floats:
+    """The merge of two arrays that broadcast; see the head of this file."""
+    count = float(np.prod(np.broadcast_shapes(a.shape, b.shape), dtype=float))
+    for position, _ in cases:
+        count *= (a.shape[position] + 1) / 2
+    if count > AT_ONCE and cases:
+        position, case = cases[0]
+        terms = _terms(a.shape[position], case)
+        whole: list[Floats | None] = [None] * a.shape[position]
+        a = _spread(a, position) if terms.spread == "first" else a
+        b = _spread(b, position) if terms.spread == "second" else b
+        for o, i, j in zip(terms.o, terms.i, terms.j, strict=True):
+            term = _merge(np.take(a, [i], position), np.take(b, [j], position), cases[1:])
+            known = whole[o]
+            whole[o] = term if known is None else known + term
+        return np.concatenate([part for part in whole if part is not None], position)
+    cards = [a.shape[position] for position, _ in cases]
+    a, b = _expand(a, b, cases)
+    out = a * b
+    for (position, case), card in zip(cases, cards, strict=True):
+        out = _sum_by(out, position, _terms(card, case).o)
+    return out
+
+
+def _adjoint(
+    a: Floats, b: Floats, out: Floats, cases: Cases, both: bool
+) -> tuple[Floats, Floats]:
+    """The transpose of :func:`_merge`: derivatives of ``a`` and (if ``both``) of ``b``."""
+    count = float(out.size)
+    for position, _ in cases:
+        count *= (a.shape[position] + 1) / 2
+    if count > AT_ONCE and cases:
+        position, case = cases[0]
+        card = a.shape[position]
+        terms = _terms(card, case)
+        wide_a = _spread(a, position) if terms.spread == "first" else a
+        wide_b = _spread(b, position) if terms.spread == "second" else b
+        a_out, b_out = np.zeros(wide_a.shape), np.zeros(wide_b.shape)
+        for o, i, j in zip(terms.o, terms.i, terms.j, strict=True):
+            part = _adjoint(
+                np.take(wide_a, [i], position),
+                np.take(wide_b, [j], position),
+                np.take(out, [o], position),
+                cases[1:],
+                both,
+            )
+            np.moveaxis(a_out, position, 0)[i] += np.take(part[0], 0, position)
+            if both:
+                np.moveaxis(b_out, position, 0)[j] += np.take(part[1], 0, position)
+        if terms.spread == "first":
+            return _gather(a_out, position, card), b_out
+        return a_out, _gather(b_out, position, card)
+    shapes = a.shape, b.shape
+    wide_a, wide_b = _expand(a, b, cases)
+    for position, case in cases:
+        out = np.take(out, _terms(a.shape[position], case).o, position)
+    a_out = _fold(out * wide_b, wide_a.shape)
+    b_out = _fold(out * wide_a, wide_b.shape) if both else np.zeros(shapes[1])
+    for position, case in cases:
+        card = shapes[0][position]
+        terms = _terms(card, case)
+        a_out = _sum_by(a_out, position, terms.i)
+        if terms.spread == "first":
+            a_out = _gather(a_out, position, card)
+        if both:
+            b_out = _sum_by(b_out, position, terms.j)
+            if terms.spread == "second":
+                b_out = _gather(b_out, position, card)
+    return a_out, b_out
 
 
 def _cases(first: Table, second: Table, axes: Axes, level_axes: frozenset[int]) -> list[tuple[int, str]]:
@@ -110,35 +201,12 @@ def _cases(first: Table, second: Table, axes: Axes, level_axes: frozenset[int]) 
     ]
 
 
-Term = tuple[tuple[slice, ...], tuple[slice, ...], list[tuple[int, int, str]]]
-
-
-def _terms(cases: Sequence[tuple[int, str]], shape: Sequence[int]) -> Iterator[Term]:
-    """One term per setting of the shared level axes: index into the first table and the levels."""
-    for levels in product(*(range(shape[position]) for position, _ in cases)):
-        index = [slice(None)] * len(shape)
-        for (position, _), level in zip(cases, levels, strict=True):
-            index[position] = slice(level, level + 1)
-        steps = [(p, level, case) for (p, case), level in zip(cases, levels, strict=True)]
-        yield tuple(index), tuple([slice(None)] * len(shape)), steps
-
-
 def merge(first: Table, second: Table, level_axes: frozenset[int]) -> Table:
     """The table over the union of the axes; see the head of this file."""
     axes = union(first.axes, second.axes)
     a, b = spread(first, axes), spread(second, axes)
     cases = _cases(first, second, axes, level_axes)
-    backward = first.backward | second.backward
-    if not cases:
-        return Table(axes, a * b, backward)
-    shape = np.broadcast_shapes(a.shape, b.shape)
-    out = np.zeros(shape)
-    for index, out_index, steps in _terms(cases, shape):
-        acted, place = b, list(out_index)
-        for position, level, case in steps:
-            place[position], acted = _levels(acted, position, level, case)
-        out[tuple(place)] += a[index] * acted
-    return Table(axes, out, backward)
+    return Table(axes, _merge(a, b, cases), first.backward | second.backward)
 
 
 def _fold(values: Floats, shape: tuple[int, ...]) -> Floats:
@@ -148,28 +216,14 @@ def _fold(values: Floats, shape: tuple[int, ...]) -> Floats:
 
 
 def merge_adjoint(
-    first: Table, second: Table, adjoint: Floats, level_axes: frozenset[int]
+    first: Table, second: Table, adjoint: Floats, level_axes: frozenset[int], both: bool = True
 ) -> tuple[Floats, Floats]:
-    """Derivatives with respect to both operands, given the one of their merge."""
+    """Derivatives with respect to the operands of a merge, given the one of its result.
+
+    The second is left at 0 unless ``both``.
+    """
     axes = union(first.axes, second.axes)
     a, b = spread(first, axes), spread(second, axes)
     cases = _cases(first, second, axes, level_axes)
-    if not cases:
-        return (
-            _fold(adjoint * b, a.shape).reshape(first.values.shape),
-            _fold(adjoint * a, b.shape).reshape(second.values.shape),
-        )
-    a_adjoint, b_adjoint = np.zeros(a.shape), np.zeros(b.shape)
-    for index, out_index, steps in _terms(cases, adjoint.shape):
-        acted, place = b, list(out_index)
-        sizes = []
-        for position, level, case in steps:
-            sizes.append(acted.shape[position])
-            place[position], acted = _levels(acted, position, level, case)
-        here = adjoint[tuple(place)]
-        a_adjoint[index] += _fold(here * acted, a[index].shape)
-        back = here * a[index]
-        for (position, level, case), size in zip(reversed(steps), reversed(sizes), strict=True):
-            back = _levels_transposed(back, position, level, size, case)
-        b_adjoint += _fold(back, b.shape)
-    return a_adjoint.reshape(first.values.shape), b_adjoint.reshape(second.values.shape)
+    a_out, b_out = _adjoint(a, b, adjoint, cases, both)
+    return a_out.reshape(first.values.shape), b_out.reshape(second.values.shape)

@@ -198,6 +198,7 @@ class _Run:
             adjoints[scalars[place]] = _narrow(prefix[place] * after, table.values.shape)
             after = after * values[place]
         marginal: dict[int, Floats] = {}
+        leaves = len(self.sliced.leaves)
         fresh = len(self.tables) - 1
         for closed in reversed(self.closed):
             adjoint = self.unclose(closed, adjoints.pop(fresh))
@@ -207,8 +208,9 @@ class _Run:
                 marginal[axis] = _reduce(merged.values * adjoint, merged.axes.index(axis) + 1)
             for place in range(len(closed.step.operands) - 1, 0, -1):
                 operand = closed.step.operands[place]
+                asked = operand >= leaves or self.sliced.leaves[operand].credit >= 0
                 adjoint, other = merge_adjoint(
-                    closed.partial[place - 1], self.tables[operand], adjoint, levels
+                    closed.partial[place - 1], self.tables[operand], adjoint, levels, asked
                 )
                 adjoints[operand] = other
             adjoints[closed.step.operands[0]] = adjoint

@@ -1,0 +1,167 @@
+"""Many records on all cores: blocks of rows, one workspace per thread.
+
+Each record is computed by itself in a thread that owns its workspace, so the answer
+does not depend on the number of threads or on the order of rows, to the last bit.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchnet.engine import accelerate, kernels
+from twitchnet.engine.decode import new_scratch, pack
+from twitchnet.engine.program import Evidence, Floats, Ints, Program
+
+WORKSPACE = 64 * 2**20  # bytes per thread; beyond the second-level cache more does not help
+BLOCK = 32  # rows between two looks at the shared counter
+
+STATUS = ("ok", "impossible", "too wide", "bad code")
+
+
+class BatchInput(NamedTuple):
+    """``codes`` (N, C) int8: -1 unknown, else a state of the node ``node_of[c]``; ``soft``
+    (N, S, card) likelihoods of the nodes ``soft_of``, NaN where there is none."""
+
+    codes: NDArray[np.int8]
+    node_of: Ints
+    soft: Floats
+    soft_of: Ints
+
+
+class BatchOutput(NamedTuple):
+    """``probability`` (N, columns), ``explains`` (N, V or 0), ``log_evidence`` (N,), ``status``
+    (N,) an index into STATUS, ``cells`` (N,) the planned cost."""
+
+    probability: Floats
+    explains: Floats
+    log_evidence: Floats
+    status: NDArray[np.int8]
+    cells: Floats
+
+
+def run_batch(
+    program: Program,
+    rows: BatchInput,
+    wanted: Ints,
+    column_node: Ints,
+    column_state: Ints,
+    *,
+    budget: float,
+    workspace: float = WORKSPACE,
+    threads: int | None = None,
+    explain: bool = False,
+    posteriors: bool = True,
+    progress: Callable[[int], object] | None = None,
+    compiled: bool = True,
+) -> BatchOutput:
+    """Posteriors of every row.
+
+    ``wanted`` (V,) is 1 for targets, 2 for other nodes with a column, 0 else;
+    ``column_node`` and ``column_state`` (columns,) name the states that are reported.
+    ``progress`` is called with the number of rows done, from the calling thread.
+    ``compiled=False`` runs the same kernels as plain Python (for tests).
+    """
+    count, nodes = len(rows.codes), len(program.card)
+    out = BatchOutput(
+        np.full((count, len(column_node)), np.nan),
+        np.full((count, nodes if explain else 0), np.nan),
+        np.full(count, np.nan),
+        np.zeros(count, dtype=np.int8),
+        np.zeros(count),
+    )
+    run = accelerate.compiled() if compiled else kernels.run_records
+    packed = pack(program)
+    workers = max(1, min(threads or os.cpu_count() or 1, -(-count // BLOCK)))
+    lock, place, stop = threading.Lock(), 0, threading.Event()
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        nonlocal place
+        try:
+            scratch = new_scratch(program, workspace)
+            accounts = np.zeros((nodes, nodes) if explain else (0, 0))
+            while not stop.is_set():
+                with lock:
+                    first, place = place, place + BLOCK
+                if first >= count:
+                    return
+                run(
+                    packed, scratch, wanted, budget, accounts, posteriors,
+                    rows.node_of, rows.codes, rows.soft_of, rows.soft,
+                    column_node, column_state, first, min(first + BLOCK, count),
+                    out.probability, out.explains, out.log_evidence, out.status, out.cells,
+                )  # fmt: skip
+        except BaseException as error:
+            failures.append(error)
+            stop.set()
+
+    crew = [threading.Thread(target=work, daemon=True) for _ in range(workers)]
+    try:
+        for thread in crew:
+            thread.start()
+        for thread in crew:
+            while thread.is_alive():
+                thread.join(0.1)
+                if progress is not None:
+                    progress(min(place, count))
+    finally:
+        stop.set()
+        for thread in crew:
+            thread.join()
+    if failures:
+        raise failures[0]
+    return out
+
+
+class Single(NamedTuple):
+    """One record: ``marginal`` (card, V) of the wanted nodes, ``accounts`` (V, V) see kernels."""
+
+    status: str
+    cells: float
+    log_evidence: float
+    marginal: Floats
+    accounts: Floats
+
+
+_LOCAL = threading.local()
+
+
+def run_single(
+    program: Program,
+    evidence: Evidence,
+    wanted: Ints,
+    budget: float,
+    workspace: float = WORKSPACE,
+    down: bool = True,
+) -> Single:
+    """One record by the compiled kernels; the workspace is kept for the thread's next one."""
+    key = (len(program.card), len(program.part_owner), int(program.card.max()), workspace)
+    if getattr(_LOCAL, "key", None) != key:
+        _LOCAL.scratch, _LOCAL.key = new_scratch(program, workspace), key
+    nodes, columns = len(program.card), int(program.card.max())
+    soft_of = np.flatnonzero(evidence.is_soft).astype(np.int64)
+    node_of = np.flatnonzero(evidence.hard >= 0).astype(np.int64)
+    accounts = np.zeros((nodes, nodes) if down else (0, 0))
+    status, cells, log_evidence = np.zeros(1, dtype=np.int8), np.zeros(1), np.zeros(1)
+    pairs = np.indices((columns, nodes)).reshape(2, -1)
+    marginal = np.zeros((1, columns * nodes))
+    accelerate.compiled()(
+        pack(program), _LOCAL.scratch, wanted, budget, accounts, down,
+        node_of, evidence.hard[node_of].astype(np.int8)[None],
+        soft_of, np.ascontiguousarray(evidence.soft[soft_of])[None],
+        np.ascontiguousarray(pairs[1]), np.ascontiguousarray(pairs[0]), 0, 1,
+        marginal, np.zeros((1, 0)), log_evidence, status, cells,
+    )  # fmt: skip
+    return Single(
+        STATUS[status[0]],
+        float(cells[0]),
+        float(log_evidence[0]),
+        marginal.reshape(columns, nodes),
+        accounts,
+    )

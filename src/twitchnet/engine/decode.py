@@ -1,0 +1,691 @@
+"""What is left of a network once the evidence is in?  Plain loops over flat arrays.
+
+``decode`` fixes the observed nodes in every part and writes what remains as *leaves*:
+
+* a node without observed descendants that nobody asks about vanishes;
+* an *absent* noisy-OR node is its parts' silent rows, one factor per parent;
+* an observed parent folds into the *base* of its children (their leak);
+* a max node with at most one part left is a plain table;
+* any other max node becomes a *level axis* with its parts, and either a *terminal*
+  (a weight per level: the evidence) or the node itself as *partner*.
+
+Nodes that are *conditioned* on have one state per lane; they are fixed like observed
+ones, lane by lane.  Leaves that speak about a single node are multiplied into one
+row per node, and what speaks about none into leaf 0.
+
+A level axis may be *signed*: its leaves hold cumulative sums (U, U + E) that multiply
+pointwise, and the difference is taken when the axis is closed.  That is cheaper, and
+safe where the base b of the node is not small: every entry of E is at least b times
+U + E, so closing the axis loses at most a factor 2 / b of relative accuracy, for any
+evidence and any rare cause.  ``SIGNED_LOSS`` bounds the product of these factors: at
+1e4, chains of hundreds of roundings stay below 1e-9.  All other level axes are merged
+by maximum, without any subtraction.
+
+Letters: A axes, T tables (leaves first), W words of a mask; V, P, E as in ``program``.
+Memory of the tables is counted in cells of eight lanes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from twitchnet.engine.lanes import BITS, LANES, load8, lowest, splat8, store8
+from twitchnet.engine.program import Floats, Ints, Program
+
+SIGNED_LOSS = 1e4
+
+# rows of Packed.n: V_ by node, P_ by part
+P_COUNT, V_CARD, V_MAX, V_FLIP, V_PARTS, V_CHILDREN = 0, 1, 2, 3, 4, 5
+P_OWNER, P_SCOPE, P_ENTRY, P_CREDIT, SCOPE_NODE, CHILD = 6, 7, 8, 9, 10, 11
+
+# rows of Scratch.n by node: observed state or -1; 0 hidden, 1 observed, 2 conditioned in
+# lanes, 3 conditioned in passes; needed; the axis of a hidden node; has likelihoods
+HARD, FIXED, KEEP, LOCAL, IS_SOFT = 0, 1, 2, 3, 4
+# by axis
+NODE, CARD, KIND, PARTNER, TERMINAL, FLIP = 5, 6, 7, 8, 9, 10
+# by table: first cell, cells, credited target, cells of its link, level axis of a leaf, mark
+START, SIZE, CREDIT, MADE, OWN, HELD = 11, 12, 13, 14, 15, 16
+# by table of the tape (see order.py)
+MADE_BY, FIRST, SECOND, AXIS = 17, 18, 19, 20
+# single numbers, small lists, the state of each conditioned node by lane, terms of a merge
+COUNT, SPARE, LANE, INNER_OF, TERM = 21, 22, 38, 46, 49
+N_AXES, N_TABLES, N_CELLS, N_LEAVES, N_WORDS = 0, 1, 2, 3, 4  # entries of COUNT
+TERMS_AXES = 64  # most axes of one table
+
+# kinds of axes
+STATES, LEVELS, SIGNED = 0, 1, 2
+# rows of Scratch.m: 4 * table (or axis, or mask) + one of these
+SCOPE, BACK, NEAR, ONE = 0, 1, 2, 3
+# rows of Scratch.f: two by axis, then 2 * state + these by node
+SCORE, SOFT, MARGINAL = 0, 2, 3
+
+
+class Packed(NamedTuple):
+    """A program in few arrays, since compiled calls pay for each: ``n`` (12, V or P) and its
+    entries ``table`` (E,)."""
+
+    n: Ints
+    table: Floats
+
+
+class Scratch(NamedTuple):
+    """The workspace of one thread; contents are meaningless between records.
+
+    ``n`` (rows, V or A or T) integers, ``m`` (4 T, W) masks of axes, ``f`` (2 + 2 card, V or
+    A) numbers by node, ``cells`` and ``adjoint`` (8 * cells) the tables and the derivatives
+    of P(evidence) by each of their entries.
+    """
+
+    n: Ints
+    m: Ints
+    f: Floats
+    cells: Floats
+    adjoint: Floats
+
+
+def has(mask: Ints, row: int, axis: int) -> bool:
+    """Whether an axis is in row ``row`` of an array of masks."""
+    return (mask[row, axis >> 5] >> (axis & 31)) & 1 != 0
+
+
+def put(mask: Ints, row: int, axis: int) -> None:
+    """Adds an axis to a mask."""
+    mask[row, axis >> 5] |= 1 << (axis & 31)
+
+
+def drop(mask: Ints, row: int, axis: int) -> None:
+    """Takes an axis out of a mask."""
+    mask[row, axis >> 5] &= ~(1 << (axis & 31))
+
+
+def list_axes(s: Scratch, row: int, out: Ints) -> int:
+    """Writes the axes of a mask to ``out``, ascending; returns how many."""
+    n = 0
+    for word in range(s.n[COUNT, N_WORDS]):
+        rest = s.m[row, word]
+        while rest != 0:
+            bit = lowest(rest)
+            out[n] = word * BITS + bit
+            n += 1
+            rest &= rest - 1
+    return n
+
+
+def mark_needed(p: Packed, s: Scratch, wanted: Ints) -> None:
+    """Which nodes matter: the observed, the wanted, and their ancestors."""
+    for v in range(p.n[P_COUNT, 0] - 1, -1, -1):
+        keep = wanted[v] != 0 or s.n[HARD, v] >= 0 or s.n[IS_SOFT, v] != 0
+        if not keep:
+            for i in range(p.n[V_CHILDREN, v], p.n[V_CHILDREN, v + 1]):
+                if s.n[KEEP, p.n[CHILD, i]] != 0:
+                    keep = True
+                    break
+        s.n[KEEP, v] = 1 if keep else 0
+
+
+def new_axis(s: Scratch, node: int, card: int, kind: int) -> int:
+    """A fresh axis."""
+    a = s.n[COUNT, 0]
+    s.n[COUNT, 0] += 1
+    s.n[NODE, a] = node
+    s.n[CARD, a] = card
+    s.n[KIND, a] = kind
+    s.n[PARTNER, a] = -1
+    s.n[TERMINAL, a] = -1
+    s.n[FLIP, a] = 0
+    return a
+
+
+def take_cells(s: Scratch, size: int) -> int:
+    """Reserves cells; returns the first, or -1 when the workspace is full."""
+    start = s.n[COUNT, 2]
+    if LANES * (start + size) > len(s.cells):
+        return -1
+    s.n[COUNT, 2] += size
+    return start
+
+
+def new_table(s: Scratch, size: int) -> int:
+    """A fresh table without axes; its cells are not initialised."""
+    t = s.n[COUNT, 1]
+    s.n[COUNT, 1] += 1
+    s.n[START, t] = take_cells(s, size)
+    s.n[SIZE, t] = size
+    s.n[CREDIT, t] = -1
+    s.n[MADE, t] = -1
+    s.n[OWN, t] = -1
+    s.n[HELD, t] = 0
+    for word in range(s.n[COUNT, N_WORDS]):
+        s.m[4 * t + SCOPE, word] = 0
+        s.m[4 * t + BACK, word] = 0
+    return t
+
+
+def fill_ones(s: Scratch, start: int, size: int) -> None:
+    """Ones in a run of cells."""
+    one = splat8(1.0)
+    for i in range(size):
+        store8(s.cells, start + i, one)
+
+
+def read_part(
+    p: Packed, s: Scratch, part: int, row: int, axes: Ints, n: int, own: int, out: int
+) -> None:
+    """Writes part ``part`` with fixed nodes taken out to the cells from ``out`` on.
+
+    ``axes[:n]`` are the axes of the result, ascending.  ``own`` is the axis that runs
+    over the owner's levels (-1: none, then the level is ``row``, or lane by lane the
+    owner's conditioned state when ``row`` is -2).
+    """
+    v = p.n[P_OWNER, part]
+    first, last = p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]
+    base = p.n[P_ENTRY, part]
+    inner = 1
+    for i in range(first, last):
+        inner *= p.n[V_CARD, p.n[SCOPE_NODE, i]]
+    # offsets: the same for all lanes, and per lane
+    lane_offset = s.n[SPARE + 8]
+    for lane in range(LANES):
+        lane_offset[lane] = 0
+    by_lane = False
+    if own < 0:
+        if row == -2:
+            by_lane = True
+            for lane in range(LANES):
+                lane_offset[lane] = s.n[LANE + lane, v] * inner
+        else:
+            base += row * inner
+    stride_of = s.n[SPARE + 9]  # by position among axes
+    for k in range(n):
+        stride_of[k] = inner if axes[k] == own else 0
+    stride = inner
+    for i in range(first, last):
+        u = p.n[SCOPE_NODE, i]
+        stride //= p.n[V_CARD, u]
+        if s.n[FIXED, u] == 1:
+            base += stride * s.n[HARD, u]
+        elif s.n[FIXED, u] >= 2:
+            by_lane = True
+            for lane in range(LANES):
+                lane_offset[lane] += stride * s.n[LANE + lane, u]
+        else:
+            for k in range(n):
+                if axes[k] == s.n[LOCAL, u]:
+                    stride_of[k] = stride
+    size = 1
+    for k in range(n):
+        size *= s.n[CARD, axes[k]]
+    digit = s.n[SPARE + 10]
+    for k in range(n):
+        digit[k] = 0
+    at = base
+    for i in range(size):
+        if by_lane:
+            for lane in range(LANES):
+                s.cells[LANES * (out + i) + lane] = p.table[at + lane_offset[lane]]
+        else:
+            store8(s.cells, out + i, splat8(p.table[at]))
+        for k in range(n - 1, -1, -1):
+            digit[k] += 1
+            at += stride_of[k]
+            if digit[k] < s.n[CARD, axes[k]]:
+                break
+            at -= digit[k] * stride_of[k]
+            digit[k] = 0
+
+
+def part_axes(p: Packed, s: Scratch, part: int, own: int, out: Ints) -> int:
+    """The axes of part ``part`` (and ``own`` if not -1), ascending; returns how many."""
+    n = 0
+    if own >= 0:
+        out[0] = own
+        n = 1
+    for i in range(p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]):
+        u = p.n[SCOPE_NODE, i]
+        if s.n[FIXED, u] == 0:
+            a = s.n[LOCAL, u]
+            k = n
+            while k > 0 and out[k - 1] > a:
+                out[k] = out[k - 1]
+                k -= 1
+            out[k] = a
+            n += 1
+    return n
+
+
+def multiply_row(s: Scratch, into: int, start: int) -> None:
+    """Multiplies the cells from ``start`` on into a table of the same shape."""
+    first = s.n[START, into]
+    for i in range(s.n[SIZE, into]):
+        store8(s.cells, first + i, load8(s.cells, first + i) * load8(s.cells, start + i))
+
+
+def add_factor(p: Packed, s: Scratch, part: int, row: int, own: int) -> int:
+    """A part as a leaf; folded into a row or into leaf 0 when it speaks of one node or none.
+
+    Returns the table it went to.
+    """
+    axes = s.n[SPARE + 0]
+    n = part_axes(p, s, part, own, axes)
+    size = 1
+    for k in range(n):
+        size *= s.n[CARD, axes[k]]
+    if n <= 1:
+        t = 0 if n == 0 else 1 + axes[0]
+        mark = s.n[COUNT, 2]
+        start = take_cells(s, size)
+        if start < 0:
+            return -1
+        read_part(p, s, part, row, axes, n, own, start)
+        multiply_row(s, t, start)
+        s.n[COUNT, 2] = mark
+        return t
+    t = new_table(s, size)
+    if s.n[START, t] < 0:
+        return -1
+    for k in range(n):
+        put(s.m, 4 * t + SCOPE, axes[k])
+    read_part(p, s, part, row, axes, n, own, s.n[START, t])
+    return t
+
+
+def is_silent(p: Packed, s: Scratch, v: int) -> bool:
+    """Whether a max node was observed at its lowest level."""
+    silent = p.n[V_CARD, v] - 1 if p.n[V_FLIP, v] != 0 else 0
+    return s.n[FIXED, v] == 1 and s.n[HARD, v] == silent and s.n[IS_SOFT, v] == 0
+
+
+def add_silent(p: Packed, s: Scratch, part: int) -> bool:
+    """The silent row of a part; the common case of one unknown parent goes the short way."""
+    first, last = p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]
+    if last - first != 1 or s.n[FIXED, p.n[SCOPE_NODE, first]] >= 2:
+        return add_factor(p, s, part, 0, -1) >= 0
+    u = p.n[SCOPE_NODE, first]
+    entry = p.n[P_ENTRY, part]
+    if s.n[FIXED, u] == 1:
+        start = s.n[START, 0]
+        store8(s.cells, start, load8(s.cells, start) * splat8(p.table[entry + s.n[HARD, u]]))
+        return True
+    start = s.n[START, 1 + s.n[LOCAL, u]]
+    for state in range(p.n[V_CARD, u]):
+        factor = splat8(p.table[entry + state])
+        store8(s.cells, start + state, load8(s.cells, start + state) * factor)
+    return True
+
+
+def raise_cells(s: Scratch, base: int, start: int, card: int, stride: int, size: int) -> None:
+    """In place: the maximum of an independent base and a table's axis of levels.
+
+    ``base`` is the first of ``card`` cells; the axis has the given stride in the table.
+    """
+    outer = size // (card * stride)
+    for o in range(outer):
+        for i in range(stride):
+            place = start + o * card * stride + i
+            below = splat8(0.0)  # the table's mass below this level
+            low = splat8(0.0)  # the base's mass up to this level
+            for level in range(card):
+                b = load8(s.cells, base + level)
+                low = low + b
+                here = load8(s.cells, place + level * stride)
+                store8(s.cells, place + level * stride, low * here + b * below)
+                below = below + here
+
+
+def stride_in(s: Scratch, t: int, a: int) -> int:
+    """The stride of axis ``a`` in table ``t``, in cells."""
+    axes = s.n[SPARE + 1]
+    n = list_axes(s, 4 * t + SCOPE, axes)
+    stride = 1
+    for k in range(n - 1, -1, -1):
+        if axes[k] == a:
+            return stride
+        stride *= s.n[CARD, axes[k]]
+    return -1
+
+
+def write_weights(p: Packed, s: Scratch, v: int, start: int) -> None:
+    """The weight of each level of a max node: its evidence, per lane."""
+    card = p.n[V_CARD, v]
+    for level in range(card):
+        state = card - 1 - level if p.n[V_FLIP, v] else level
+        soft = s.f[SOFT + 2 * state, v] if s.n[IS_SOFT, v] != 0 else 1.0
+        if s.n[FIXED, v] == 1:
+            store8(s.cells, start + level, splat8(soft if s.n[HARD, v] == state else 0.0))
+        elif s.n[FIXED, v] >= 2:
+            for lane in range(LANES):
+                hit = s.n[LANE + lane, v] == state
+                s.cells[LANES * (start + level) + lane] = soft if hit else 0.0
+        else:
+            store8(s.cells, start + level, splat8(soft))
+
+
+def soft_row(p: Packed, s: Scratch, v: int) -> None:
+    """Multiplies the likelihood of a table node in: a row, or a number per lane."""
+    if s.n[FIXED, v] == 0:
+        t = 1 + s.n[LOCAL, v]
+        for state in range(p.n[V_CARD, v]):
+            i = s.n[START, t] + state
+            store8(s.cells, i, load8(s.cells, i) * splat8(s.f[SOFT + 2 * state, v]))
+    else:
+        for lane in range(LANES):
+            state = s.n[HARD, v] if s.n[FIXED, v] == 1 else s.n[LANE + lane, v]
+            s.cells[LANES * s.n[START, 0] + lane] *= s.f[SOFT + 2 * state, v]
+
+
+def add_max_node(p: Packed, s: Scratch, v: int, wanted: Ints) -> bool:
+    """The leaves of a max node that was not observed silent; False when cells run out."""
+    card = p.n[V_CARD, v]
+    hidden = s.n[FIXED, v] == 0
+    present = s.n[FIXED, v] == 1 and s.n[HARD, v] > 0 and not p.n[V_FLIP, v]
+    live = varies = 0
+    mark = s.n[COUNT, 2]
+    base = take_cells(s, card)
+    raised = take_cells(s, card)
+    if base < 0 or raised < 0:
+        return False
+    for level in range(card):
+        store8(s.cells, base + level, splat8(1.0 if level == 0 else 0.0))
+    axes = s.n[SPARE + 0]
+    live_parts = s.n[SPARE + 2]
+    for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
+        free = False
+        first_scope, last_scope = p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]
+        for i in range(first_scope, last_scope):
+            if s.n[FIXED, p.n[SCOPE_NODE, i]] == 0:
+                free = True
+                break
+        c = p.n[P_CREDIT, part]
+        if free or (present and c >= 0 and wanted[c] == 1):
+            live_parts[live] = part
+            live += 1
+        else:
+            for i in range(p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]):
+                if s.n[FIXED, p.n[SCOPE_NODE, i]] == 3:
+                    varies = 1
+            if card == 2 and last_scope - first_scope <= 1:
+                u = p.n[SCOPE_NODE, first_scope] if last_scope > first_scope else -1
+                if u < 0 or s.n[FIXED, u] == 1:
+                    at = p.n[P_ENTRY, part] + (s.n[HARD, u] if u >= 0 else 0)
+                    size = p.n[V_CARD, u] if u >= 0 else 1
+                    w0, w1 = splat8(p.table[at]), splat8(p.table[at + size])
+                    low, high = load8(s.cells, base), load8(s.cells, base + 1)
+                    store8(s.cells, base, low * w0)
+                    store8(s.cells, base + 1, high * (w0 + w1) + low * w1)
+                    continue
+            read_levels(p, s, part, raised)
+            raise_cells(s, base, raised, card, 1, card)
+            for level in range(card):
+                store8(s.cells, base + level, load8(s.cells, raised + level))
+    if hidden and live < 2:
+        own = s.n[LOCAL, v]
+        if live == 0:
+            write_weights(p, s, v, raised)
+            t = 1 + own
+            for state in range(card):
+                level = card - 1 - state if p.n[V_FLIP, v] else state
+                i = s.n[START, t] + state
+                weighted = load8(s.cells, base + level) * load8(s.cells, raised + level)
+                store8(s.cells, i, load8(s.cells, i) * weighted)
+            s.n[COUNT, 2] = mark
+            return True
+        part = live_parts[0]
+        t = add_factor(p, s, part, 0, own)
+        if t < 0:
+            return False
+        start, size = s.n[START, t], s.n[SIZE, t]
+        stride = stride_in(s, t, own)
+        raise_cells(s, base, start, card, stride, size)
+        if p.n[V_FLIP, v]:
+            reverse_axis(s, start, card, stride, size)
+        if s.n[IS_SOFT, v] != 0:
+            soft_row(p, s, v)
+        return True
+    if live == 0:
+        write_weights(p, s, v, raised)
+        sum_ = splat8(0.0)
+        for level in range(card):
+            sum_ = sum_ + load8(s.cells, base + level) * load8(s.cells, raised + level)
+        start = s.n[START, 0]
+        store8(s.cells, start, load8(s.cells, start) * sum_)
+        s.n[COUNT, 2] = mark
+        return True
+    a = new_axis(s, v, card, LEVELS)
+    s.n[FLIP, a] = 1 if p.n[V_FLIP, v] else 0
+    leaf = new_table(s, card)
+    if s.n[START, leaf] < 0:
+        return False
+    put(s.m, 4 * leaf + SCOPE, a)
+    s.n[OWN, leaf] = a
+    s.n[HELD, leaf] = varies
+    for level in range(card):
+        store8(s.cells, s.n[START, leaf] + level, load8(s.cells, base + level))
+    if hidden:
+        s.n[PARTNER, a] = s.n[LOCAL, v]
+        s.n[PARTNER, s.n[LOCAL, v]] = a
+        if s.n[IS_SOFT, v] != 0:
+            soft_row(p, s, v)
+    else:
+        s.n[TERMINAL, a] = take_cells(s, card)
+        if s.n[TERMINAL, a] < 0:
+            return False
+        write_weights(p, s, v, s.n[TERMINAL, a])
+    for j in range(live):
+        part = live_parts[j]
+        n = part_axes(p, s, part, a, axes)
+        size = 1
+        for k in range(n):
+            size *= s.n[CARD, axes[k]]
+        t = new_table(s, size)
+        if s.n[START, t] < 0:
+            return False
+        for k in range(n):
+            put(s.m, 4 * t + SCOPE, axes[k])
+        s.n[OWN, t] = a
+        c = p.n[P_CREDIT, part]
+        if present and c >= 0 and wanted[c] == 1:
+            s.n[CREDIT, t] = c
+        read_part(p, s, part, 0, axes, n, a, s.n[START, t])
+    return True
+
+
+def read_levels(p: Packed, s: Scratch, part: int, out: int) -> None:
+    """The levels of a part whose scope is fixed, to the cells from ``out`` on."""
+    v = p.n[P_OWNER, part]
+    card = p.n[V_CARD, v]
+    for level in range(card):
+        read_part(p, s, part, level, s.n[SPARE + 0], 0, -1, out + level)
+
+
+def reverse_axis(s: Scratch, start: int, card: int, stride: int, size: int) -> None:
+    """In place: levels of a flipped node become its states."""
+    outer = size // (card * stride)
+    for o in range(outer):
+        for i in range(stride):
+            place = start + o * card * stride + i
+            for level in range(card // 2):
+                low, high = place + level * stride, place + (card - 1 - level) * stride
+                kept = load8(s.cells, low)
+                store8(s.cells, low, load8(s.cells, high))
+                store8(s.cells, high, kept)
+
+
+def decode(p: Packed, s: Scratch, wanted: Ints, lanes_used: int) -> bool:
+    """All leaves of one record; False when the workspace is too small for them.
+
+    Expects ``hard``, ``fixed``, ``lane_state``, ``soft``, ``is_soft`` and ``keep`` of
+    ``s``.  ``wanted`` (V,) is 1 for targets, 2 for producers, 0 else; lanes from
+    ``lanes_used`` on count nothing.
+    """
+    s.n[COUNT, 0] = s.n[COUNT, 1] = s.n[COUNT, 2] = 0
+    most = 0  # axes that there can be: hidden nodes, and the levels of max nodes
+    for v in range(p.n[P_COUNT, 0]):
+        s.n[LOCAL, v] = -1
+        if s.n[KEEP, v] != 0:
+            if s.n[FIXED, v] == 0:
+                s.n[LOCAL, v] = new_axis(s, v, p.n[V_CARD, v], STATES)
+                most += 1
+            if p.n[V_MAX, v] != 0 and not is_silent(p, s, v):
+                most += 1
+    s.n[COUNT, N_WORDS] = (most >> 5) + 1
+    scalar = new_table(s, 1)
+    if s.n[START, scalar] < 0:
+        return False
+    for lane in range(LANES):
+        s.cells[LANES * s.n[START, scalar] + lane] = 1.0 if lane < lanes_used else 0.0
+    for a in range(s.n[COUNT, 0]):
+        t = new_table(s, s.n[CARD, a])
+        if s.n[START, t] < 0:
+            return False
+        put(s.m, 4 * t + SCOPE, a)
+        fill_ones(s, s.n[START, t], s.n[CARD, a])
+    for v in range(p.n[P_COUNT, 0]):
+        if s.n[KEEP, v] == 0:
+            continue
+        first, last = p.n[V_PARTS, v], p.n[V_PARTS, v + 1]
+        if not p.n[V_MAX, v]:
+            own = s.n[LOCAL, v] if s.n[FIXED, v] == 0 else -1
+            row = -2 if s.n[FIXED, v] >= 2 else s.n[HARD, v]
+            if add_factor(p, s, first, row, own) < 0:
+                return False
+            if s.n[IS_SOFT, v] != 0:
+                soft_row(p, s, v)
+            continue
+        if is_silent(p, s, v):
+            for part in range(first, last):
+                if not add_silent(p, s, part):
+                    return False
+        elif not add_max_node(p, s, v, wanted):
+            return False
+    return sign(p, s)
+
+
+def base_bound(s: Scratch, t: int) -> float:
+    """The smallest P(level 1) of a base over the lanes; 0 when it may differ between passes."""
+    if s.n[HELD, t] != 0:
+        return 0.0
+    smallest = 1.0
+    for lane in range(LANES):
+        smallest = min(smallest, s.cells[LANES * (s.n[START, t] + 1) + lane])
+    return smallest
+
+
+def sign(p: Packed, s: Scratch) -> bool:
+    """Makes the level axes with large bases signed; see the head of this file.
+
+    Axes with most leaves come first, while the product of 2 / base stays in bounds.
+    """
+    uses = s.n[SPARE + 3]
+    for a in range(s.n[COUNT, 0]):
+        uses[a] = 0
+    for t in range(1, s.n[COUNT, 1]):
+        if s.n[OWN, t] >= 0:
+            uses[s.n[OWN, t]] += 1
+    allowed = SIGNED_LOSS
+    while True:
+        best = -1
+        for t in range(1, s.n[COUNT, 1]):
+            a = s.n[OWN, t]
+            if a < 0 or uses[a] <= 0 or s.n[CARD, a] != 2 or s.n[KIND, a] != LEVELS:
+                continue
+            if best < 0 or uses[a] > uses[s.n[OWN, best]]:
+                best = t
+        if best < 0:
+            break
+        a = s.n[OWN, best]
+        uses[a] = 0
+        base = base_bound(s, best)
+        if base > 0.0 and 2.0 / base <= allowed:
+            allowed /= 2.0 / base
+            if not make_signed(s, a, best):
+                return False
+    return True
+
+
+def make_signed(s: Scratch, a: int, base: int) -> bool:
+    """Turns one binary level axis into cumulative sums that multiply pointwise."""
+    s.n[KIND, a] = SIGNED
+    last = s.n[COUNT, 1]
+    for t in range(base, last):
+        if s.n[OWN, t] != a:
+            continue
+        stride = stride_in(s, t, a)
+        start, size = s.n[START, t], s.n[SIZE, t]
+        if s.n[CREDIT, t] >= 0:  # keep E: U + E - U would lose digits of a weak link
+            s.n[MADE, t] = take_cells(s, size // 2)
+            if s.n[MADE, t] < 0:
+                return False
+        n = 0
+        for o in range(size // (2 * stride)):
+            for i in range(stride):
+                low = start + 2 * o * stride + i
+                made = load8(s.cells, low + stride)
+                if s.n[MADE, t] >= 0:
+                    store8(s.cells, s.n[MADE, t] + n, made)
+                    n += 1
+                store8(s.cells, low + stride, load8(s.cells, low) + made)
+    if s.n[TERMINAL, a] >= 0:  # w0 U + w1 E = (w0 - w1) U + w1 (U + E)
+        w = s.n[TERMINAL, a]
+        start = s.n[START, base]
+        w0, w1 = load8(s.cells, w), load8(s.cells, w + 1)
+        store8(s.cells, start, load8(s.cells, start) * (w0 - w1))
+        store8(s.cells, start + 1, load8(s.cells, start + 1) * w1)
+        s.n[TERMINAL, a] = -1
+        return True
+    node = s.n[PARTNER, a]  # the node's axis comes before its level axis
+    s.n[PARTNER, a] = s.n[PARTNER, node] = -1
+    t = new_table(s, 4)
+    if s.n[START, t] < 0:
+        return False
+    put(s.m, 4 * t + SCOPE, node)
+    put(s.m, 4 * t + SCOPE, a)
+    start = s.n[START, t]
+    for state in range(2):
+        level = 1 - state if s.n[FLIP, a] else state
+        store8(s.cells, start + 2 * state, splat8(1.0 if level == 0 else -1.0))
+        store8(s.cells, start + 2 * state + 1, splat8(1.0 if level == 1 else 0.0))
+    return True
+
+
+def pack(program: Program) -> Packed:
+    """The same program as two arrays."""
+    rows = (
+        np.array([len(program.card)]),
+        program.card,
+        program.is_max,
+        program.flip,
+        program.part_first,
+        program.child_first,
+        program.part_owner,
+        program.scope_first,
+        program.part_entry,
+        program.part_credit,
+        program.scope,
+        program.child,
+    )
+    n = np.zeros((len(rows), max(len(row) for row in rows)), dtype=np.int64)
+    for i, row in enumerate(rows):
+        n[i, : len(row)] = row
+    return Packed(n, np.ascontiguousarray(program.part_table))
+
+
+def new_scratch(program: Program, workspace: float) -> Scratch:
+    """The workspace of one thread: ``workspace`` bytes for tables and their derivatives."""
+    nodes, parts = len(program.card), len(program.part_owner)
+    card = int(program.card.max(initial=2))
+    axes = 2 * nodes + 1
+    tables = 4 * (parts + 4 * nodes + 8)
+    terms = max(64, card * (card + 1) // 2)
+    cells = max(int(workspace) // (16 * LANES), 4 * (parts + 4 * nodes))
+    return Scratch(
+        n=np.zeros((TERM + 3 * TERMS_AXES, max(tables, 64 + terms)), dtype=np.int64),
+        m=np.zeros((4 * tables, axes // BITS + 1), dtype=np.int64),
+        f=np.zeros((2 + 2 * card, axes)),
+        cells=np.zeros(LANES * cells),
+        adjoint=np.zeros(LANES * cells),
+    )
+
+
+pack.host_only = new_scratch.host_only = True  # type: ignore[attr-defined]

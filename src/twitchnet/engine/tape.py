@@ -1,0 +1,442 @@
+"""In which order are axes closed, and what does it cost?  Plain loops over bit masks.
+
+Two greedy orders: by degree (close the axis whose neighbours make the smallest table),
+which takes microseconds, and by price (close the axis whose merges cost least for what
+they remove), which is better and slower, and is tried with perturbed ties as often as
+the price of the best order so far makes worth while.
+
+``write_tape`` turns an order into a *tape*: one row per table that will be made, with
+its axes and its place, so that the cost is exact before a single multiplication:
+
+* work: the multiply-adds of every merge and closing, in cells;
+* memory: the cells of all tables, which the backward pass needs again.
+
+Everything is deterministic: ties go to the lowest axis, perturbation comes from a fixed
+linear congruential sequence.
+"""
+
+from __future__ import annotations
+
+from math import log2
+
+from twitchnet.engine.decode import (
+    AXIS,
+    BACK,
+    CARD,
+    COUNT,
+    CREDIT,
+    FIRST,
+    HELD,
+    KIND,
+    LEVELS,
+    MADE_BY,
+    N_AXES,
+    N_CELLS,
+    N_LEAVES,
+    N_TABLES,
+    N_WORDS,
+    NEAR,
+    ONE,
+    PARTNER,
+    SCOPE,
+    SCORE,
+    SECOND,
+    SIZE,
+    SPARE,
+    START,
+    Scratch,
+    drop,
+    has,
+    list_axes,
+    put,
+)
+from twitchnet.engine.lanes import BITS, popcount
+from twitchnet.engine.program import Ints
+
+SEARCH_ABOVE = 1e5  # work; cheaper records are done before a better order would be found
+WORK_PER_RUN = 4e6  # one more perturbed order per so much work
+MOST_RUNS = 24
+LOOK_AHEAD = 0.5  # how much a closed table's own size excuses its cost; 0 and 1 are 10-30 % worse
+INFINITE = 1e300
+
+# kinds of tape rows
+MERGE, SUM, WEIGH, START_LEVEL, RENAME, DIAGONAL, FOLD, APPLY = 0, 1, 2, 3, 4, 5, 6, 7
+# single masks
+BINARY, LEVEL_BITS, UNION, SHARED, LEFT = 0, 1, 2, 3, 4
+
+
+def size_of(s: Scratch, row: int) -> float:
+    """Cells of a table over the axes of a mask."""
+    n = 1.0
+    for word in range(s.n[COUNT, N_WORDS]):
+        m = s.m[row, word]
+        both = m & s.m[4 * BINARY + ONE, word]
+        n *= float(1 << popcount(both))
+        rest = m & ~both
+        bit = 0
+        while rest != 0:
+            if rest & 1 != 0:
+                n *= float(s.n[CARD, word * BITS + bit])
+            rest >>= 1
+            bit += 1
+    return n
+
+
+def merge_work(s: Scratch, i: int, j: int) -> float:
+    """Multiply-adds, in cells, of merging tables over two masks."""
+    n = 1.0
+    for word in range(s.n[COUNT, N_WORDS]):
+        x, y = s.m[i, word], s.m[j, word]
+        union, shared = x | y, x & y & s.m[4 * LEVEL_BITS + ONE, word]
+        binary = s.m[4 * BINARY + ONE, word]
+        n *= float(1 << popcount(union & binary))
+        for _ in range(popcount(shared & binary)):
+            n *= 1.5
+        rest = union & ~binary
+        bit = 0
+        while rest != 0:
+            if rest & 1 != 0:
+                card = float(s.n[CARD, word * BITS + bit])
+                n *= card
+                if (shared >> bit) & 1 != 0:
+                    n *= (card + 1.0) / 2.0
+            rest >>= 1
+            bit += 1
+    return n
+
+
+def mark_axes(s: Scratch) -> None:
+    """Which axes are binary, and which are merged by maximum."""
+    for word in range(s.n[COUNT, N_WORDS]):
+        s.m[4 * BINARY + ONE, word] = s.m[4 * LEVEL_BITS + ONE, word] = s.m[4 * LEFT + ONE, word] = 0
+    for a in range(s.n[COUNT, N_AXES]):
+        put(s.m, 4 * LEFT + ONE, a)
+        if s.n[CARD, a] == 2:
+            put(s.m, 4 * BINARY + ONE, a)
+        if s.n[KIND, a] == LEVELS:
+            put(s.m, 4 * LEVEL_BITS + ONE, a)
+
+
+def order_by_degree(s: Scratch, order: Ints) -> None:
+    """Minimum degree, weighted by the number of states."""
+    n, words = s.n[COUNT, N_AXES], s.n[COUNT, N_WORDS]
+    axes = s.n[SPARE + 0]
+    for a in range(n):
+        for word in range(words):
+            s.m[4 * a + NEAR, word] = 0
+        put(s.m, 4 * a + NEAR, a)
+    for t in range(1, s.n[COUNT, N_LEAVES]):
+        k = list_axes(s, 4 * t + SCOPE, axes)
+        for i in range(k):
+            for word in range(words):
+                s.m[4 * axes[i] + NEAR, word] |= s.m[4 * t + SCOPE, word]
+    for a in range(n):
+        if s.n[PARTNER, a] >= 0:
+            put(s.m, 4 * a + NEAR, s.n[PARTNER, a])
+    weight = s.f[SCORE + 0]
+    for a in range(n):
+        weight[a] = size_of(s, 4 * a + NEAR)
+    for step in range(n):
+        best = -1
+        for a in range(n):
+            if weight[a] > 0.0 and (best < 0 or weight[a] < weight[best]):
+                best = a
+        order[step] = best
+        weight[best] = 0.0
+        k = list_axes(s, 4 * best + NEAR, axes)
+        for i in range(k):
+            a = axes[i]
+            if a == best:
+                continue
+            for word in range(words):
+                s.m[4 * a + NEAR, word] |= s.m[4 * best + NEAR, word]
+            drop(s.m, 4 * a + NEAR, best)
+            weight[a] = size_of(s, 4 * a + NEAR)
+
+
+def gather(s: Scratch, a: int, alive: Ints, n_alive: int, out: Ints) -> int:
+    """The live tables that hold an axis, smallest first; returns how many."""
+    n = 0
+    word, bit = a >> 5, a & 31
+    for i in range(n_alive):
+        t = alive[i]
+        if (s.m[4 * t + SCOPE, word] >> bit) & 1 != 0:
+            k = n
+            while k > 0 and s.n[SIZE, out[k - 1]] > s.n[SIZE, t]:
+                out[k] = out[k - 1]
+                k -= 1
+            out[k] = t
+            n += 1
+    return n
+
+
+def chain_work(s: Scratch, tables: Ints, n: int, downward: bool) -> float:
+    """Work of merging a list of tables from either end; their union is left in UNION."""
+    words = s.n[COUNT, N_WORDS]
+    first = tables[n - 1] if downward else tables[0]
+    for word in range(words):
+        s.m[4 * UNION + ONE, word] = s.m[4 * first + SCOPE, word]
+    work = 0.0
+    for i in range(1, n):
+        t = tables[n - 1 - i] if downward else tables[i]
+        work += merge_work(s, 4 * UNION + ONE, 4 * t + SCOPE)
+        for word in range(words):
+            s.m[4 * UNION + ONE, word] |= s.m[4 * t + SCOPE, word]
+    return work
+
+
+def order_by_price(s: Scratch, order: Ints, noise: float, seed: int, limit: float) -> float:
+    """Closes the axis that costs least for what it removes; returns the work, or -1 above
+    ``limit``.
+
+    Uses rows of ``scope`` and ``table`` beyond the leaves as room of its own.
+    """
+    n, words = s.n[COUNT, N_AXES], s.n[COUNT, N_WORDS]
+    alive, found, axes, partner, stale = s.n[SPARE + 4], s.n[SPARE + 5], s.n[SPARE + 0], s.n[SPARE + 6], s.n[SPARE + 7]
+    price, rank = s.f[SCORE + 0], s.f[SCORE + 1]
+    n_alive = 0
+    for t in range(1, s.n[COUNT, N_LEAVES]):
+        alive[n_alive] = t
+        n_alive += 1
+        s.n[SIZE, t] = int(size_of(s, 4 * t + SCOPE))
+    for a in range(n):
+        partner[a] = s.n[PARTNER, a]
+        stale[a] = 1
+        rank[a] = 0.0
+    state = seed * 7919 + 1
+    total = 0.0
+    fresh = s.n[COUNT, N_LEAVES]
+    for step in range(n):
+        best = -1
+        for a in range(n):
+            if stale[a] == 2:
+                continue
+            if stale[a] == 1:
+                k = gather(s, a, alive, n_alive, found)
+                down = chain_work(s, found, k, True)
+                up = chain_work(s, found, k, False)
+                removed = 1.0
+                for i in range(k):
+                    removed += float(s.n[SIZE, found[i]])
+                if partner[a] >= 0:
+                    put(s.m, 4 * UNION + ONE, partner[a])
+                price[a] = min(up, down) + size_of(s, 4 * UNION + ONE)
+                state = (state * 1103515245 + 12345) % 2147483648
+                rank[a] = log2(price[a]) - LOOK_AHEAD * log2(removed) + noise * state / 2147483648.0
+                stale[a] = 0
+            if best < 0 or rank[a] < rank[best]:
+                best = a
+        order[step] = best
+        total += price[best]
+        if total > limit:
+            return -1.0
+        stale[best] = 2
+        t = fresh + step
+        for word in range(words):
+            s.m[4 * t + SCOPE, word] = 0
+        kept = 0
+        for i in range(n_alive):
+            u = alive[i]
+            if has(s.m, 4 * u + SCOPE, best):
+                for word in range(words):
+                    s.m[4 * t + SCOPE, word] |= s.m[4 * u + SCOPE, word]
+            else:
+                alive[kept] = u
+                kept += 1
+        drop(s.m, 4 * t + SCOPE, best)
+        other = partner[best]
+        if other >= 0:
+            put(s.m, 4 * t + SCOPE, other)
+            partner[other] = -1
+        s.n[SIZE, t] = int(min(size_of(s, 4 * t + SCOPE), 4e18))
+        alive[kept] = t
+        n_alive = kept + 1
+        k = list_axes(s, 4 * t + SCOPE, axes)
+        for i in range(k):
+            if stale[axes[i]] == 0:
+                stale[axes[i]] = 1
+    return total
+
+
+def add_row(s: Scratch, kind: int, first: int, second: int, axis: int) -> int:
+    """A fresh table on the tape; its axes are set by the caller."""
+    t = s.n[COUNT, N_TABLES]
+    s.n[COUNT, N_TABLES] += 1
+    s.n[MADE_BY, t] = kind
+    s.n[FIRST, t] = first
+    s.n[SECOND, t] = second
+    s.n[AXIS, t] = axis
+    s.n[CREDIT, t] = -1
+    for word in range(s.n[COUNT, N_WORDS]):
+        s.m[4 * t + SCOPE, word] = 0
+        s.m[4 * t + BACK, word] = 0
+    return t
+
+
+def place_row(s: Scratch, t: int, stored: float) -> float:
+    """Gives a table its place behind all others; returns the cells stored with it."""
+    size = size_of(s, 4 * t + SCOPE)
+    s.n[SIZE, t] = int(min(size, 4e18))
+    s.n[START, t] = int(min(stored, 4e18))
+    return stored + size
+
+
+def can_apply(s: Scratch, t: int, leaf: int) -> bool:
+    """Whether a leaf may be multiplied into a table in place.
+
+    Its axes must all be there, the two must not share a level axis of more than two
+    levels, and nothing may need the leaf's derivative or the table as it was.
+    """
+    if s.n[CREDIT, leaf] >= 0 or s.n[CREDIT, t] >= 0:
+        return False
+    for word in range(s.n[COUNT, N_WORDS]):
+        x, y = s.m[4 * leaf + SCOPE, word], s.m[4 * t + SCOPE, word]
+        if x & ~y != 0 or x & y & s.m[4 * LEVEL_BITS + ONE, word] & ~s.m[4 * BINARY + ONE, word] != 0:
+            return False
+    return True
+
+
+def apply_row(s: Scratch, t: int, leaf: int) -> int:
+    """A tape row that multiplies a leaf into a table in place; returns the table's new name."""
+    row = add_row(s, APPLY, t, leaf, -1)
+    s.n[START, row], s.n[SIZE, row] = s.n[START, t], s.n[SIZE, t]
+    s.n[CREDIT, row] = -1
+    for word in range(s.n[COUNT, N_WORDS]):
+        s.m[4 * row + SCOPE, word] = s.m[4 * t + SCOPE, word]
+        s.m[4 * row + BACK, word] = s.m[4 * t + BACK, word]
+    return row
+
+
+def apply_leaves(s: Scratch, found: Ints, n: int, only_leaf: int) -> float:
+    """Multiplies each leaf of a bucket into the smallest other table that has all its axes.
+
+    Spent leaves become -1 in ``found`` (ascending by size).  Returns the work.
+    """
+    work = 0.0
+    for i in range(n):
+        leaf = found[i]
+        if leaf < 0 or leaf >= s.n[COUNT, N_LEAVES]:
+            continue
+        for j in range(n):
+            t = found[j]
+            if t >= 0 and j != i and t != leaf and (j > i or t >= only_leaf) and can_apply(s, t, leaf):
+                found[j] = apply_row(s, t, leaf)
+                found[i] = -1
+                work += float(s.n[SIZE, t])
+                break
+    return work
+
+
+def write_tape(s: Scratch, order: Ints) -> tuple[float, float, float]:
+    """The tape of an order; returns (work, cells stored, cells of the largest table).
+
+    ``cells stored`` includes the leaves and the room for operands spread out by level.
+    """
+    words = s.n[COUNT, N_WORDS]
+    leaves = s.n[COUNT, N_LEAVES]
+    alive, found, partner = s.n[SPARE + 4], s.n[SPARE + 5], s.n[SPARE + 6]
+    n_alive = 0
+    s.n[COUNT, N_TABLES] = leaves
+    for t in range(1, leaves):
+        alive[n_alive] = t
+        n_alive += 1
+    for a in range(s.n[COUNT, N_AXES]):
+        partner[a] = s.n[PARTNER, a]
+    work, stored, largest, spread = 0.0, float(s.n[COUNT, N_CELLS]), 0.0, 0.0
+    for step in range(s.n[COUNT, N_AXES]):
+        a = order[step]
+        k = gather(s, a, alive, n_alive, found)
+        kept = 0
+        for i in range(n_alive):
+            if not has(s.m, 4 * alive[i] + SCOPE, a):
+                alive[kept] = alive[i]
+                kept += 1
+        work += apply_leaves(s, found, k, leaves)
+        n = 0
+        for i in range(k):
+            if found[i] >= 0:
+                found[n] = found[i]
+                n += 1
+        down = chain_work(s, found, n, True)
+        up = chain_work(s, found, n, False)
+        downward = down < up
+        t = found[n - 1] if downward else found[0]
+        for i in range(1, n):
+            u = found[n - 1 - i] if downward else found[i]
+            if u < leaves and can_apply(s, t, u):
+                work += float(s.n[SIZE, t])
+                t = apply_row(s, t, u)
+                continue
+            work += merge_work(s, 4 * t + SCOPE, 4 * u + SCOPE)
+            for word in range(words):
+                shared = s.m[4 * t + SCOPE, word] & s.m[4 * u + SCOPE, word]
+                s.m[4 * SHARED + ONE, word] = shared & s.m[4 * LEVEL_BITS + ONE, word]
+            spread = max(spread, spread_size(s, t) + spread_size(s, u))
+            row = add_row(s, MERGE, t, u, -1)
+            for word in range(words):
+                s.m[4 * row + SCOPE, word] = s.m[4 * t + SCOPE, word] | s.m[4 * u + SCOPE, word]
+                s.m[4 * row + BACK, word] = s.m[4 * t + BACK, word] | s.m[4 * u + BACK, word]
+            stored = place_row(s, row, stored)
+            largest = max(largest, float(s.n[SIZE, row]))
+            t = row
+        other = partner[a]
+        kind = SUM
+        if other >= 0:
+            if not has(s.m, 4 * t + SCOPE, other):
+                kind = RENAME
+            else:
+                kind = DIAGONAL if s.n[KIND, a] == LEVELS else FOLD
+        elif s.n[KIND, a] == LEVELS:
+            kind = START_LEVEL if has(s.m, 4 * t + BACK, a) else WEIGH
+        row = add_row(s, kind, t, other, a)
+        for word in range(words):
+            s.m[4 * row + SCOPE, word] = s.m[4 * t + SCOPE, word]
+            s.m[4 * row + BACK, word] = s.m[4 * t + BACK, word]
+        drop(s.m, 4 * row + SCOPE, a)
+        drop(s.m, 4 * row + BACK, a)
+        if other >= 0:
+            put(s.m, 4 * row + SCOPE, other)
+            if s.n[KIND, a] != LEVELS:
+                put(s.m, 4 * row + BACK, other)
+            partner[other] = -1
+        stored = place_row(s, row, stored)
+        work += float(s.n[SIZE, t])
+        alive[kept] = row
+        n_alive = kept + 1
+    s.n[HELD, 0] = int(min(stored, 4e18))  # where the spread operands go
+    return work, stored + spread, largest
+
+
+def spread_size(s: Scratch, t: int) -> float:
+    """Cells of a table with its shared level axes (in SHARED) spread to 2 card - 1 entries."""
+    n = float(s.n[SIZE, t])
+    for a in range(s.n[COUNT, N_AXES]):
+        if has(s.m, 4 * SHARED + ONE, a):
+            card = float(s.n[CARD, a])
+            n *= (2.0 * card - 1.0) / card
+    return n
+
+
+def plan_tape(s: Scratch, order: Ints, trial: Ints) -> tuple[float, float, float]:
+    """The cheapest order that is worth looking for, and its tape; see ``write_tape``."""
+    mark_axes(s)
+    for t in range(s.n[COUNT, N_LEAVES]):
+        s.n[SIZE, t] = int(size_of(s, 4 * t + SCOPE))
+    order_by_degree(s, order)
+    work, stored, largest = write_tape(s, order)
+    if work > SEARCH_ABOVE:
+        runs = min(MOST_RUNS, 1 + int(min(work, 1e15) / WORK_PER_RUN))
+        best, limit = work, INFINITE
+        for run in range(runs):
+            noise = 0.0 if run == 0 else (0.4 if run % 3 == 1 else (0.8 if run % 3 == 2 else 1.6))
+            found = order_by_price(s, trial, noise, run, limit)
+            if found < 0.0:
+                continue
+            limit = min(limit, 1.2 * found)  # prices are close to the work, not equal to it
+            work, stored, largest = write_tape(s, trial)
+            if work < best:
+                best = work
+                for i in range(s.n[COUNT, N_AXES]):
+                    order[i] = trial[i]
+        work, stored, largest = write_tape(s, order)
+    return work, stored, largest
