@@ -19,13 +19,15 @@ from math import prod
 
 import numpy as np
 
-from twitchnet.io.foreign import Draft, Place, decoded, number
+from twitchnet.io.foreign import Draft, Place, decoded, identifiers, number, respelled
 from twitchnet.io.lexer import Lexer
 from twitchnet.io.tabular import CELLS, tabulated
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network
 
 KIND = "kind"  # the property that keeps what a variable is
+STATES = "states"  # and the one that keeps states which strict readers cannot spell
+_MARKS = frozenset(';"')
 _PLAIN = re.compile(r"[A-Za-z0-9_.+<>%-]+\Z")
 
 
@@ -47,6 +49,7 @@ class _Reader:
     def __init__(self, lexer: Lexer, draft: Draft) -> None:
         self.lexer = lexer
         self.draft = draft
+        self.spelled: dict[str, list[str]] = {}
         self.tables: list[tuple[str, list[str], list[_Entry], Place]] = []
 
     def network(self) -> Network:
@@ -62,6 +65,8 @@ class _Reader:
                 lexer.fail("'network', 'variable' or 'probability'")
         for name, parents, entries, place in self.tables:
             self.define(name, parents, entries, place)
+        for name, states in self.spelled.items():
+            self.draft.variables[name].states = tuple(states)
         return self.draft.network()
 
     def head(self) -> None:
@@ -78,20 +83,21 @@ class _Reader:
         name = lexer.name("the name of a variable")
         lexer.must("{")
         states: list[str] | None = None
-        kind = ""
+        kept = dict.fromkeys((KIND, STATES), "")
         while not lexer.maybe("}"):
             if lexer.maybe("type"):
                 states = self.states(name)
             elif lexer.maybe("property"):
                 key, _, value = lexer.skip_to(";").strip().strip('"').partition("=")
-                if key.strip() == KIND:
-                    kind = value.strip()
+                if key.strip() in kept:
+                    kept[key.strip()] = value.strip()
             else:
                 lexer.fail("'type', 'property' or '}'")
         if states is None:
             self.draft.wrong("TN121", "the variable has no type", place, name)
             states = ["absent", "present"]
-        self.draft.declare(name, states, place, kind=kind)
+        self.draft.declare(name, states, place, kind=kept[KIND])
+        self.spelled[name] = respelled(states, kept[STATES])
 
     def states(self, name: str) -> list[str]:
         lexer = self.lexer
@@ -158,6 +164,7 @@ class _Reader:
     def define(self, name: str, parents: list[str], entries: list[_Entry], place: Place) -> None:
         """Puts the entries of one probability block into one array."""
         draft = self.draft
+        draft.attempted.add(name)
         if not draft.known((name, *parents), place, name):
             return
         own, cards = draft.cards([name])[0], draft.cards(parents)
@@ -220,7 +227,7 @@ class _Reader:
             said = ", ".join(
                 draft.variables[parent].states[i] for parent, i in zip(parents, first, strict=True)
             )
-            place = draft.variables[name].place
+            place = entries[0].place
             draft.wrong("TN134", f"no row for {said[:200]}", place, name)
             return False
         return True
@@ -256,13 +263,15 @@ def format_bif(network: Network, cells: int = CELLS) -> str:
     """The network as BIF text; what is not a table is written out or divorced."""
     flat = tabulated(network, cells)
     lines = [f"network {_word(network.name)} {{", "}"]
+    spelled: dict[str, list[str]] = {}
     for variable in flat.nodes:
-        lines += [
-            f"variable {_word(variable.name)} {{",
-            f"  type discrete [ {variable.card} ] {{ {_words(variable.states)} }};",
-            f"  property {KIND} = {variable.kind};",
-            "}",
-        ]
+        ids = spelled[variable.name] = identifiers(variable.states)
+        lines.append(f"variable {_word(variable.name)} {{")
+        lines.append(f"  type discrete [ {variable.card} ] {{ {_words(ids)} }};")
+        if tuple(ids) != variable.states and not _MARKS.intersection("".join(variable.states)):
+            lines.append(f"  property {STATES} = {' '.join(variable.states)};")
+        lines.append(f"  property {KIND} = {variable.kind};")
+        lines.append("}")
     for variable in flat.nodes:
         local = variable.local
         assert isinstance(local, Table)
@@ -271,7 +280,7 @@ def format_bif(network: Network, cells: int = CELLS) -> str:
         if not local.parents:
             lines.append(f"  table {_numbers(local.probabilities.tolist())};")
         else:
-            states = [flat.by_name[parent].states for parent in local.parents]
+            states = [spelled[parent] for parent in local.parents]
             rows = local.probabilities.reshape(-1, variable.card).tolist()
             for names, row in zip(product(*states), rows, strict=True):
                 lines.append(f"  ({_words(names)}) {_numbers(row)};")

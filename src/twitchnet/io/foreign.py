@@ -128,6 +128,7 @@ class Draft:
         self.name = PurePath(file).name.partition(".")[0]
         self.variables: dict[str, _Declared] = {}
         self.problems: list[Problem] = []
+        self.attempted: set[str] = set()  # a table that cannot be read is not missing
         self.cells = MAX_CELLS
 
     # -- problems -----------------------------------------------------------------
@@ -194,8 +195,10 @@ class Draft:
         self.variables[name].parents = tuple(parents)
         twice = [p for i, p in enumerate(parents) if p in parents[:i] or p == name]
         if twice:
-            self.wrong("TN117" if twice[0] == name else "TN118", f"depends on {twice[0]!r} "
-                       + ("itself" if twice[0] == name else "twice"), place, name)  # fmt: skip
+            if twice[0] == name:
+                self.wrong("TN117", "depends on itself", place, name)
+            else:
+                self.wrong("TN118", f"depends on {twice[0]!r} twice", place, name)
             return False
         return True
 
@@ -212,6 +215,7 @@ class Draft:
         self, name: str, parents: Sequence[str], numbers: Sequence[float] | Array, place: Place
     ) -> None:
         """The table of a variable: row-major over (*parents, own states)."""
+        self.attempted.add(name)
         if not self.opened(name, parents, place):
             return
         cells = self.check_size(name, parents, place)
@@ -272,7 +276,7 @@ class Draft:
     def network(self) -> Network:
         """The network.  Raises ``ModelError`` with every problem of the file."""
         for name, known in self.variables.items():
-            if known.defined is None:
+            if known.defined is None and name not in self.attempted:
                 self.wrong("TN140", "has no table", known.place, name)
         if not self.variables and not self.problems:
             self.wrong("TN102", "there is no variable in the file")
@@ -422,6 +426,24 @@ def _spelled_states(states: Sequence[str]) -> tuple[str, ...]:
             word = f"{stem}_{count}"
         result.append(word)
     return tuple(result)
+
+
+def identifiers(states: Sequence[str]) -> list[str]:
+    """States as strict readers take them: letters, digits and _, a letter first, different."""
+    result: list[str] = []
+    for state in states:
+        word = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in state)
+        word = word if word[:1].isalpha() else f"s{word}"
+        while word in result:
+            word += "_"
+        result.append(word)
+    return result
+
+
+def respelled(states: Sequence[str], kept: str) -> list[str]:
+    """The states as they were before :func:`identifiers`, from the property that kept them."""
+    words = kept.split()
+    return words if len(words) == len(states) else list(states)
 
 
 def _baseline(states: Sequence[str]) -> int:

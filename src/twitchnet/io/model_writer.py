@@ -82,14 +82,15 @@ class _Writer:
         self.network = network
         self.lines: list[str] = []
         self.numbers = NumberWriter(network)
+        sections = list(SECTIONS)
+        self.ordered = sorted(network.variables, key=lambda v: sections.index(v.kind))
 
     def text(self) -> str:
         self.head()
         mechanisms = self.mechanisms()
         self.section("sources", self.sources())
         for kind, section in SECTIONS.items():
-            variables = [v for v in self.network.variables if v.kind == kind]
-            self.section(section, self.variables(variables))
+            self.section(section, self.variables(v for v in self.ordered if v.kind == kind))
         self.section("mechanisms", mechanisms)
         self.section("rules", self.rules())
         self.section("watches", self.watches())
@@ -173,7 +174,9 @@ class _Writer:
 
     def mechanisms(self) -> list[str]:
         lines = []
-        for variable in self.network.nodes:
+        for variable in self.ordered:
+            if variable.local is None:
+                continue
             lines.append(f"  {key_text(variable.name)}:")
             lines += self.numbers.mechanism(variable)
         return lines

@@ -3,8 +3,7 @@
 The inverse of ``numbers.py`` and ``mechanisms.py``: an array and the parameters that speak
 of its cells become ``{by: ..., p: ..., overall: ..., range: ..., source: ..., note: ...}``.
 Cells that move together share the line's range; a cell with a range of its own is written
-as a mapping in its place.  A number without any parameter is written in short form, or
-with the source ``unsourced`` where the format asks for one.
+as a mapping in its place.  A number of which nothing is known gets the source ``unsourced``.
 """
 
 from __future__ import annotations
@@ -55,7 +54,8 @@ class NumberWriter:
         if isinstance(local, Descriptor):
             lines.append(f"    describes: {key_text(local.of)}")
         leak = self.line(name, "leak", local.leak.modifiers, local.leak.strength)
-        lines.append(f"    leak: {self.number(name, 'leak', leak)}")
+        graded = isinstance(local, NoisyMax)
+        lines.append(f"    leak: {self.number(name, 'leak', leak, own=graded)}")
         rows: list[tuple[str, str]] = []
         for link in local.links:
             rows += self.link(variable, link)
@@ -76,19 +76,20 @@ class NumberWriter:
         whole = np.arange(link.strength.size).reshape(link.strength.shape)
         spoken = {cell for one in self.known[name, part] for cell in one.cells}
         rows: list[tuple[str, str]] = []
+        graded = isinstance(local, NoisyMax)
         every = (slice(None),) * len(link.modifiers)
         first = 0 if isinstance(local, NoisyAnd) else 1
         for state in range(first, len(states)):
             at: tuple[slice | int, ...] = (*every, state)
             values, index = link.strength[at], whole[at]
-            silent = values[..., 1:] if isinstance(local, NoisyMax) else values
-            needed = silent.any() or spoken.intersection(index.reshape(-1).tolist())
+            spoken_of = values[..., 1:] if graded else values
+            needed = spoken_of.any() or spoken.intersection(index.reshape(-1).tolist())
             if needed or (not rows and state == len(states) - 1):
                 key = link.parent
                 if len(states) > 2 or state == 0:
                     key = f"{link.parent}={states[state]}"
                 line = self.line(name, part, link.modifiers, values, index)
-                rows.append((key_text(key), self.number(name, part, line)))
+                rows.append((key_text(key), self.number(name, part, line, own=graded)))
         return rows
 
     def table(self, variable: Variable, table: Table) -> list[str]:
@@ -102,7 +103,7 @@ class NumberWriter:
             line = self.line(name, "table", table.parents, values[..., 1], whole[..., 1])
             return [f"    table: {self.number(name, 'table', line)}"]
         spread = any(len({cell % variable.card for cell in one.cells}) > 1 for one in parameters)
-        if not exact or spread or not parameters:
+        if not exact or spread or len(parameters) < 2:
             line = self.line(name, "table", table.parents, values)
             return [f"    table: {self.number(name, 'table', line, own=True)}"]
         lines = ["    table:"]
@@ -143,25 +144,30 @@ class NumberWriter:
             if parameter is not shared:
                 single |= dict.fromkeys(places, parameter)
         inside = next((places for one, places in groups if one is shared), [])
+        # The reader leaves out the baseline, and structural 0 and 1 among other values.
+        moving = [
+            i for i in range(len(values))
+            if i not in single and not (own and i % line.values.shape[-1] == 0)
+        ]  # fmt: skip
+        same = len({values[i] for i in moving}) == 1
         nest: list[object] = []
         for i, value in enumerate(values.tolist()):
             if i in single:
                 nest.append({"p": value} | _provenance(single[i], value))
-            elif shared is not None and i not in inside and not self.outside(i, values, own, line):
+            elif shared and i in moving and i not in inside and (same or value not in (0.0, 1.0)):
                 nest.append({"p": value, "fixed": True})
             else:
                 nest.append(value)
         p = self.nested(nest, line.by, line.values.shape)
         text: dict[str, object] = {"by": list(line.by)} if line.by else {}
         text["p"] = p
-        plain = [v for v, cell in zip(values, nest, strict=True) if not isinstance(cell, dict)]
         if shared is not None:
-            text |= _provenance(shared, *plain)
-        elif not groups and not line.by and not own and line.values.ndim == 0:
-            return flow_value(p)
+            text |= _provenance(shared, *(values[i] for i in moving))
         elif not groups:
             self.unsourced = True
             text["source"] = UNSOURCED
+        if text.keys() == {"p", "fixed"} and not line.values.shape:
+            return flow_value(p)  # the short form, which the linter asks about
         return flow_map(text)
 
     def nested(
@@ -187,12 +193,6 @@ class NumberWriter:
             return None  # cells with ranges of their own
         return max(groups, key=lambda group: len(group[1]))[0]
 
-    def outside(self, i: int, values: Array, own: bool, line: _Line) -> bool:
-        """Whether the reader leaves cell ``i`` out of the group that shares a range."""
-        if own and i % line.values.shape[-1] == 0:
-            return True  # the baseline takes the rest
-        return values[i] in (0.0, 1.0) and not bool((values == values[0]).all())
-
 
 def _provenance(parameter: Parameter, *values: float) -> dict[str, object]:
     """``overall``, ``range``, ``source``, ``note`` and ``fixed`` of a parameter's line."""
@@ -204,7 +204,7 @@ def _provenance(parameter: Parameter, *values: float) -> dict[str, object]:
         text["overall"] = parameter.value
     if moves:
         text["range"] = [parameter.low, parameter.high]
-    else:
+    elif parameter.sources != (UNSOURCED,):
         text["fixed"] = True
     if parameter.sources:
         sources = parameter.sources

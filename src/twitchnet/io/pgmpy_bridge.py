@@ -40,11 +40,12 @@ def to_pgmpy(network: Network, cells: int = CELLS) -> Any:
     """
     model_class, table_class = _pgmpy()
     flat = tabulated(network, cells)
-    model = model_class(latents=set(hidden(flat)))
+    model = model_class()
     states = {variable.name: list(variable.states) for variable in flat.nodes}
     for variable in flat.nodes:
         model.add_node(variable.name)
         model.nodes[variable.name].update(kind=variable.kind, label=variable.label)
+    model.latents = set(hidden(flat))
     tables = []
     for variable in flat.nodes:
         local = variable.local

@@ -130,7 +130,8 @@ def _merged(parts: Sequence[_Part], cards: Cards) -> tuple[tuple[str, ...], Arra
     result = _spread(parts[0], scope, cards)
     for part in parts[1:]:
         result = _largest(result, _spread(part, scope, cards))
-    return scope, np.broadcast_to(result, (*(cards[n] for n in scope), result.shape[-1]))
+    whole = np.broadcast_to(result, (*(cards[name] for name in scope), result.shape[-1]))
+    return scope, np.minimum(whole, 1.0)  # a sum of products may end a digit above 1
 
 
 def merged(local: NoisyOr | NoisyMax | NoisyAnd, cards: Cards) -> tuple[tuple[str, ...], Array]:

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from twitchnet.io.foreign import Draft, number
+from twitchnet.io.foreign import Draft, identifiers, number, respelled
 from twitchnet.io.safe_xml import Element, escaped, parse_xml
 from twitchnet.io.tabular import CELLS, tabulated
 from twitchnet.model.local import NoisyMax, NoisyOr, Table
@@ -86,9 +86,7 @@ def _labels(root: Element) -> dict[str, str]:
 def _declare(element: Element, name: str, label: str, draft: Draft) -> None:
     states = [state.attributes.get("id", "") for state in element.all("state")]
     properties = {p.attributes.get("id", ""): p.text.strip() for p in element.all("property")}
-    spelled = properties.get(STATES, "").split()
-    if len(spelled) == len(states):
-        states = spelled
+    states = respelled(states, properties.get(STATES, ""))
     draft.declare(name, states, element.place, label=label, kind=properties.get(KIND, ""))
 
 
@@ -157,18 +155,6 @@ def _reversed(variable: Variable) -> bool:
     return is_noisy(variable)
 
 
-def _ids(variable: Variable) -> list[str]:
-    """States as GeNIe may spell them: letters, digits and _, a letter first, all different."""
-    result: list[str] = []
-    for state in variable.states:
-        word = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in state)
-        word = word if word[:1].isalpha() else f"s{word}"
-        while word in result:
-            word += "_"
-        result.append(word)
-    return result
-
-
 def _numbers(values: object) -> str:
     return " ".join(repr(float(value)) for value in np.asarray(values).reshape(-1))
 
@@ -187,7 +173,7 @@ def format_xdsl(network: Network, cells: int = CELLS) -> str:
         tag = "cpt" if isinstance(local, Table) else "noisymax"
         step = -1 if _reversed(variable) else 1
         lines.append(f'    <{tag} id="{escaped(name)}">')
-        ids = _ids(variable)
+        ids = identifiers(variable.states)
         lines += [f'      <state id="{escaped(state)}" />' for state in ids[::step]]
         lines += _table(flat, local) if isinstance(local, Table) else _columns(flat, variable)
         if tuple(ids) != variable.states:
