@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from itertools import combinations
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from twitchnet.diagnosis.answers import Answers, read_answers
 from twitchnet.diagnosis.diagnosis import Diagnosis
@@ -18,6 +18,9 @@ from twitchnet.errors import ModelError, Problem, RecordError
 from twitchnet.model.check import check
 from twitchnet.model.network import Network
 from twitchnet.plan.build import BUDGET, WORKSPACE, Plan
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 class Model:
@@ -129,6 +132,25 @@ class Model:
 
         return markdown(card_page(self.network, self._inference))
 
+    def to_networkx(self) -> nx.DiGraph[str]:
+        """The network as a graph with what is known of each node and arc as attributes."""
+        from twitchnet.io.networkx_bridge import to_networkx
+
+        return to_networkx(self.network)
+
+    def to_pgmpy(self) -> Any:
+        """The network as a ``pgmpy`` DiscreteBayesianNetwork; hidden nodes are its latents."""
+        from twitchnet.io.pgmpy_bridge import to_pgmpy
+
+        return to_pgmpy(self.network)
+
+    @classmethod
+    def from_pgmpy(cls, model: Any) -> Model:
+        """The model of a ``pgmpy`` DiscreteBayesianNetwork."""
+        from twitchnet.io.pgmpy_bridge import from_pgmpy
+
+        return cls(from_pgmpy(model))
+
     def _refuse_contradictions(self, answers: Answers) -> None:
         """A descriptor that is present implies the finding that it describes."""
         problems = []
@@ -178,6 +200,9 @@ def _rebuild(network: Network, budget: float, workspace: float) -> Model:
 def load(source: str | PathLike[str], *, budget: float = BUDGET, workspace: float = WORKSPACE) -> Model:
     """Loads a model: a bundled name (``"twitchy_legs"``) or the path of a model file.
 
+    The suffix says the format: ``.yaml``, ``.bif``, ``.xml``, ``.bifxml``, ``.uai``,
+    ``.xdsl`` or ``.net``.
+
     Raises ``ModelError`` with every problem of the file, ``FileNotFoundError`` when
     there is neither such a model nor such a file.
 
@@ -186,6 +211,6 @@ def load(source: str | PathLike[str], *, budget: float = BUDGET, workspace: floa
     'demo'
     """
     from twitchnet.bundled import find_model
-    from twitchnet.io.model_file import read_network
+    from twitchnet.io.formats import read_model
 
-    return Model(read_network(find_model(source)), budget=budget, workspace=workspace)
+    return Model(read_model(find_model(source)), budget=budget, workspace=workspace)
