@@ -3,7 +3,7 @@
 Greedy elimination on bit masks: close the axis whose merges cost least for what they
 remove, again and again.  The cost is exact before anything is allocated: the number
 of multiply-adds of every merge (see ``axes.py``), the largest table and the sum of
-all tables.  Runs with perturbed ties follow only when the first is expensive.
+all tables.  Runs with perturbed ties follow only as far as the first is expensive.
 
 The order is deterministic: ties go to the lowest axis, perturbation comes from a
 fixed linear congruential sequence.
@@ -16,7 +16,7 @@ from math import inf, log2
 
 from twitchnet.engine.sliced import Sliced
 
-RESTART_ABOVE = 3e4  # multiply-adds; below it the arithmetic is cheaper than a second order
+RESTART_EVERY = 3e6  # multiply-adds of all lanes that pay for one more order (they take 0.2 s)
 LOOK_AHEAD = 0.5  # how much a closed table's own size excuses its cost; 0 and 1 are 10-30 % worse
 
 
@@ -171,11 +171,15 @@ def _bits(mask: int) -> list[int]:
 
 
 def find_order(sliced: Sliced, restarts: int = 12) -> Order:
-    """The cheapest of up to ``1 + restarts`` greedy orders of one record."""
+    """The cheapest of up to ``1 + restarts`` greedy orders of one record.
+
+    Another order saves a few per cent of the work, so each is looked for only when the work
+    of all lanes is worth it.
+    """
     search = _Search(sliced)
     best = search.run(0, inf)
     assert best is not None
-    if best.cells > RESTART_ABOVE:
-        for seed in range(1, restarts + 1):
-            best = search.run(seed, best.cells) or best
+    worth = int(best.cells * len(sliced.states) / RESTART_EVERY)
+    for seed in range(1, min(restarts, worth) + 1):
+        best = search.run(seed, best.cells) or best
     return best
