@@ -9,6 +9,11 @@ from __future__ import annotations
 import warnings
 from functools import cache
 from types import ModuleType, SimpleNamespace
+from typing import Any
+
+from twitchnet.io.tabular import CELLS, tabulated
+from twitchnet.model.local import Table
+from twitchnet.model.network import Network
 
 
 @cache
@@ -31,3 +36,21 @@ def pgmpy() -> SimpleNamespace:
         VariableElimination=VariableElimination,
         readers={".bif": BIFReader, ".xml": XMLBIFReader, ".net": NETReader, ".xdsl": XDSLReader},
     )
+
+
+def to_pyagrum(network: Network, cells: int = CELLS) -> Any:
+    """The network in pyAgrum, built table by table (its readers of files keep float32)."""
+    gum = pyagrum()
+    model, flat = gum.BayesNet(), tabulated(network, cells)
+    for variable in flat.nodes:
+        model.add(gum.LabelizedVariable(variable.name, variable.name, list(variable.states)))
+    for variable in flat.nodes:
+        local = variable.local
+        assert isinstance(local, Table)
+        for parent in local.parents:
+            model.addArc(parent, variable.name)
+        table = model.cpt(variable.name)
+        ours = (*local.parents, variable.name)
+        axes = [ours.index(name) for name in table.names[::-1]]  # its first runs fastest
+        table.fillWith(local.probabilities.transpose(axes).reshape(-1).tolist())
+    return model

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import twitchnet as tn
-from tests.libraries import pgmpy, pyagrum
+from tests.libraries import pgmpy, pyagrum, to_pyagrum
 from tests.strategies import networks
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.inference import Inference
@@ -58,24 +58,6 @@ def by_pgmpy(
         order = [factor.state_names[name].index(state) for state in network.by_name[name].states]
         found[name] = factor.values[order]
     return found
-
-
-def to_pyagrum(network: Network) -> Any:
-    """The network in pyAgrum, built table by table (its readers of files keep float32)."""
-    gum = pyagrum()
-    model, flat = gum.BayesNet(), tabulated(network)
-    for variable in flat.nodes:
-        model.add(gum.LabelizedVariable(variable.name, variable.name, list(variable.states)))
-    for variable in flat.nodes:
-        local = variable.local
-        assert isinstance(local, Table)
-        for parent in local.parents:
-            model.addArc(parent, variable.name)
-        table = model.cpt(variable.name)
-        ours = (*local.parents, variable.name)
-        axes = [ours.index(name) for name in table.names[::-1]]  # its first runs fastest
-        table.fillWith(local.probabilities.transpose(axes).reshape(-1).tolist())
-    return model
 
 
 def by_pyagrum(model: Any, network: Network, hard: dict[str, int]) -> dict[str, np.ndarray]:
