@@ -55,10 +55,13 @@ def enumerate_joint(network: Network, weights: Weights, present: Sequence[str] =
 
     def switches(child: str) -> list[Leak | Link]:
         local = network.by_name[child].local
-        assert not isinstance(local, Table) and local is not None
+        assert local is not None
+        assert not isinstance(local, Table)
         return [local.leak, *local.links]
 
-    def visit(at: int, world: dict[str, int], mechanisms: dict[str, list[int]], mass: float) -> None:
+    def visit(
+        at: int, world: dict[str, int], mechanisms: dict[str, list[int]], mass: float
+    ) -> None:
         """Adds the worlds that extend this one; mechanisms hold each part's level."""
         if mass == 0.0:
             return
@@ -72,11 +75,16 @@ def enumerate_joint(network: Network, weights: Weights, present: Sequence[str] =
         if isinstance(local, Table):
             cells = local.probabilities[tuple(world[parent] for parent in local.parents)]
             for state in range(variable.card):
-                visit(at + 1, world | {name: state}, mechanisms, mass * float(cells[state]) * row[state])
+                visit(
+                    at + 1,
+                    world | {name: state},
+                    mechanisms,
+                    mass * float(cells[state]) * row[state],
+                )
             return
         parts = switches(name)
         chances: list[list[float]] = []
-        for place, part in enumerate(parts):
+        for part in parts:
             if isinstance(local, Descriptor):
                 source = part.parent if isinstance(part, Link) else ""
                 index = tuple(world[m] for m in part.modifiers)

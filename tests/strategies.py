@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from hypothesis import strategies as st
 
 from twitchnet.model.local import (
@@ -17,10 +18,10 @@ from twitchnet.model.local import (
 )
 from twitchnet.model.network import Network, Variable
 
-import numpy as np
-
 probabilities = st.one_of(
-    st.floats(0.0, 1.0), st.sampled_from([0.0, 1.0, 0.5, 1e-9, 1e-6, 1 - 1e-6]), st.floats(1e-9, 1e-3)
+    st.floats(0.0, 1.0),
+    st.sampled_from([0.0, 1.0, 0.5, 1e-9, 1e-6, 1 - 1e-6]),
+    st.floats(1e-9, 1e-3),
 )
 
 
@@ -48,9 +49,7 @@ def local_models(
     kind = draw(st.sampled_from(kinds))
     parents = draw(st.lists(st.sampled_from(names), max_size=3, unique=True)) if names else []
     if kind == "table":
-        return Table(
-            tuple(parents), draw(distributions((*(cards[p] for p in parents), card)))
-        )
+        return Table(tuple(parents), draw(distributions((*(cards[p] for p in parents), card))))
     free = [n for n in names if n not in parents]
     pool = draw(st.lists(st.sampled_from(free), max_size=1, unique=True)) if free else []
     links = []
@@ -87,9 +86,7 @@ def networks(draw: st.DrawFn, largest: int = 6) -> Network:
         local = draw(local_models(name, card, variables, ""))
         variables.append(Variable(name, kind, states, name, local))
     targets = [v.name for v in variables if v.kind == "cause"] or [variables[0].name]
-    complaints = [
-        v.name for v in variables if isinstance(v.local, NoisyOr) and v.kind == "finding"
-    ]
+    complaints = [v.name for v in variables if isinstance(v.local, NoisyOr) and v.kind == "finding"]
     complaint = draw(st.sampled_from(["", *complaints])) if complaints else ""
     if complaint and draw(st.booleans()):
         local = next(v.local for v in variables if v.name == complaint)
@@ -98,12 +95,16 @@ def networks(draw: st.DrawFn, largest: int = 6) -> Network:
             chosen = [link.parent for link in local.links if draw(st.booleans())]
             if draw(st.booleans()):
                 chosen.append(complaint)
-            links = tuple(
-                Link(p, (), np.array([0.0, draw(probabilities)])) for p in chosen
-            )
+            links = tuple(Link(p, (), np.array([0.0, draw(probabilities)])) for p in chosen)
             leak = Leak((), np.array(draw(probabilities)))
             variables.append(
-                Variable(f"d{j}", "finding", ("absent", "present"), f"d{j}", Descriptor(leak, links, complaint))
+                Variable(
+                    f"d{j}",
+                    "finding",
+                    ("absent", "present"),
+                    f"d{j}",
+                    Descriptor(leak, links, complaint),
+                )
             )
     return Network("random", "1", tuple(variables), complaint=complaint, targets=tuple(targets))
 
@@ -118,7 +119,9 @@ def records(draw: st.DrawFn, network: Network) -> dict[str, tuple[float, ...]]:
             state = draw(st.integers(0, variable.card - 1))
             rows[variable.name] = tuple(float(i == state) for i in range(variable.card))
         elif what == "soft":
-            row = draw(st.lists(st.floats(0.01, 1.0), min_size=variable.card, max_size=variable.card))
+            row = draw(
+                st.lists(st.floats(0.01, 1.0), min_size=variable.card, max_size=variable.card)
+            )
             rows[variable.name] = tuple(row)
     return rows
 

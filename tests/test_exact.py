@@ -17,7 +17,9 @@ RELATIVE = 1e-9
 
 
 def read(rows: dict[str, tuple[float, ...]]) -> tuple[Answers, list[str]]:
-    hard = {n: row.index(1.0) for n, row in rows.items() if sorted(row)[:-1] == [0.0] * (len(row) - 1)}
+    hard = {
+        n: row.index(1.0) for n, row in rows.items() if sorted(row)[:-1] == [0.0] * (len(row) - 1)
+    }
     soft = {n: row for n, row in rows.items() if n not in hard}
     return Answers(hard, soft), [n for n, state in hard.items() if state > 0]
 

@@ -99,7 +99,9 @@ class Model:
             for state in self.network.by_name[name].states[1:]
         )
 
-    def diagnose(self, record: Mapping[str, object] | None = None, /, **answers: object) -> Diagnosis:
+    def diagnose(
+        self, record: Mapping[str, object] | None = None, /, **answers: object
+    ) -> Diagnosis:
         """The exact posterior of every cause, given the answers of one record.
 
         Answers are states by name, yes/no/True/False/1/0 for binary variables, or a
@@ -179,7 +181,9 @@ class Model:
             if not possible(answers.without(*(name for name in names if name not in pair))):
                 names = list(pair)
                 break
-        kept = answers.without(*(name for name in (*answers.hard, *answers.soft) if name not in names))
+        kept = answers.without(
+            *(name for name in (*answers.hard, *answers.soft) if name not in names)
+        )
         for name in names:
             shorter = kept.without(name)
             if not possible(shorter):
@@ -197,7 +201,9 @@ def _rebuild(network: Network, budget: float, workspace: float) -> Model:
     return Model(network, budget=budget, workspace=workspace)
 
 
-def load(source: str | PathLike[str], *, budget: float = BUDGET, workspace: float = WORKSPACE) -> Model:
+def load(
+    source: str | PathLike[str], *, budget: float = BUDGET, workspace: float = WORKSPACE
+) -> Model:
     """Loads a model: a bundled name (``"twitchy_legs"``) or the path of a model file.
 
     The suffix says the format: ``.yaml``, ``.bif``, ``.xml``, ``.bifxml``, ``.uai``,

@@ -86,7 +86,10 @@ def is_unknown(value: object) -> bool:
         return True
     if isinstance(value, str):
         return value.strip().lower() in UNKNOWN
-    return isinstance(value, float) and isnan(value) or type(value).__name__ in ("NAType", "NaTType")
+    return (isinstance(value, float) and isnan(value)) or type(value).__name__ in (
+        "NAType",
+        "NaTType",
+    )
 
 
 def state_of(variable: Variable, value: object) -> int | Problem:
@@ -113,7 +116,9 @@ def state_of(variable: Variable, value: object) -> int | Problem:
         )
     states = ", ".join(variable.states)
     hint = nearest(text.lower(), variable.states)
-    return Problem("TN202", f"no state {str(value)[:80]!r}; it has {states}", variable.name, hint=hint)
+    return Problem(
+        "TN202", f"no state {str(value)[:80]!r}; it has {states}", variable.name, hint=hint
+    )
 
 
 def _likelihood(variable: Variable, value: Likelihood) -> tuple[float, ...] | Problem:
@@ -147,10 +152,12 @@ def read_answers(network: Network, record: Mapping[str, object]) -> Answers:
     problems: list[Problem] = []
     said: dict[str, str] = {}
     for key, value in record.items():
-        name = find_variable(network, key) if isinstance(key, str) else None
+        name = find_variable(network, str(key))
         if name is None:
             hint = nearest(_spoken(str(key)), [*network.by_name, *network.spoken])
-            problems.append(Problem("TN201", "the model has no such variable", str(key)[:80], hint=hint))
+            problems.append(
+                Problem("TN201", "the model has no such variable", str(key)[:80], hint=hint)
+            )
             continue
         if is_unknown(value):
             continue

@@ -42,8 +42,10 @@ class Diagnosis:
     def posterior(self) -> Mapping[str, float]:
         """P(not in the baseline state | answers) by cause, in the order of the model."""
         return MappingProxyType(
-            {name: float(1.0 - row[0]) if len(row) > 2 else float(row[1])
-             for name, row in self.beliefs.probability.items()}
+            {
+                name: float(1.0 - row[0]) if len(row) > 2 else float(row[1])
+                for name, row in self.beliefs.probability.items()
+            }
         )
 
     @property
@@ -62,7 +64,9 @@ class Diagnosis:
         Ties keep the order of the model.  Raises ``ValueError`` for another key.
         """
         if by not in ("posterior", "produced", "explains", "prior"):
-            raise ValueError(f"cannot rank by {by!r}: choose posterior, produced, explains or prior")
+            raise ValueError(
+                f"cannot rank by {by!r}: choose posterior, produced, explains or prior"
+            )
         rows = self._rows
 
         def key(row: RankedCause) -> tuple[bool, float]:
@@ -110,7 +114,11 @@ class Diagnosis:
         joint = self.inference.log_evidence(evidence)
         for name in self.network.ranked:
             if name in self.answers.soft:  # hard zero replaced the likelihood: put its weight back
-                joint += math.log(self.answers.soft[name][0]) if self.answers.soft[name][0] else -math.inf
+                joint += (
+                    math.log(self.answers.soft[name][0])
+                    if self.answers.soft[name][0]
+                    else -math.inf
+                )
         return math.exp(min(joint - self.log_evidence, 0.0))
 
     @cached_property

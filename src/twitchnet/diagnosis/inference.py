@@ -72,7 +72,8 @@ class Inference:
         low = self.lowered
         nodes = [low.index[name] for name in self.network.ranked]
         nodes += [
-            node for (of, parent), node in low.producer.items()
+            node
+            for (of, parent), node in low.producer.items()
             if of == self.network.complaint and parent
         ]
         return np.array(nodes, dtype=np.int64)
@@ -171,7 +172,8 @@ class Inference:
         def marginal(node: int) -> Floats:
             card = int(low.program.card[node])
             if evidence.hard[node] >= 0:
-                return np.eye(card)[evidence.hard[node]]
+                known: Floats = np.eye(card)[evidence.hard[node]]
+                return known
             result = np.zeros(card)
             for (chunk, run), by in zip(runs, scale, strict=True):
                 if node in plan.sliced.lanes:
@@ -213,6 +215,7 @@ def _log_total(runs: list[Sweep]) -> float:
     """The natural log of the sum over all passes."""
     top = max(run.exponent for run in runs)
     total = sum(
-        float(run.total.sum()) * float(np.ldexp(1.0, max(run.exponent - top, -2000))) for run in runs
+        float(run.total.sum()) * float(np.ldexp(1.0, max(run.exponent - top, -2000)))
+        for run in runs
     )
     return float(np.log(total) + top * np.log(2.0)) if total > 0 else -float("inf")

@@ -96,15 +96,16 @@ def _functions(module: ModuleType) -> list[FunctionType]:
 
 def _register_lanes() -> None:
     """Teaches the compiler what a cell is: eight doubles in one register."""
+    import operator
+
     from llvmlite import ir
     from numba.core import types
     from numba.core.datamodel import PrimitiveModel, register_default
-    from numba.core.extending import intrinsic, lower_builtin, overload, type_callable  # noqa: F401
-    import operator
+    from numba.core.extending import intrinsic, lower_builtin, overload, type_callable
 
     vector = ir.VectorType(ir.DoubleType(), lanes.LANES)
 
-    class CellType(types.Type):  # type: ignore[misc]
+    class CellType(types.Type):
         def __init__(self) -> None:
             super().__init__(name="Cell8")
 
@@ -200,7 +201,7 @@ def _register_lanes() -> None:
 
         lower_builtin(operation, cell_type, cell_type)(lowered)
 
-    overload(lanes.load8, **{"inline": "never"})(lambda cells, cell: lambda cells, cell: load(cells, cell))
+    overload(lanes.load8, inline="never")(lambda cells, cell: lambda cells, cell: load(cells, cell))
     overload(lanes.store8)(
         lambda cells, cell, value: lambda cells, cell, value: store(cells, cell, value)
     )

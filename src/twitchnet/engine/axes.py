@@ -141,9 +141,7 @@ def _merge(a: Floats, b: Floats, cases: Cases) -> Floats:
     return out
 
 
-def _adjoint(
-    a: Floats, b: Floats, out: Floats, cases: Cases, both: bool
-) -> tuple[Floats, Floats]:
+def _adjoint(a: Floats, b: Floats, out: Floats, cases: Cases, both: bool) -> tuple[Floats, Floats]:
     """The transpose of :func:`_merge`: derivatives of ``a`` and (if ``both``) of ``b``."""
     count = float(out.size)
     for position, _ in cases:
@@ -188,7 +186,9 @@ def _adjoint(
     return a_out, b_out
 
 
-def _cases(first: Table, second: Table, axes: Axes, level_axes: frozenset[int]) -> list[tuple[int, str]]:
+def _cases(
+    first: Table, second: Table, axes: Axes, level_axes: frozenset[int]
+) -> list[tuple[int, str]]:
     """The shared level axes as (position among ``axes`` plus the lane axis, case)."""
     shared = [axis for axis in axes if axis in first.axes and axis in second.axes]
     return [

@@ -26,7 +26,8 @@ STATUS = ("ok", "impossible", "too wide", "bad code")
 
 class BatchInput(NamedTuple):
     """``codes`` (N, C) int8: -1 unknown, else a state of the node ``node_of[c]``; ``soft``
-    (N, S, card) likelihoods of the nodes ``soft_of``, NaN where there is none."""
+    (N, S, card) likelihoods of the nodes ``soft_of``, NaN where there is none.
+    """
 
     codes: NDArray[np.int8]
     node_of: Ints
@@ -36,7 +37,8 @@ class BatchInput(NamedTuple):
 
 class BatchOutput(NamedTuple):
     """``probability`` (N, columns), ``explains`` (N, V or 0), ``log_evidence`` (N,), ``status``
-    (N,) an index into STATUS, ``cells`` (N,) the planned cost."""
+    (N,) an index into STATUS, ``cells`` (N,) the planned cost.
+    """
 
     probability: Floats
     explains: Floats

@@ -18,7 +18,7 @@ pointwise, and the difference is taken when the axis is closed.  That is cheaper
 safe where the base b of the node is not small: every entry of E is at least b times
 U + E, so closing the axis loses at most a factor 2 / b of relative accuracy, for any
 evidence and any rare cause.  ``SIGNED_LOSS`` bounds the product of these factors: at
-1e4, chains of hundreds of roundings stay below 1e-9.  All other level axes are merged
+1e5, chains of a hundred roundings stay near 1e-9 at the worst.  All other level axes are merged
 by maximum, without any subtraction.
 
 Letters: A axes, T tables (leaves first), W words of a mask; V, P, E as in ``program``.
@@ -34,7 +34,7 @@ import numpy as np
 from twitchnet.engine.lanes import BITS, LANES, load8, lowest, splat8, store8
 from twitchnet.engine.program import Floats, Ints, Program
 
-SIGNED_LOSS = 1e4
+SIGNED_LOSS = 1e5
 
 # rows of Packed.n: V_ by node, P_ by part
 P_COUNT, V_CARD, V_MAX, V_FLIP, V_PARTS, V_CHILDREN = 0, 1, 2, 3, 4, 5
@@ -64,7 +64,8 @@ SCORE, SOFT, MARGINAL = 0, 2, 3
 
 class Packed(NamedTuple):
     """A program in few arrays, since compiled calls pay for each: ``n`` (12, V or P) and its
-    entries ``table`` (E,)."""
+    entries ``table`` (E,).
+    """
 
     n: Ints
     table: Floats
@@ -87,7 +88,7 @@ class Scratch(NamedTuple):
 
 def has(mask: Ints, row: int, axis: int) -> bool:
     """Whether an axis is in row ``row`` of an array of masks."""
-    return (mask[row, axis >> 5] >> (axis & 31)) & 1 != 0
+    return bool((mask[row, axis >> 5] >> (axis & 31)) & 1 != 0)
 
 
 def put(mask: Ints, row: int, axis: int) -> None:

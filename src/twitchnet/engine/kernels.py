@@ -74,6 +74,7 @@ from twitchnet.engine.decode import (
     stride_in,
 )
 from twitchnet.engine.lanes import LANES, abs8, largest8, load8, max8, splat8, store8, total8
+from twitchnet.engine.program import Floats, Ints
 from twitchnet.engine.tape import (
     APPLY,
     DIAGONAL,
@@ -85,7 +86,6 @@ from twitchnet.engine.tape import (
     plan_tape,
     write_tape,
 )
-from twitchnet.engine.program import Floats, Ints
 
 OK, IMPOSSIBLE, TOO_WIDE, BAD_CODE = 0, 1, 2, 3
 INNER = 64  # terms of the innermost loop; enough to hide the odometer around it
@@ -105,7 +105,15 @@ def strides(s: Scratch, t: int, axes: Ints, n: int, spread_of: Ints, out: Ints) 
 
 
 def spread_out(
-    s: Scratch, values: Floats, t: int, axes: Ints, n: int, spread_of: Ints, stride: Ints, out: int, up: bool
+    s: Scratch,
+    values: Floats,
+    t: int,
+    axes: Ints,
+    n: int,
+    spread_of: Ints,
+    stride: Ints,
+    out: int,
+    up: bool,
 ) -> None:
     """Copies a table to the cells from ``out`` on, with cumulative sums along spread axes.
 
@@ -195,6 +203,25 @@ def set_terms(s: Scratch, k: int, n: int, o: int, t: int, u: int) -> int:
     return n + 1
 
 
+def level_terms(
+    s: Scratch, k: int, card: int, so: int, st: int, su: int, second: bool, back: bool
+) -> int:
+    """The terms of a shared level axis as axis ``k``; returns how many.
+
+    ``second`` says which operand is spread, ``back`` that the first holds it backward.
+    """
+    m = 0
+    for i in range(card):
+        up_to = card + i - 1 if i > 0 else 0
+        m = set_terms(s, k, m, so * i, st * (i if second else up_to), su * (up_to if second else i))
+        for j in range(i + 1, card):
+            if second and not back:
+                m = set_terms(s, k, m, so * j, st * i, su * j)
+            else:
+                m = set_terms(s, k, m, so * i, st * j, su * j)
+    return m
+
+
 def fuse_inner(s: Scratch, n_terms: Ints, n: int) -> tuple[int, int]:
     """Multiplies out the innermost axes; returns (axes left outside, inner terms)."""
     inner = 1
@@ -205,7 +232,9 @@ def fuse_inner(s: Scratch, n_terms: Ints, n: int) -> tuple[int, int]:
         for j in range(m - 1, -1, -1):  # the old terms are overwritten last
             for i in range(inner):
                 for x in range(3):
-                    s.n[INNER_OF + x, j * inner + i] = s.n[INNER_OF + x, i] + s.n[TERM + 64 * x + n, j]
+                    s.n[INNER_OF + x, j * inner + i] = (
+                        s.n[INNER_OF + x, i] + s.n[TERM + 64 * x + n, j]
+                    )
         inner *= m
     return n, inner
 
@@ -213,7 +242,12 @@ def fuse_inner(s: Scratch, n_terms: Ints, n: int) -> tuple[int, int]:
 def run_merge(s: Scratch, row: int, up: bool) -> None:
     """A merge, or (``up`` false) its transpose: derivatives of both operands."""
     t, u = s.n[FIRST, row], s.n[SECOND, row]
-    axes, out_stride, t_stride, u_stride = s.n[SPARE + 0], s.n[SPARE + 1], s.n[SPARE + 2], s.n[SPARE + 3]
+    axes, out_stride, t_stride, u_stride = (
+        s.n[SPARE + 0],
+        s.n[SPARE + 1],
+        s.n[SPARE + 2],
+        s.n[SPARE + 3],
+    )
     t_spread, u_spread, n_terms = s.n[SPARE + 4], s.n[SPARE + 5], s.n[SPARE + 6]
     n = list_axes(s, 4 * row + SCOPE, axes)
     any_t = any_u = 0
@@ -247,26 +281,21 @@ def run_merge(s: Scratch, row: int, up: bool) -> None:
             if u_spread[k] != 0:
                 u_size = u_size // s.n[CARD, axes[k]] * (2 * s.n[CARD, axes[k]] - 1)
         spread_out(s, s.cells, u, axes, n, u_spread, u_stride, u_at, True)
+    q = 0  # shared level axes outermost: successive terms then go to different cells
     for k in range(n):
-        card = s.n[CARD, axes[k]]
-        so, st, su = out_stride[k], t_stride[k], u_stride[k]
-        m = 0
-        for i in range(card):
-            if u_spread[k] != 0 and has(s.m, 4 * t + BACK, axes[k]):  # out[i] = sum of first[j] second[.]
-                m = set_terms(s, k, m, so * i, st * i, su * (card + i - 1 if i > 0 else 0))
-                for j in range(i + 1, card):
-                    m = set_terms(s, k, m, so * i, st * j, su * j)
-            elif u_spread[k] != 0:
-                m = set_terms(s, k, m, so * i, st * i, su * (card + i - 1 if i > 0 else 0))
-                for j in range(i + 1, card):
-                    m = set_terms(s, k, m, so * j, st * i, su * j)
-            elif t_spread[k] != 0:
-                m = set_terms(s, k, m, so * i, st * (card + i - 1 if i > 0 else 0), su * i)
-                for j in range(i + 1, card):
-                    m = set_terms(s, k, m, so * i, st * j, su * j)
-            else:
-                m = set_terms(s, k, m, so * i, st * i, su * i)
-        n_terms[k] = m
+        if u_spread[k] != 0 or t_spread[k] != 0:
+            n_terms[q] = level_terms(
+                s, q, s.n[CARD, axes[k]], out_stride[k], t_stride[k], u_stride[k],
+                u_spread[k] != 0, has(s.m, 4 * t + BACK, axes[k]),
+            )  # fmt: skip
+            q += 1
+    for k in range(n):
+        if u_spread[k] == 0 and t_spread[k] == 0:
+            m = 0
+            for i in range(s.n[CARD, axes[k]]):
+                m = set_terms(s, q, m, out_stride[k] * i, t_stride[k] * i, u_stride[k] * i)
+            n_terms[q] = m
+            q += 1
     outside, inner = fuse_inner(s, n_terms, n)
     start = s.n[START, row]
     zero = splat8(0.0)
@@ -313,22 +342,26 @@ def run_merge(s: Scratch, row: int, up: bool) -> None:
 
 
 def multiply_terms(s: Scratch, o: int, x: int, y: int, n: int) -> None:
-    """out = first * second, where each cell of out has one term."""
+    """Out = first * second, where each cell of out has one term."""
     for i in range(n):
-        product = load8(s.cells, x + s.n[INNER_OF + 1, i]) * load8(s.cells, y + s.n[INNER_OF + 2, i])
+        product = load8(s.cells, x + s.n[INNER_OF + 1, i]) * load8(
+            s.cells, y + s.n[INNER_OF + 2, i]
+        )
         store8(s.cells, o + s.n[INNER_OF + 0, i], product)
 
 
 def add_terms(s: Scratch, o: int, x: int, y: int, n: int) -> None:
-    """out += first * second."""
+    """Out += first * second."""
     for i in range(n):
         place = o + s.n[INNER_OF + 0, i]
-        product = load8(s.cells, x + s.n[INNER_OF + 1, i]) * load8(s.cells, y + s.n[INNER_OF + 2, i])
+        product = load8(s.cells, x + s.n[INNER_OF + 1, i]) * load8(
+            s.cells, y + s.n[INNER_OF + 2, i]
+        )
         store8(s.cells, place, load8(s.cells, place) + product)
 
 
 def transpose_terms(s: Scratch, o: int, x: int, y: int, n: int) -> None:
-    """d first += d out * second, d second += d out * first."""
+    """D first += d out * second, d second += d out * first."""
     for i in range(n):
         given = load8(s.adjoint, o + s.n[INNER_OF + 0, i])
         first, second = x + s.n[INNER_OF + 1, i], y + s.n[INNER_OF + 2, i]
@@ -337,7 +370,7 @@ def transpose_terms(s: Scratch, o: int, x: int, y: int, n: int) -> None:
 
 
 def transpose_first(s: Scratch, o: int, x: int, y: int, n: int) -> None:
-    """d first += d out * second."""
+    """D first += d out * second."""
     for i in range(n):
         given = load8(s.adjoint, o + s.n[INNER_OF + 0, i])
         first, second = x + s.n[INNER_OF + 1, i], y + s.n[INNER_OF + 2, i]
@@ -397,7 +430,15 @@ def run_apply(s: Scratch, values: Floats, row: int, up: bool) -> None:
 
 
 def apply_short(
-    s: Scratch, values: Floats, t: int, leaf: int, axes: Ints, n: int, t_stride: Ints, l_stride: Ints, up: bool
+    s: Scratch,
+    values: Floats,
+    t: int,
+    leaf: int,
+    axes: Ints,
+    n: int,
+    t_stride: Ints,
+    l_stride: Ints,
+    up: bool,
 ) -> bool:
     """A leaf of one or two axes: plain nested loops, its entries kept in registers."""
     first = second = -1
@@ -438,7 +479,9 @@ def apply_short(
             both = w0 + w1
             for h in range(high):
                 for m in range(middle):
-                    place = start + (h * a_card + i) * a_stride + m * b_card * b_stride + j * b_stride
+                    place = (
+                        start + (h * a_card + i) * a_stride + m * b_card * b_stride + j * b_stride
+                    )
                     if step == 0:
                         for k in range(place, place + low):
                             store8(values, k, load8(values, k) * w0)
@@ -456,14 +499,22 @@ def apply_short(
 
 
 def scale_terms(values: Floats, cells: Floats, n: Ints, o: int, x: int, count: int) -> None:
-    """values *= leaf."""
+    """Values *= leaf."""
     for i in range(count):
         place = o + n[INNER_OF, i]
         store8(values, place, load8(values, place) * load8(cells, x + n[INNER_OF + 1, i]))
 
 
 def raise_terms(
-    values: Floats, cells: Floats, n: Ints, o: int, x: int, count: int, t_step: int, l_step: int, pull: bool
+    values: Floats,
+    cells: Floats,
+    n: Ints,
+    o: int,
+    x: int,
+    count: int,
+    t_step: int,
+    l_step: int,
+    pull: bool,
 ) -> None:
     """The leaf acts on two levels of the table; ``pull`` is the transpose."""
     for i in range(count):
@@ -510,10 +561,15 @@ def run_close(s: Scratch, row: int, up: bool) -> None:
     """Closes an axis of a table, or (``up`` false) the transpose of that."""
     kind, t = s.n[MADE_BY, row], s.n[FIRST, row]
     other, a = s.n[SECOND, row], s.n[AXIS, row]
-    if kind == SUM or kind == WEIGH or kind == START_LEVEL:
+    if kind in (SUM, WEIGH, START_LEVEL):
         close_short(s, row, t, a, kind, up)
         return
-    axes, out_stride, in_stride, none = s.n[SPARE + 0], s.n[SPARE + 1], s.n[SPARE + 2], s.n[SPARE + 7]
+    axes, out_stride, in_stride, none = (
+        s.n[SPARE + 0],
+        s.n[SPARE + 1],
+        s.n[SPARE + 2],
+        s.n[SPARE + 7],
+    )
     n_terms = s.n[SPARE + 6]
     n = list_axes(s, 4 * t + SCOPE, axes)
     if kind == RENAME:  # room for the axis that comes in
@@ -544,14 +600,20 @@ def run_close(s: Scratch, row: int, up: bool) -> None:
                 if kind == RENAME:
                     m = set_terms(s, k, m, out_stride[to] * j, in_stride[at] * i, 0)
                 elif kind == DIAGONAL:  # a level, with its node in the table
-                    m = set_terms(s, k, m, out_stride[to] * j, in_stride[at] * i + in_stride[to] * j, 0)
+                    m = set_terms(
+                        s, k, m, out_stride[to] * j, in_stride[at] * i + in_stride[to] * j, 0
+                    )
                 else:  # FOLD: a node at level j after raising; i is its state
                     for so_far in range(j + 1):
                         for level in range(j + 1):
                             if max(so_far, level) == j:
                                 m = set_terms(
-                                    s, k, m, out_stride[to] * so_far,
-                                    in_stride[at] * i + in_stride[to] * level, 0,
+                                    s,
+                                    k,
+                                    m,
+                                    out_stride[to] * so_far,
+                                    in_stride[at] * i + in_stride[to] * level,
+                                    0,
                                 )
         elif k == to and other >= 0:
             m = set_terms(s, k, m, 0, 0, 0)
@@ -626,10 +688,10 @@ def sweep_up(s: Scratch) -> int:
 
 def is_scalar(s: Scratch, t: int) -> bool:
     """Whether a table has no axes."""
+    axes = 0
     for word in range(s.n[COUNT, N_WORDS]):
-        if s.m[4 * t + SCOPE, word] != 0:
-            return False
-    return True
+        axes |= s.m[4 * t + SCOPE, word]
+    return axes == 0
 
 
 def multiply_scalars(s: Scratch, result: int) -> None:
@@ -782,9 +844,9 @@ def condition_more(p: Packed, s: Scratch, wanted: Ints) -> int:
     count_uses(p, s, wanted, uses, links)
     best = -1
     for v in range(p.n[P_COUNT, 0]):
-        if s.n[KEEP, v] != 0 and s.n[FIXED, v] == 0 and wanted[v] != 2:
-            if best < 0 or links[v] > links[best]:
-                best = v
+        free = s.n[KEEP, v] != 0 and s.n[FIXED, v] == 0 and wanted[v] != 2
+        if free and (best < 0 or links[v] > links[best]):
+            best = v
     return best
 
 
@@ -950,6 +1012,8 @@ def run_records(
         log_evidence[row] = logp if state_ != TOO_WIDE else np.nan
         for c in range(len(column_node)):
             good = state_ == OK and down
-            probability[row, c] = s.f[MARGINAL + 2 * column_state[c], column_node[c]] if good else np.nan
+            probability[row, c] = (
+                s.f[MARGINAL + 2 * column_state[c], column_node[c]] if good else np.nan
+            )
         for v in range(explains.shape[1]):
             explains[row, v] = np.sum(accounts[v]) if state_ == OK else np.nan

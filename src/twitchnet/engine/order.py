@@ -84,7 +84,7 @@ class _Search:
         return result
 
     def merges(self, tables: list[int], scopes: dict[int, int]) -> tuple[float, float, list[int]]:
-        """The cheaper of merging small tables first and large tables first: (cost, cells, order)."""
+        """The cheaper of merging small or large tables first: (cost, cells, order)."""
         ascending = sorted(tables, key=lambda t: (scopes[t].bit_count(), t))
         best: tuple[float, float, list[int]] = (inf, inf, ascending)
         for order in (ascending, ascending[::-1]):
@@ -113,7 +113,7 @@ class _Search:
 
         def look(bit: int) -> None:
             nonlocal state
-            cost, cells, order = found[bit] = self.merges(holders[bit], scopes)
+            cost, _, order = found[bit] = self.merges(holders[bit], scopes)
             mask = 0
             removed = 1.0
             for table in order:

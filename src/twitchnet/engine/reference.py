@@ -70,7 +70,8 @@ class _Run:
 
     def close(self, axis: int, table: Table) -> tuple[Table, str, int]:
         """Closes ``axis`` of a merged table: the table without it, how it was done, and the
-        axis that came in."""
+        axis that came in.
+        """
         sliced = self.sliced
         position = table.axes.index(axis) + 1
         other = self.partners.pop(axis, -1)
@@ -120,7 +121,7 @@ class _Run:
 
     def upward(self, steps: tuple[Step, ...]) -> Floats:
         """P(evidence) per lane, scaled by 2**exponent."""
-        self.partners = {a: b for a, b in self.sliced.consumer.items()}
+        self.partners = dict(self.sliced.consumer)
         self.partners |= {b: a for a, b in self.sliced.consumer.items()}
         levels = frozenset(self.sliced.level_axes)
         for i, leaf in enumerate(self.sliced.leaves):

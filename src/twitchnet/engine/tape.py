@@ -53,8 +53,8 @@ from twitchnet.engine.decode import (
 from twitchnet.engine.lanes import BITS, popcount
 from twitchnet.engine.program import Ints
 
-SEARCH_ABOVE = 1e5  # work; cheaper records are done before a better order would be found
-WORK_PER_RUN = 4e6  # one more perturbed order per so much work
+SEARCH_ABOVE = 1e4  # work; cheaper records are done before a better order would be found
+WORK_PER_RUN = 5e5  # one more perturbed order per so much work
 MOST_RUNS = 24
 LOOK_AHEAD = 0.5  # how much a closed table's own size excuses its cost; 0 and 1 are 10-30 % worse
 INFINITE = 1e300
@@ -108,7 +108,9 @@ def merge_work(s: Scratch, i: int, j: int) -> float:
 def mark_axes(s: Scratch) -> None:
     """Which axes are binary, and which are merged by maximum."""
     for word in range(s.n[COUNT, N_WORDS]):
-        s.m[4 * BINARY + ONE, word] = s.m[4 * LEVEL_BITS + ONE, word] = s.m[4 * LEFT + ONE, word] = 0
+        s.m[4 * BINARY + ONE, word] = s.m[4 * LEVEL_BITS + ONE, word] = s.m[
+            4 * LEFT + ONE, word
+        ] = 0
     for a in range(s.n[COUNT, N_AXES]):
         put(s.m, 4 * LEFT + ONE, a)
         if s.n[CARD, a] == 2:
@@ -192,7 +194,13 @@ def order_by_price(s: Scratch, order: Ints, noise: float, seed: int, limit: floa
     Uses rows of ``scope`` and ``table`` beyond the leaves as room of its own.
     """
     n, words = s.n[COUNT, N_AXES], s.n[COUNT, N_WORDS]
-    alive, found, axes, partner, stale = s.n[SPARE + 4], s.n[SPARE + 5], s.n[SPARE + 0], s.n[SPARE + 6], s.n[SPARE + 7]
+    alive, found, axes, partner, stale = (
+        s.n[SPARE + 4],
+        s.n[SPARE + 5],
+        s.n[SPARE + 0],
+        s.n[SPARE + 6],
+        s.n[SPARE + 7],
+    )
     price, rank = s.f[SCORE + 0], s.f[SCORE + 1]
     n_alive = 0
     for t in range(1, s.n[COUNT, N_LEAVES]):
@@ -291,7 +299,10 @@ def can_apply(s: Scratch, t: int, leaf: int) -> bool:
         return False
     for word in range(s.n[COUNT, N_WORDS]):
         x, y = s.m[4 * leaf + SCOPE, word], s.m[4 * t + SCOPE, word]
-        if x & ~y != 0 or x & y & s.m[4 * LEVEL_BITS + ONE, word] & ~s.m[4 * BINARY + ONE, word] != 0:
+        if (
+            x & ~y != 0
+            or x & y & s.m[4 * LEVEL_BITS + ONE, word] & ~s.m[4 * BINARY + ONE, word] != 0
+        ):
             return False
     return True
 
@@ -319,7 +330,13 @@ def apply_leaves(s: Scratch, found: Ints, n: int, only_leaf: int) -> float:
             continue
         for j in range(n):
             t = found[j]
-            if t >= 0 and j != i and t != leaf and (j > i or t >= only_leaf) and can_apply(s, t, leaf):
+            if (
+                t >= 0
+                and j != i
+                and t != leaf
+                and (j > i or t >= only_leaf)
+                and can_apply(s, t, leaf)
+            ):
                 found[j] = apply_row(s, t, leaf)
                 found[i] = -1
                 work += float(s.n[SIZE, t])

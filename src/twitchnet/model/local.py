@@ -91,18 +91,21 @@ class _Independent:
     links: tuple[Link, ...]
 
     @property
+    def parts(self) -> tuple[Leak | Link, ...]:
+        """The leak, then the links."""
+        return (self.leak, *self.links)
+
+    @property
     def parents(self) -> tuple[str, ...]:
         """The producing parents in link order, then the modifiers in order of use."""
         names = [link.parent for link in self.links]
-        names += [name for part in (self.leak, *self.links) for name in part.modifiers]
+        names += self.modifiers
         return tuple(dict.fromkeys(names))
 
     @property
     def modifiers(self) -> tuple[str, ...]:
         """Every modifier of the leak and the links, in order of use."""
-        return tuple(
-            dict.fromkeys(name for part in (self.leak, *self.links) for name in part.modifiers)
-        )
+        return tuple(dict.fromkeys(name for part in self.parts for name in part.modifiers))
 
 
 def _silent(parts: Iterable[Leak | Link], values: Mapping[str, int]) -> float:
@@ -125,7 +128,7 @@ class NoisyOr(_Independent):
         parents = self.parents
         table = np.empty((*(cards[name] for name in parents), 2))
         for states in product(*(range(cards[name]) for name in parents)):
-            absent = _silent((self.leak, *self.links), dict(zip(parents, states, strict=True)))
+            absent = _silent(self.parts, dict(zip(parents, states, strict=True)))
             table[states] = absent, 1.0 - absent
         return table
 
@@ -143,7 +146,7 @@ class NoisyAnd(_Independent):
         parents = self.parents
         table = np.empty((*(cards[name] for name in parents), 2))
         for states in product(*(range(cards[name]) for name in parents)):
-            present = _silent((self.leak, *self.links), dict(zip(parents, states, strict=True)))
+            present = _silent(self.parts, dict(zip(parents, states, strict=True)))
             table[states] = 1.0 - present, present
         return table
 
@@ -164,7 +167,7 @@ class NoisyMax(_Independent):
         for states in product(*(range(cards[name]) for name in parents)):
             values = dict(zip(parents, states, strict=True))
             at_most = np.ones(card)
-            for part in (self.leak, *self.links):
+            for part in self.parts:
                 index = tuple(values[name] for name in part.modifiers)
                 if isinstance(part, Link):
                     index += (values[part.parent],)

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from twitchnet.model.local import Descriptor, LocalModel, Table
 from twitchnet.model.care import CoverageItem, Option, Rule, Watch
+from twitchnet.model.local import Descriptor, LocalModel, Table
 
 Kind = Literal["context", "cause", "finding", "screen"]
 SourceKind = Literal["page", "literature", "judgement"]

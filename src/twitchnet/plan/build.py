@@ -94,9 +94,7 @@ def _modifier_lanes(program: Program, evidence: Evidence, targets: Ints) -> list
 
 def _most_shared(sliced: Sliced) -> int | None:
     """The node axis that most factors speak about."""
-    uses = Counter(
-        axis for leaf in sliced.leaves for axis in leaf.axes if axis < sliced.count
-    )
+    uses = Counter(axis for leaf in sliced.leaves for axis in leaf.axes if axis < sliced.count)
     ranked = sorted(uses.items(), key=lambda item: (-item[1], item[0]))
     return ranked[0][0] if ranked else None
 

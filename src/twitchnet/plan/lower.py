@@ -163,7 +163,9 @@ class _Builder:
             (link, link.parent, self.take(name, f"link:{link.parent}", link.strength))
             for link in local.links
         ]
-        produced = name in self.described and not isinstance(local, Descriptor | NoisyMax | NoisyAnd)
+        produced = name in self.described and not isinstance(
+            local, Descriptor | NoisyMax | NoisyAnd
+        )
         if produced:
             for part, parent, numbers in parts:
                 scope = self.ids((*part.modifiers, parent) if parent else part.modifiers)
@@ -178,7 +180,9 @@ class _Builder:
             elif isinstance(local, Descriptor):
                 self.descriptor(owner, local.of, parent, scope, numbers, part.strength)
             elif isinstance(local, NoisyMax):
-                self.full(owner, [*scope, *self.ids([parent] if parent else [])], numbers, part.strength)
+                self.full(
+                    owner, [*scope, *self.ids([parent] if parent else [])], numbers, part.strength
+                )
                 self.parts[-1].credit = credit
             else:
                 scope += self.ids([parent] if parent else [])
