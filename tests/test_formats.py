@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import product
 from pathlib import Path
@@ -246,6 +248,25 @@ def test_suffixes_that_are_not_known(tmp_path: Path) -> None:
         convert(MODELS / "demo.yaml", tmp_path / "a")
     with pytest.raises(ModelError, match=r"TN100 the file cannot be read"):
         read_model(tmp_path / "nothing.bif")
+
+
+def test_the_command_converts_and_the_other_commands_take_the_result(tmp_path: Path) -> None:
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "twitchnet", *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    target = str(tmp_path / "demo.xdsl")
+    done = run("convert", "demo", target)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "6 variables" in done.stderr
+    assert "the format has no place for sources, ranges, rules, options" in done.stderr
+    assert run("check", target).returncode == 0
+    assert "Tired muscles" in run("rank", target, "leg_twitching=present").stdout
+    (tmp_path / "bad.net").write_text("node x", encoding="utf-8")
+    broken = run("check", str(tmp_path / "bad.net"))
+    assert broken.returncode == 1
+    assert "TN150 '{' is expected" in broken.stdout
+    assert run("convert", "demo", str(tmp_path / "x.doc")).returncode == 1
 
 
 # -- tables from local models -------------------------------------------------------------------

@@ -250,9 +250,9 @@ def check(
     from dataclasses import asdict
 
     from twitchnet.bundled import find_model
-    from twitchnet.io.model_file import lint
+    from twitchnet.io.formats import lint_model
 
-    problems = lint(find_model(file))
+    problems = lint_model(find_model(file))
     errors = sum(problem.severity == "error" for problem in problems)
     if as_json:
         _print_json([asdict(problem) for problem in problems])
@@ -261,6 +261,22 @@ def check(
             typer.echo(f"{problem.severity}: {problem}")
         typer.echo(f"{file}: {errors} errors, {len(problems) - errors} warnings", err=True)
     raise typer.Exit(1 if errors else 0)
+
+
+@app.command()
+def convert(
+    source: Annotated[str, typer.Argument(metavar="IN", help="A model file, or a bundled name.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")],
+) -> None:
+    """Convert a model between formats, by the suffixes of the files.
+
+    Formats: .yaml, .bif, .xml, .bifxml (XMLBIF), .uai, .xdsl (GeNIe), .net (Hugin).
+    What the format of OUT cannot hold is told on stderr.
+    """
+    from twitchnet.bundled import find_model
+    from twitchnet.io.formats import convert as convert_file
+
+    typer.echo(str(convert_file(find_model(source), target)), err=True)
 
 
 def main() -> None:

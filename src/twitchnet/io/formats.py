@@ -22,7 +22,7 @@ from twitchnet.model.network import Network
 
 
 class Format(NamedTuple):
-    """A foreign format: its module, and the ends of its parser's and writer's names."""
+    """A foreign format: its module ``x`` in this room, with ``parse_x`` and ``format_x``."""
 
     module: str
     title: str
@@ -79,6 +79,19 @@ def read_model(path: str | PathLike[str]) -> Network:
     if problems:
         raise ModelError(problems)
     return network
+
+
+def lint_model(path: str | PathLike[str]) -> list[Problem]:
+    """Every problem of a file of any known format; of a model file the warnings too."""
+    try:
+        if _suffix(path) in YAML:
+            from twitchnet.io.model_file import lint
+
+            return lint(path)
+        read_model(path)
+    except ModelError as error:
+        return list(error.problems)
+    return []
 
 
 def format_model(network: Network, suffix: str, cells: int = CELLS) -> str:
