@@ -80,7 +80,7 @@ def compiled() -> Callable[..., Any]:
             for function in _functions(module):
                 if function is not kernels.run_records:
                     numba.extending.register_jitable(**FLAGS)(function)
-        return numba.njit(cache=keep, **FLAGS)(kernels.run_records)  # type: ignore[no-any-return]
+        return numba.njit(cache=keep, **FLAGS)(kernels.run_records)
 
 
 def _functions(module: ModuleType) -> list[FunctionType]:
