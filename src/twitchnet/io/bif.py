@@ -19,8 +19,9 @@ from math import prod
 
 import numpy as np
 
-from twitchnet.io.foreign import Draft, Place, decoded, identifiers, number, respelled
+from twitchnet.io.foreign import Draft, Place, decoded, number
 from twitchnet.io.lexer import Lexer
+from twitchnet.io.spelling import identifiers, respelled
 from twitchnet.io.tabular import CELLS, tabulated
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network

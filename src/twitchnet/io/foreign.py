@@ -27,15 +27,16 @@ from typing import NamedTuple, NoReturn
 import numpy as np
 
 from twitchnet.errors import ModelError, Problem, nearest
+from twitchnet.io.spelling import baseline, spelled, spelled_states
 from twitchnet.io.tabular import merged
 from twitchnet.model.local import Array, Leak, Link, LocalModel, NoisyMax, NoisyOr, Table
 from twitchnet.model.network import Kind, Network, Variable
 
 MAX_BYTES = 64_000_000
-"""The largest published networks take 30 MB as text; a larger file is refused unread."""
+"""Ten times the largest of the usual published networks; a larger file is refused unread."""
 
 MAX_CELLS = 8_000_000
-"""Cells of all tables of one file; 64 MB, and the largest published network has 6e6."""
+"""Cells of all tables of one file, 64 MB; the largest of the usual networks has 0.6e6."""
 
 MAX_VARIABLES = 20_000
 MAX_PARENTS = 30  # of one table; numpy has 64 axes at most
@@ -50,12 +51,6 @@ ROUNDING = 1e-2
 
 KINDS: tuple[Kind, ...] = ("context", "cause", "finding")
 
-_GRADED = frozenset({"no", "absent", "none"})
-_EITHER_OR = _GRADED | {
-    *("false", "off", "negative", "normal", "0", "n", "f", "never", "healthy", "ok", "good"),
-    *("s0", "state0"),
-}
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\Z")
 _NOT_FINITE = re.compile(r"[-+]?(nan|inf|infinity)\Z", re.IGNORECASE)
 
@@ -284,7 +279,7 @@ class Draft:
             self._refuse_cycles()
         if self.problems:
             raise ModelError(sorted(self.problems, key=lambda p: (p.line, p.column)))
-        names = _spelled(list(self.variables))
+        names = spelled(list(self.variables))
         orders = self._orders()
         used = {parent for known in self.variables.values() for parent in known.parents}
         variables = []
@@ -294,7 +289,7 @@ class Draft:
                 Variable(
                     name=names[name],
                     kind=next((k for k in KINDS if k == known.kind), kind),
-                    states=_spelled_states([known.states[i] for i in orders[name]]),
+                    states=spelled_states([known.states[i] for i in orders[name]]),
                     label=known.label,
                     local=self._local(name, names, orders),
                 )
@@ -302,7 +297,7 @@ class Draft:
         if self.problems:
             raise ModelError(self.problems)
         return Network(
-            name=_spelled([self.name])[self.name],
+            name=spelled([self.name])[self.name],
             version="0",
             title=self.name,
             variables=tuple(variables),
@@ -322,7 +317,7 @@ class Draft:
             if known.noisy is not None:
                 order.reverse()
             else:
-                order.insert(0, order.pop(neutral.get(name, _baseline(known.states))))
+                order.insert(0, order.pop(neutral.get(name, baseline(known.states))))
             orders[name] = order
         return orders
 
@@ -394,60 +389,3 @@ def number(text: str, draft: Draft, place: Place) -> float:
         return 0.0
     draft.wrong("TN110", f"{text[:40]} is not a finite number", place)
     return 0.0
-
-
-def _spelled(names: Sequence[str]) -> dict[str, str]:
-    """A name that records and rules can spell for each name, all different."""
-    taken = {name for name in names if _NAME.match(name)}
-    result = {}
-    for name in names:
-        word = name
-        if name not in taken:
-            word = re.sub(r"[^A-Za-z0-9_]+", "_", name)
-            if not _NAME.match(word):
-                word = f"v{word}" if word.strip("_") else "v"
-            stem, count = word, 1
-            while word in taken:
-                count += 1
-                word = f"{stem}_{count}"
-            taken.add(word)
-        result[name] = word
-    return result
-
-
-def _spelled_states(states: Sequence[str]) -> tuple[str, ...]:
-    """States without the characters that rules and answers give a meaning to."""
-    result: list[str] = []
-    for state in states:
-        stem = re.sub(r"[\s=&|(),]+", "_", state) or "_"
-        word, count = stem, 1
-        while word in result or word.lower() == "unknown" or (word != state and word in states):
-            count += 1
-            word = f"{stem}_{count}"
-        result.append(word)
-    return tuple(result)
-
-
-def identifiers(states: Sequence[str]) -> list[str]:
-    """States as strict readers take them: letters, digits and _, a letter first, different."""
-    result: list[str] = []
-    for state in states:
-        word = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in state)
-        word = word if word[:1].isalpha() else f"s{word}"
-        while word in result:
-            word += "_"
-        result.append(word)
-    return result
-
-
-def respelled(states: Sequence[str], kept: str) -> list[str]:
-    """The states as they were before :func:`identifiers`, from the property that kept them."""
-    words = kept.split()
-    return words if len(words) == len(states) else list(states)
-
-
-def _baseline(states: Sequence[str]) -> int:
-    """The state that is named like a baseline, or the first."""
-    words = _EITHER_OR if len(states) == 2 else _GRADED
-    found = [i for i, state in enumerate(states) if state.strip().lower() in words]
-    return found[0] if len(found) == 1 else 0

@@ -21,8 +21,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from twitchnet.io.foreign import Draft, identifiers, number, respelled
+from twitchnet.io.foreign import Draft, number
 from twitchnet.io.safe_xml import Element, escaped, parse_xml
+from twitchnet.io.spelling import identifiers, respelled
 from twitchnet.io.tabular import CELLS, tabulated
 from twitchnet.model.local import NoisyMax, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
