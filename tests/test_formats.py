@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import twitchnet as tn
 from tests.strategies import networks
-from twitchnet.errors import ModelError, Problem
+from twitchnet.errors import ModelError, Problem, RecordError
 from twitchnet.io.bif import format_bif, parse_bif
 from twitchnet.io.foreign import MAX_CELLS
 from twitchnet.io.formats import FORMATS, YAML, convert, read_model, write_model
@@ -420,6 +421,16 @@ def test_the_order_of_the_numbers_by_hand(parse: Parse, text: str) -> None:
     assert numbers(c.local) == [(a.name, b.name), rows]
     assert (c.kind, a.kind) == ("finding", "cause")
     assert parse(text.encode()).fingerprint == network.fingerprint
+
+
+def test_yes_and_no_answer_a_foreign_no_or_yes() -> None:
+    model = tn.Model(parse_net(NET))
+    expected = model.diagnose({"c": "yes"}).posterior
+    assert model.diagnose({"c": True}).posterior == expected
+    assert model.diagnose({"c": "present"}).posterior == expected
+    assert model.diagnose({"c": 1}).posterior == expected
+    with pytest.raises(RecordError, match=r"TN203.*low, mid, high"):
+        model.diagnose({"b": True})
 
 
 def test_genie_shows_names_and_hugin_labels() -> None:

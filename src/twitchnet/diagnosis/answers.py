@@ -106,7 +106,7 @@ def state_of(variable: Variable, value: object) -> int | Problem:
     elif not text and type(value).__name__ in ("bool", "bool_"):
         word = "yes" if value else "no"
     if word in YES or word in NO:
-        if variable.is_binary:
+        if variable.is_binary or _says_no_or_yes(lowered):
             return int(word in YES)
         return Problem(
             "TN203",
@@ -119,6 +119,11 @@ def state_of(variable: Variable, value: object) -> int | Problem:
     return Problem(
         "TN202", f"no state {str(value)[:80]!r}; it has {states}", variable.name, hint=hint
     )
+
+
+def _says_no_or_yes(states: list[str]) -> bool:
+    """Whether two states are another spelling of absent and present, as in foreign files."""
+    return len(states) == 2 and states[0] in NO and states[1] in YES
 
 
 def _likelihood(variable: Variable, value: Likelihood) -> tuple[float, ...] | Problem:
