@@ -12,7 +12,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -25,6 +24,7 @@ FLAGS = {"nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": Fa
 
 _SOURCES = (lanes, decode, tape, kernels)
 _LOCK = threading.Lock()
+_READY: list[Callable[..., Any]] = []  # the compiled kernel, once it is there
 
 
 def cache_directory() -> Path:
@@ -33,8 +33,7 @@ def cache_directory() -> Path:
     ``TWITCHNET_CACHE`` names another parent folder.
     """
     digest = hashlib.sha256()
-    for module in (*_SOURCES, None):
-        path = module.__file__ if module else __file__
+    for path in (*(module.__file__ for module in _SOURCES), __file__):
         assert path is not None
         digest.update(Path(path).read_bytes())
     home = os.environ.get("TWITCHNET_CACHE") or os.environ.get("XDG_CACHE_HOME")
@@ -44,18 +43,17 @@ def cache_directory() -> Path:
 
 def is_compiled() -> bool:
     """Whether compiled kernels are already loaded in this process."""
-    return compiled.cache_info().currsize > 0
+    return bool(_READY)
 
 
 def is_cached() -> bool:
     """Whether compiled kernels lie on disk, so that loading them takes no compiler."""
     try:
         return any(cache_directory().rglob("*.nbi"))
-    except OSError:
+    except (OSError, RuntimeError):  # no readable folder, or no home at all
         return False
 
 
-@cache
 def compiled() -> Callable[..., Any]:
     """The compiled twin of ``kernels.run_records``.
 
@@ -63,24 +61,32 @@ def compiled() -> Callable[..., Any]:
     processes read the cache.
     """
     with _LOCK:
-        import numba
+        if not _READY:
+            _READY.append(_compile())
+        return _READY[0]
 
-        try:
-            folder = cache_directory()
-            folder.mkdir(parents=True, exist_ok=True)
-            numba.config.CACHE_DIR = str(folder)
-            keep = os.access(folder, os.W_OK)
-            fresh = not any(folder.iterdir())
-        except OSError:
-            keep, fresh = False, True
-        if fresh:
-            LOG.warning("compiling the batch kernels; this happens once and takes some seconds")
-        _register_lanes()
-        for module in (decode, tape, kernels):
-            for function in _functions(module):
-                if function is not kernels.run_records:
-                    numba.extending.register_jitable(**FLAGS)(function)
-        return numba.njit(cache=keep, **FLAGS)(kernels.run_records)
+
+def _compile() -> Callable[..., Any]:
+    """Registers the kernels with numba; the code itself is made, or read, at the first call."""
+    import numba
+
+    if not is_cached():
+        LOG.warning("compiling the batch kernels; this happens once and takes some seconds")
+    _register_lanes()
+    for module in (decode, tape, kernels):
+        for function in _functions(module):
+            if function is not kernels.run_records:
+                numba.extending.register_jitable(**FLAGS)(function)
+    before = numba.config.CACHE_DIR
+    try:
+        folder = cache_directory()
+        folder.mkdir(parents=True, exist_ok=True)
+        numba.config.CACHE_DIR = str(folder)
+        return numba.njit(cache=os.access(folder, os.W_OK), **FLAGS)(kernels.run_records)
+    except (OSError, RuntimeError):
+        return numba.njit(**FLAGS)(kernels.run_records)
+    finally:
+        numba.config.CACHE_DIR = before  # the caller's own kernels keep their folder
 
 
 def _functions(module: ModuleType) -> list[FunctionType]:
@@ -90,7 +96,7 @@ def _functions(module: ModuleType) -> list[FunctionType]:
         for value in vars(module).values()
         if isinstance(value, FunctionType)
         and value.__module__ == module.__name__
-        and not getattr(value, "host_only", False)
+        and value not in decode.HOST_ONLY
     ]
 
 

@@ -50,11 +50,11 @@ from twitchnet.engine.decode import (
     list_axes,
     put,
 )
-from twitchnet.engine.lanes import BITS, popcount
+from twitchnet.engine.lanes import BITS, lowest, popcount
 from twitchnet.engine.program import Ints
 
-SEARCH_ABOVE = 1e4  # work; cheaper records are done before a better order would be found
-WORK_PER_RUN = 5e5  # one more perturbed order per so much work
+SEARCH_ABOVE = 1e5  # work; cheaper records are done before a better order would be found
+WORK_PER_RUN = 2e6  # one more perturbed order per so much work
 MOST_RUNS = 24
 LOOK_AHEAD = 0.5  # how much a closed table's own size excuses its cost; 0 and 1 are 10-30 % worse
 INFINITE = 1e300
@@ -374,9 +374,7 @@ def write_tape(s: Scratch, order: Ints) -> tuple[float, float, float]:
             if found[i] >= 0:
                 found[n] = found[i]
                 n += 1
-        down = chain_work(s, found, n, True)
-        up = chain_work(s, found, n, False)
-        downward = down < up
+        downward = n > 2 and chain_work(s, found, n, True) < chain_work(s, found, n, False)
         t = found[n - 1] if downward else found[0]
         for i in range(1, n):
             u = found[n - 1 - i] if downward else found[i]
@@ -385,10 +383,13 @@ def write_tape(s: Scratch, order: Ints) -> tuple[float, float, float]:
                 t = apply_row(s, t, u)
                 continue
             work += merge_work(s, 4 * t + SCOPE, 4 * u + SCOPE)
+            meet = 0
             for word in range(words):
                 shared = s.m[4 * t + SCOPE, word] & s.m[4 * u + SCOPE, word]
                 s.m[4 * SHARED + ONE, word] = shared & s.m[4 * LEVEL_BITS + ONE, word]
-            spread = max(spread, spread_size(s, t) + spread_size(s, u))
+                meet |= s.m[4 * SHARED + ONE, word]
+            if meet != 0:
+                spread = max(spread, spread_size(s, t) + spread_size(s, u))
             row = add_row(s, MERGE, t, u, -1)
             for word in range(words):
                 s.m[4 * row + SCOPE, word] = s.m[4 * t + SCOPE, word] | s.m[4 * u + SCOPE, word]
@@ -427,10 +428,12 @@ def write_tape(s: Scratch, order: Ints) -> tuple[float, float, float]:
 def spread_size(s: Scratch, t: int) -> float:
     """Cells of a table with its shared level axes (in SHARED) spread to 2 card - 1 entries."""
     n = float(s.n[SIZE, t])
-    for a in range(s.n[COUNT, N_AXES]):
-        if has(s.m, 4 * SHARED + ONE, a):
-            card = float(s.n[CARD, a])
+    for word in range(s.n[COUNT, N_WORDS]):
+        rest = s.m[4 * SHARED + ONE, word]
+        while rest != 0:
+            card = float(s.n[CARD, word * BITS + lowest(rest)])
             n *= (2.0 * card - 1.0) / card
+            rest &= rest - 1
     return n
 
 
