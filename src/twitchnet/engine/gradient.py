@@ -110,7 +110,7 @@ def gradient(
     lanes: tuple[int, ...],
     find_order: Callable[[Sliced], Steps],
 ) -> tuple[float, Floats]:
-    """log P(evidence), and the derivative of P by each entry divided by P, shape (E,).
+    """Log P(evidence), and the derivative of P by each entry divided by P, shape (E,).
 
     ``find_order`` gives the steps for the sliced factors; all lanes run at once.  Entries
     that no state of the hidden variables can reach keep derivative 0, and so do nodes that
