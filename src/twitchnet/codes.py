@@ -1,7 +1,7 @@
 """What does each code mean, and what cures it?
 
 The one table of codes: TN1xx speak of a model (TN180 to TN199 are warnings), TN2xx of a
-record, TN3xx of capacity, TN4xx of a query.  A code is never given another meaning.
+record, TN3xx of capacity, TN4xx of anchors.  A code is never given another meaning.
 Errors, reject files and JSON carry the code; docs/codes.md is made from this table.
 Data only: imports nothing of ours.
 """
@@ -450,6 +450,18 @@ _TABLE = (
         "A query of a table of anchors is arithmetic on P(...), odds(...), rank(...) and the like.",
         "Correct the query at the character that the message names.",
     ),
+    Code(
+        "TN402",
+        "Anchors of another model",
+        "A table of anchors names the model whose answers it judges.",
+        "Correct `model`, or move the file beside its own model.",
+    ),
+    Code(
+        "TN403",
+        "No such cell",
+        "An expected failure names a cell that its grid does not have.",
+        "Correct the cell: `row/column`, or `row` when there is one column.",
+    ),
 )
 
 CODES: dict[str, Code] = {code.code: code for code in _TABLE}
@@ -459,7 +471,7 @@ _CHAPTERS = {
     "TN1": "A model is wrong",
     "TN2": "A record is wrong",
     "TN3": "Nobody's fault",
-    "TN4": "A query is wrong",
+    "TN4": "A table of anchors is wrong",
 }
 
 
