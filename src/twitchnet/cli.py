@@ -279,6 +279,39 @@ def convert(
     typer.echo(str(convert_file(find_model(source), target)), err=True)
 
 
+@app.command()
+def validate(
+    model: Annotated[str, typer.Argument(help="Name or file.")] = DEFAULT_MODEL,
+    as_json: Json = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown, as kept in docs/validation.md.")
+    ] = False,
+) -> None:
+    """Compare a model with its table of published figures, which may take half a minute.
+
+    Exit code 1 when a row is missed that should be met, or the other way round.
+    """
+    import twitchnet
+    from twitchnet.bundled import find_model
+    from twitchnet.diagnosis.inference import Inference
+    from twitchnet.diagnosis.validation import validate as judged
+    from twitchnet.diagnosis.validation_page import validation_page
+    from twitchnet.io.anchors_file import anchors_path, read_anchors
+    from twitchnet.show.markdown import markdown
+    from twitchnet.show.terminal import echo
+
+    network = twitchnet.load(model).network
+    anchors = read_anchors(anchors_path(find_model(model)), network)
+    validation = judged(Inference(network), anchors)
+    if as_json:
+        _print_json(validation.to_dict())
+    elif as_markdown:
+        typer.echo(markdown(validation_page(validation, network)), nl=False)
+    else:
+        echo(validation_page(validation, network))
+    raise typer.Exit(1 if validation.surprises else 0)
+
+
 def main() -> None:
     """Runs the command line; our own errors end in a message, not in a traceback."""
     try:
