@@ -20,6 +20,7 @@ from twitchnet.diagnosis.management import Management, manage
 from twitchnet.diagnosis.ranking import RankedCause as RankedCause
 from twitchnet.diagnosis.report import build_report
 from twitchnet.diagnosis.triage import Triage, triage, watch_answers, watched
+from twitchnet.diagnosis.understanding import Understanding
 from twitchnet.diagnosis.wording import DISCLAIMER, page_of
 from twitchnet.model.network import Network
 
@@ -30,7 +31,7 @@ RankBy = Literal["posterior", "produced", "explains", "prior"]
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Understanding):
     """Exact posteriors of every cause of the model, given the answers of one record."""
 
     network: Network

@@ -130,6 +130,12 @@ class Inference:
         wanted[[self.lowered.index[name] for name in self.network.ranked]] = 1
         return wanted
 
+    @cached_property
+    def wanted_targets(self) -> Ints:
+        """Per node (V,): 1 for ranked variables, 0 else."""
+        wanted: Ints = (self.wanted == 1).astype(np.int64)
+        return wanted
+
     def _compiled(self, program: Program, evidence: Evidence, down: bool = True) -> Beliefs:
         """The same by the compiled kernels, which must be loaded already."""
         low, network = self.lowered, self.network

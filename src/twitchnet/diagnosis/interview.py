@@ -149,6 +149,19 @@ class Interview:
         return (*safety, *rest)
 
     @property
+    def safety(self) -> tuple[str, ...]:
+        """The open questions that come before all others, whatever they tell about causes."""
+        answers = self.answers
+        waiting = {name for rule in triage(self.network, answers).waiting for name in rule.ask}
+        by_name = self.network.by_name
+        return tuple(
+            name for name in self.open
+            if by_name[name].always_ask
+            or name in waiting
+            or (by_name[name].kind == "screen" and by_name[name].ask_if)
+        )
+
+    @property
     def question(self) -> Question | None:
         """The question to ask now, or None when none is left."""
         return question_of(self.network.by_name[self.open[0]]) if self.open else None

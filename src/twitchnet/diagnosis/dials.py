@@ -1,0 +1,175 @@
+"""How can the hand-set numbers of a network be turned?
+
+A *dial* is one :class:`~twitchnet.model.network.Parameter`: its cells move together, by
+one common shift of their logits.  The range low to high of its reference value is a
+central 90 % interval on the logit scale, so a dial is a normal distribution of shifts.
+A cell of exactly 0 or 1 (an impossibility, a certainty) does not move.  In a row of a
+table, what the moved states gain or lose is taken from the baseline state.
+
+Arrays: D dials, C cells of all dials, N numbers of the network (``Lowered.numbers``).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from twitchnet.engine.program import Bools, Floats, Ints
+from twitchnet.model.local import NoisyMax, Table
+from twitchnet.model.network import Network, Parameter
+from twitchnet.plan.lower import Lowered
+
+NINETY = 1.6448536269514722
+"""The 95th percentile of the standard normal: a central 90 % interval ends there."""
+
+EDGE = 1e-9
+"""A range that reaches 0 or 1 has no logit there; it is read as ending this far inside."""
+
+
+@dataclass(frozen=True)
+class Dials:
+    """The numbers of a network that have a range, and how they move.
+
+    ``cell`` (C,) indexes the numbers and ``of`` (C,) the dials; ``middle`` and ``spread``
+    (D,) are mean and standard deviation of the shift.  ``row_first``, ``row_card`` and
+    ``row_rest`` (R,) are the rows whose state ``row_rest`` takes what is left.
+    """
+
+    parameters: tuple[Parameter, ...]
+    numbers: Floats
+    cell: Ints
+    of: Ints
+    middle: Floats
+    spread: Floats
+    row_first: Ints
+    row_card: Ints
+    row_rest: Ints
+
+    def turned(self, shifts: Floats) -> Floats:
+        """The numbers (N,) after each dial is shifted by ``shifts`` (D,) on the logit scale."""
+        numbers = self.numbers.copy()
+        before = numbers[self.cell]
+        free = (before > 0.0) & (before < 1.0)
+        p = before[free]
+        odds = p / (1.0 - p) * np.exp(np.clip(shifts[self.of[free]], -700.0, 700.0))
+        numbers[self.cell[free]] = np.where(np.isinf(odds), 1.0, odds / (1.0 + odds))
+        for first, card, rest in zip(self.row_first, self.row_card, self.row_rest, strict=True):
+            row = numbers[first : first + card]  # a view
+            taken = float(row.sum() - row[rest])
+            if taken > 1.0:
+                row /= taken
+                taken = 1.0
+            row[rest] = 1.0 - taken
+        return numbers
+
+    @cached_property
+    def rest(self) -> Ints:
+        """(C,) the number that takes what each cell gains or loses, -1 for none."""
+        rest = np.full(len(self.cell), -1, dtype=np.int64)
+        for first, card, state in zip(self.row_first, self.row_card, self.row_rest, strict=True):
+            rest[(self.cell >= first) & (self.cell < first + card)] = first + state
+        return rest
+
+    def moved(self, shifts: Floats) -> Floats:
+        """(C,) how far each cell moves when each dial is shifted by ``shifts`` (D,)."""
+        p = self.numbers[self.cell]
+        free = (p > 0.0) & (p < 1.0)
+        odds = np.where(free, p, 0.5) / (1.0 - np.where(free, p, 0.5)) * np.exp(shifts[self.of])
+        return np.where(free, odds / (1.0 + odds) - p, 0.0)
+
+    def tangent(self) -> Floats:
+        """(C,) derivative of each cell by the reference value of its dial."""
+        p = self.numbers[self.cell]
+        value = np.array([one.value for one in self.parameters])[self.of]
+        inside = (value > 0.0) & (value < 1.0)
+        safe = np.where(inside, value, 0.5)
+        slope = np.where(self.alone[self.of], 1.0, p * (1.0 - p) / (safe * (1.0 - safe)))
+        return np.where(inside, slope, 0.0)
+
+    @cached_property
+    def alone(self) -> Bools:
+        """(D,) whether a dial has a single cell."""
+        alone: Bools = np.bincount(self.of, minlength=len(self.parameters)) == 1
+        return alone
+
+    def along(self, slope: Floats, moved: Floats) -> Floats:
+        """(D,) what a linear function of the numbers gains when the cells of each dial move.
+
+        ``slope`` (N,) is its gradient and ``moved`` (C,) how far the cells go; each dial is
+        taken by itself, and what it takes from a baseline state counts.
+        """
+        per_cell = slope[self.cell] - np.where(self.rest >= 0, slope[self.rest], 0.0)
+        total: Floats = np.bincount(self.of, per_cell * moved, len(self.parameters))  # type: ignore[assignment]
+        return total
+
+    def overflows(self, shifts: Floats) -> Bools:
+        """(D,) whether a row would have to sum to more than 1."""
+        new = self.numbers[self.cell] + self.moved(shifts)
+        result = np.zeros(len(self.parameters), dtype=np.bool_)
+        for d in np.unique(self.of[self.rest >= 0]):
+            mine = self.of == d
+            for rest in np.unique(self.rest[mine & (self.rest >= 0)]):
+                here = mine & (self.rest == rest)
+                gained = new[here].sum() - self.numbers[self.cell[here]].sum()
+                result[d] |= gained > self.numbers[rest]
+        return result
+
+    def draw(self, count: int, rng: np.random.Generator) -> Floats:
+        """``count`` independent draws of all shifts, shape (count, D)."""
+        return self.middle + self.spread * rng.standard_normal((count, len(self.parameters)))
+
+    def one(self, dial: int, shift: float) -> Floats:
+        """The numbers after one dial is shifted."""
+        shifts = np.zeros(len(self.parameters))
+        shifts[dial] = shift
+        return self.turned(shifts)
+
+
+def dials(network: Network, lowered: Lowered) -> Dials:
+    """The dials of a network; a fixed number (low = high) is none."""
+    chosen = tuple(one for one in network.parameters if one.low < one.high)
+    cell: list[int] = []
+    of: list[int] = []
+    rows: dict[int, tuple[int, set[int]]] = {}
+    for d, one in enumerate(chosen):
+        start = lowered.number_first[one.node, one.part]
+        local = network.by_name[one.node].local
+        card = network.by_name[one.node].card if isinstance(local, Table | NoisyMax) else 0
+        for flat in one.cells:
+            cell.append(start + flat)
+            of.append(d)
+            if card:
+                first = start + flat - flat % card
+                rows.setdefault(first, (card, set()))[1].add(flat % card)
+    kept = {
+        first: (card, min(set(range(card)) - moved))
+        for first, (card, moved) in sorted(rows.items())
+        if len(moved) < card
+    }
+    low = np.array([_logit(one.low) for one in chosen])
+    high = np.array([_logit(one.high) for one in chosen])
+    value = np.array([_logit(one.value) for one in chosen])
+    return Dials(
+        chosen,
+        lowered.numbers,
+        np.array(cell, dtype=np.int64),
+        np.array(of, dtype=np.int64),
+        (low + high) / 2.0 - value,
+        (high - low) / (2.0 * NINETY),
+        np.array(list(kept), dtype=np.int64),
+        np.array([card for card, _ in kept.values()], dtype=np.int64),
+        np.array([rest for _, rest in kept.values()], dtype=np.int64),
+    )
+
+
+def shift_to(parameter: Parameter, value: float) -> float:
+    """The shift of logits that takes a parameter's reference value to another one."""
+    return _logit(value) - _logit(parameter.value)
+
+
+def _logit(p: float) -> float:
+    p = min(max(p, EDGE), 1.0 - EDGE)
+    return math.log(p) - math.log1p(-p)

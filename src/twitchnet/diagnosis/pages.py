@@ -1,0 +1,70 @@
+"""How does a result of this room become a page?  The common part of all of them.
+
+A result that people read inherits :class:`Shown` and says what its ``page`` is; text and
+HTML follow.  Helpers turn plain rows into tables with a one-line description of columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from twitchnet.diagnosis.wording import DISCLAIMER
+from twitchnet.show.page import Block, Cell, Column, Page, Paragraph, Section, Table
+
+
+class Shown:
+    """Something with a page: ``str`` is its text, and notebooks get its HTML."""
+
+    __slots__ = ()
+
+    def page(self) -> Page:
+        """The result as plain rows."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        from twitchnet.show.text import text
+
+        return text(self.page())
+
+    def _repr_html_(self) -> str:
+        from twitchnet.show.html import html
+
+        return html(self.page())
+
+
+def page(title: str, *sections: Section | None, subtitle: str = "") -> Page:
+    """A page of the sections that there are, with the disclaimer below."""
+    kept = tuple(section for section in sections if section is not None)
+    return Page(title, kept, subtitle, DISCLAIMER)
+
+
+def table(
+    heading: str, columns: str, rows: Iterable[tuple[Cell, ...]], note: str = ""
+) -> Section | None:
+    """A section with a table, None without rows.
+
+    ``columns`` are heads separated by ``|``; a head that begins with ``>`` is aligned to
+    the right, one that begins with ``*`` takes the room that is left.
+    """
+    made = tuple(rows)
+    if not made:
+        return None
+    heads = [head.strip() for head in columns.split("|")]
+    parts = tuple(Column(h.lstrip(">*"), h.startswith(">"), h.startswith("*")) for h in heads)
+    blocks: tuple[Block, ...] = (Table(parts, made),)
+    return Section(heading, (*blocks, Paragraph(note)) if note else blocks)
+
+
+def lines(heading: str, *texts: str) -> Section | None:
+    """A section of sentences, None without any."""
+    kept = tuple(Paragraph(text) for text in texts if text)
+    return Section(heading, kept) if kept else None
+
+
+def said(answer: str, state: str) -> str:
+    """An answer in the words of the command line: the name alone for yes.
+
+    >>> said("numbness", "absent"), said("numbness", "present")
+    ('numbness=absent', 'numbness')
+    """
+    return answer if state == "present" else f"{answer}={state}"

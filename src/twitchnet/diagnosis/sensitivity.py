@@ -1,0 +1,338 @@
+"""Which hand-set numbers does a posterior hang on?
+
+P(e) and P(c, e) are linear in the numbers of any one leak, link or table, so one reverse
+pass for each gives the derivative by *every* number (``engine/gradient.py``), and with it
+the value at any other setting of one dial, exactly and without another pass.  In a dial
+of a single cell with value t the posterior is the sensitivity function
+
+    P(c | e)(t) = (a t + b) / (c t + d)
+
+(Castillo, Gutierrez & Hadi 1997; Coupe & van der Gaag 2002).  A dial of several cells
+moves them by one shift of their logits; its curve is exact too, but no such quotient.
+
+The dials are ordered by *swing*, the distance that the posterior moves over the range
+low to high: a tornado.  ``flips`` are the smallest changes of a single number that put
+another cause first.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.dials import Dials, dials, shift_to
+from twitchnet.diagnosis.explain import column_of
+from twitchnet.diagnosis.hypotheses import columns
+from twitchnet.diagnosis.inference import Inference
+from twitchnet.diagnosis.pages import Shown, page, table
+from twitchnet.diagnosis.wording import percent
+from twitchnet.engine.gradient import gradient, unfold
+from twitchnet.engine.order import Step, find_order
+from twitchnet.engine.program import Floats
+from twitchnet.engine.sliced import Sliced
+from twitchnet.errors import CapacityError
+from twitchnet.plan.lower import COMPLEMENT, NUMBER
+from twitchnet.show.page import Page
+
+RIVALS = 3
+"""Other causes that a change of the leader is looked for; each costs a reverse pass."""
+
+REACH, PACE = 8.0, 0.125
+"""How far (in logits) and how finely a change of the leader is searched for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one number does to the posterior.
+
+    ``at_low`` and ``at_high`` are the posterior at the ends of its range, ``derivative``
+    dP/dt at its value; ``curve`` holds (a, b, c, d) of the sensitivity function, None for
+    a dial of several cells.
+    """
+
+    node: str
+    part: str
+    value: float
+    low: float
+    high: float
+    at_low: float
+    at_high: float
+    derivative: float
+    curve: tuple[float, float, float, float] | None
+
+    @property
+    def swing(self) -> float:
+        """How far the posterior moves over the range."""
+        return abs(self.at_high - self.at_low)
+
+    @property
+    def name(self) -> str:
+        """The number in the words of the model file: ``restless_legs <- pregnancy``."""
+        return dial_name(self.node, self.part)
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A change of one number after which ``rival`` is more probable than ``leader``.
+
+    ``needed`` is the value at which the two are equal; ``plausible`` says that it lies in
+    the number's own range; ``shift`` is the distance in logits.
+    """
+
+    node: str
+    part: str
+    value: float
+    needed: float
+    shift: float
+    leader: str
+    rival: str
+    plausible: bool
+
+    @property
+    def name(self) -> str:
+        """The number in the words of the model file."""
+        return dial_name(self.node, self.part)
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity(Shown):
+    """How one posterior hangs on the numbers: ``turns`` by swing, ``flips`` by distance."""
+
+    cause: str
+    state: str
+    label: str
+    posterior: float
+    turns: tuple[Turn, ...]
+    flips: tuple[Flip, ...] = ()
+
+    def page(self) -> Page:
+        """The tornado and the nearest changes of the leader, as tables."""
+        return page(
+            f"What {self.label} ({percent(self.posterior)}) hangs on",
+            table(
+                "Numbers that move it most over their range",
+                "*number | >value | range | it would be",
+                (
+                    (
+                        one.name,
+                        f"{one.value:.3g}",
+                        f"{one.low:.3g} to {one.high:.3g}",
+                        f"{percent(one.at_low)} to {percent(one.at_high)}",
+                    )
+                    for one in self.turns[:SHOWN]
+                ),
+            ),
+            table(
+                "Smallest changes of one number that put another cause first",
+                "*number | >value | >needed | in its range | then first",
+                (
+                    (
+                        one.name,
+                        f"{one.value:.3g}",
+                        f"{one.needed:.3g}",
+                        "yes" if one.plausible else "no",
+                        one.rival,
+                    )
+                    for one in self.flips[:SHOWN]
+                ),
+            ),
+        )
+
+
+SHOWN = 10
+"""Rows of a table on a page; the values hold all."""
+
+
+def dial_name(node: str, part: str) -> str:
+    """A number in words.
+
+    >>> dial_name("restless_legs", "link:pregnancy"), dial_name("sex", "table")
+    ('restless_legs <- pregnancy', 'sex')
+    """
+    sort, _, parent = part.partition(":")
+    return f"{node} <- {parent}" if parent else node if sort == "table" else f"{node} {sort}"
+
+
+def number_gradient(inference: Inference, answers: Answers) -> tuple[float, Floats]:
+    """The log of P(answers), and d log P / d number for every number, each taken by itself.
+
+    Raises ``CapacityError`` when the tables would not fit the inference's limits.
+    """
+    low, evidence = inference.lowered, inference.evidence(answers)
+    lanes = inference.plan(evidence, np.empty(0, dtype=np.int64)).sliced.lanes
+    order = find_order(unfold(low.program, evidence, lanes))
+
+    def steps(sliced: Sliced) -> tuple[Step, ...]:
+        work = order.cells * len(sliced.states)
+        if work > inference.budget or 16.0 * order.stored * len(sliced.states) > WORKSPACE:
+            raise CapacityError(work, inference.budget)
+        return order.steps
+
+    log_evidence, entries = gradient(low.program, evidence, lanes, steps)
+    result = np.zeros(len(low.numbers))
+    is_number, is_rest = low.entry_kind == NUMBER, low.entry_kind == COMPLEMENT
+    sign = is_number.astype(np.float64) - is_rest
+    np.add.at(result, low.entry_number, sign * entries)
+    return log_evidence, result
+
+
+WORKSPACE = 2 * 2**30
+"""Bytes of tables that a gradient may hold at once; its lanes cannot be run in passes."""
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """P(e) and P(column, e) with their derivatives by every number, all divided by P(e)."""
+
+    evidence: Floats
+    joint: dict[int, tuple[float, Floats]]
+
+
+def slopes(inference: Inference, answers: Answers, wanted: list[int]) -> Slopes:
+    """One reverse pass for the evidence, and one for each wanted column of posteriors."""
+    places = columns(inference.network)
+    log_evidence, own = number_gradient(inference, answers)
+    joint = {}
+    for column in wanted:
+        name, state = places[column]
+        if name in answers.hard:
+            holds = answers.hard[name] == state
+            joint[column] = (1.0, own) if holds else (0.0, np.zeros_like(own))
+            continue
+        factor = answers.soft[name][state] if name in answers.soft else 1.0
+        with_it = answers.with_answers({name: state})
+        if factor == 0.0:
+            joint[column] = (0.0, np.zeros_like(own))
+            continue
+        log_joint, relative = number_gradient(inference, with_it)
+        posterior = factor * math.exp(log_joint - log_evidence) if log_joint > -math.inf else 0.0
+        joint[column] = posterior, posterior * relative
+    return Slopes(own, joint)
+
+
+def sensitivity(
+    inference: Inference,
+    answers: Answers,
+    posterior: Floats,
+    cause: str,
+    state: str = "",
+    *,
+    rivals: int = RIVALS,
+) -> Sensitivity:
+    """How the posterior of a cause hangs on every number with a range.
+
+    ``posterior`` (columns,) are those of the numbers as they are.  The leader is compared
+    with the ``rivals`` next causes; for another cause, it is the leader that is the rival.
+    """
+    network = inference.network
+    column = column_of(network, cause, state)
+    places = columns(network)
+    open_ones = [i for i, (name, _) in enumerate(places) if name not in answers.hard]
+    order = sorted(open_ones, key=lambda i: -posterior[i])
+    leader = order[0] if order else column
+    against = [i for i in order[1 : 1 + rivals] if places[i][0] != places[leader][0]]
+    if column != leader:
+        against = [column] if column in order and rivals else []
+    wanted = list(dict.fromkeys([column, *([leader, *against] if against else [])]))
+    found = slopes(inference, answers, wanted)
+    turn = dials(network, inference.lowered)
+    turns = _turns(turn, found, column)
+    flips: list[Flip] = []
+    for rival in against:
+        names = places[leader][0], places[rival][0]
+        flips += _flips(turn, found, leader, rival, names)
+    best: dict[tuple[str, str, float], Flip] = {}
+    for one in sorted(flips, key=lambda one: abs(one.shift)):
+        best.setdefault((one.node, one.part, one.value), one)
+    name, at = places[column]
+    variable = network.by_name[name]
+    return Sensitivity(
+        name,
+        variable.states[at],
+        variable.label or name,
+        float(posterior[column]),
+        tuple(sorted(turns, key=lambda one: -one.swing)),
+        tuple(best.values()),
+    )
+
+
+def _turns(turn: Dials, found: Slopes, column: int) -> list[Turn]:
+    """The effect of every dial, all at once."""
+    p, slope = found.joint[column]
+    ends: list[Floats] = []
+    for values in ([one.low for one in turn.parameters], [one.high for one in turn.parameters]):
+        shifts = np.array(
+            [shift_to(one, value) for one, value in zip(turn.parameters, values, strict=True)]
+        )
+        moved = turn.moved(shifts)
+        evidence, joint = turn.along(found.evidence, moved), turn.along(slope, moved)
+        for d in np.flatnonzero(turn.overflows(shifts)).tolist():  # the whole row is scaled down
+            change = turn.one(d, float(shifts[d])) - turn.numbers
+            evidence[d], joint[d] = found.evidence @ change, slope @ change
+        total = 1.0 + evidence
+        value = (p + joint) / np.where(total > 0.0, total, np.nan)
+        ends.append(np.clip(value, 0.0, 1.0))
+    tangent = turn.tangent()
+    c, a = turn.along(found.evidence, tangent), turn.along(slope, tangent)
+    result = []
+    for d, one in enumerate(turn.parameters):
+        t = one.value
+        curve = (float(a[d]), float(p - a[d] * t), float(c[d]), float(1.0 - c[d] * t))
+        at_low, at_high = float(ends[0][d]), float(ends[1][d])
+        result.append(
+            Turn(
+                one.node,
+                one.part,
+                t,
+                one.low,
+                one.high,
+                at_low,
+                at_high,
+                float(a[d] - p * c[d]),
+                curve if turn.alone[d] else None,
+            )
+        )
+    return result
+
+
+def _flips(
+    turn: Dials, found: Slopes, leader: int, rival: int, names: tuple[str, str]
+) -> list[Flip]:
+    """The nearest setting of each dial at which the rival overtakes the leader.
+
+    P(leader, e) - P(rival, e) is a sum over the cells of a dial, each linear in its cell;
+    all dials are searched at once, outwards on the logit scale, then by halving.
+    """
+    slope = found.joint[leader][1] - found.joint[rival][1]
+    lead = found.joint[leader][0] - found.joint[rival][0]
+    count = len(turn.parameters)
+
+    def margin(shift: Floats) -> Floats:
+        """The leader's margin (D,) after shifts (D,)."""
+        return lead + turn.along(slope, turn.moved(shift))
+
+    result: list[Flip] = []
+    for sign in (1.0, -1.0):
+        inner, outer = np.zeros(count), np.full(count, np.nan)
+        for step in np.arange(PACE, REACH + PACE / 2, PACE):
+            shift = np.where(np.isnan(outer), sign * step, 0.0)
+            crossed = np.isnan(outer) & (margin(shift) < 0.0)
+            outer[crossed] = sign * step
+            inner = np.where(np.isnan(outer), sign * step, inner)
+        close, far = inner, np.where(np.isnan(outer), 0.0, outer)
+        for _ in range(60):
+            middle = (close + far) / 2.0
+            beyond = margin(middle) < 0.0
+            close, far = np.where(beyond, close, middle), np.where(beyond, middle, far)
+        for d in np.flatnonzero(~np.isnan(outer) & ~turn.overflows(far)):
+            one, shift_here = turn.parameters[d], float(far[d])
+            raised = math.exp(shift_here) * one.value / (1.0 - one.value)
+            needed = raised / (1.0 + raised)
+            plausible = one.low <= needed <= one.high
+            result.append(
+                Flip(one.node, one.part, one.value, needed, shift_here, *names, plausible)
+            )
+    return result

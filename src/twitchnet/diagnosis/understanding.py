@@ -1,0 +1,111 @@
+"""What can be asked of a diagnosis, besides its ranking?  Short ways to every computation.
+
+:class:`Understanding` is the part of :class:`~twitchnet.diagnosis.diagnosis.Diagnosis` that
+explains it.  It delegates and computes nothing; the formulas and their sources stand at
+the heads of the modules that it calls, and in ``docs/understanding.md``.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.explain import Explanation, LeftOut, explain, leave_out
+from twitchnet.diagnosis.hypotheses import columns
+from twitchnet.diagnosis.inference import Beliefs, Inference
+from twitchnet.diagnosis.questions import NextQuestions, next_questions
+from twitchnet.diagnosis.sensitivity import Sensitivity, sensitivity
+from twitchnet.diagnosis.uncertainty import Uncertainty, uncertainty
+from twitchnet.engine.program import Floats
+from twitchnet.model.network import Network
+
+
+class Understanding:
+    """The questions that a diagnosis answers about itself."""
+
+    network: Network
+    answers: Answers
+    beliefs: Beliefs
+    inference: Inference
+
+    @property
+    def leader(self) -> str:
+        """The most probable cause that the record does not give, '' when it gives them all."""
+        found, best = "", -1.0
+        for (name, _), p in zip(columns(self.network), self.columns, strict=True):
+            if name not in self.answers.hard and p > best:
+                found, best = name, float(p)
+        return found
+
+    @cached_property
+    def columns(self) -> Floats:
+        """The posterior of every (target, state) but the baselines, in model order."""
+        probability = self.beliefs.probability
+        return np.array([probability[name][state] for name, state in columns(self.network)])
+
+    @cached_property
+    def left_out(self) -> LeftOut:
+        """The posteriors with each answer left out in turn; one pass per answer."""
+        return leave_out(self.inference, self.answers)
+
+    def explain(
+        self, cause: str | None = None, state: str = "", *, decisive: bool = True
+    ) -> Explanation:
+        """Why a cause (the leader, when none is named) has its posterior.
+
+        ``decisive`` adds what nobody has answered yet and would matter, at one pass per open
+        question next to the cause.
+
+        >>> import twitchnet as tn
+        >>> dx = tn.load("demo").diagnose(leg_twitching=True, caffeine_intake="high")
+        >>> [one.answer for one in dx.explain("stimulant_excess").supporting]
+        ['caffeine_intake', 'leg_twitching']
+        """
+        name = self.leader if cause is None else cause
+        accounts = self.beliefs.accounts
+        left = self.left_out
+        return explain(self.inference, self.answers, left, accounts, name, state, decisive=decisive)
+
+    def uncertainty(
+        self, draws: int = 1000, rng: np.random.Generator | int = 0, mass: float = 0.9
+    ) -> Uncertainty:
+        """Intervals of every posterior, from the ranges of the hand-set numbers.
+
+        The same ``rng`` (a seed, or a generator) gives the same answer.
+
+        >>> import twitchnet as tn
+        >>> dx = tn.load("demo").diagnose(leg_twitching=True)
+        >>> one = dx.uncertainty(draws=20, rng=1)["muscle_fatigue"]
+        >>> one.low < one.posterior < one.high
+        True
+        """
+        return uncertainty(
+            self.inference, self.answers, self.columns, draws=draws, rng=rng, mass=mass
+        )
+
+    def sensitivity(
+        self, cause: str | None = None, state: str = "", *, rivals: int = 3
+    ) -> Sensitivity:
+        """Which numbers the posterior of a cause (the leader) hangs on, and what would flip it.
+
+        >>> import twitchnet as tn
+        >>> dx = tn.load("demo").diagnose(leg_twitching=True)
+        >>> dx.sensitivity("muscle_fatigue").turns[0].name
+        'leg_twitching leak'
+        """
+        name = self.leader if cause is None else cause
+        return sensitivity(self.inference, self.answers, self.columns, name, state, rivals=rivals)
+
+    def next_questions(self, k: int | None = 5, about: str = "causes") -> NextQuestions:
+        """The ``k`` most telling open questions, safety first, and whether to stop.
+
+        ``about`` is ``"causes"``, ``"urgency"`` or the name of a cause.
+
+        >>> import twitchnet as tn
+        >>> dx = tn.load("demo").diagnose(leg_twitching=True)
+        >>> dx.next_questions().questions[0].name
+        'intense_exercise'
+        """
+        return next_questions(self.inference, self.answers, k, about)
