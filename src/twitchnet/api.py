@@ -5,11 +5,11 @@ The only module that joins rooms.  Everything heavy is built when it is first ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from itertools import combinations
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from twitchnet.diagnosis.answers import Answers, read_answers
 from twitchnet.diagnosis.diagnosis import Diagnosis
@@ -21,6 +21,10 @@ from twitchnet.plan.build import BUDGET, WORKSPACE, Plan
 
 if TYPE_CHECKING:
     import networkx as nx
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from twitchnet.batch.posteriors import Posteriors
 
 
 class Model:
@@ -116,6 +120,94 @@ class Model:
         if beliefs.log_evidence == -float("inf"):
             raise RecordError([self._impossible(read)])
         return Diagnosis(self.network, read, beliefs, self._inference)
+
+    def encode(self, frame: Any) -> NDArray[np.int8]:
+        """A frame as codes: int8 (records, variables in the order of ``network.nodes``).
+
+        -1 is unknown, else the index of the state (0 absent, 1 present).  Values mean what
+        they mean in ``diagnose``; columns that are no variables are not read, and an array
+        of integers is checked and passed through.  Raises ``RecordError`` with the cells
+        that name no state.
+
+        >>> import twitchnet as tn
+        >>> model = tn.load("demo")
+        >>> model.encode({"leg_twitching": ["yes", None]}).shape == (2, len(model.network.nodes))
+        True
+        """
+        from twitchnet.batch.encode import encode
+
+        return encode(self.network, frame)
+
+    def posteriors(
+        self,
+        records: Any,
+        *,
+        threads: int | None = None,
+        progress: Callable[[int], object] | None = None,
+        likelihood: Mapping[str, NDArray[Any]] | None = None,
+    ) -> Posteriors:
+        """Posteriors of many records, from codes or from a frame: the fast path.
+
+        ``threads`` defaults to all cores; the answer does not depend on it.  ``progress``
+        is called with the number of records done.  ``likelihood`` maps variables to
+        weights (records, states), NaN for none.  A record that is impossible or too wide
+        has that status and no numbers.
+
+        >>> import twitchnet as tn
+        >>> found = tn.load("demo").posteriors({"leg_twitching": ["yes", None]})
+        >>> found.status.tolist()
+        ['ok', 'ok']
+        """
+        from twitchnet.batch.posteriors import posteriors
+
+        codes = self.encode(records)
+        return posteriors(self._inference, codes, threads, progress, likelihood)
+
+    def score(
+        self,
+        frame: Any,
+        *,
+        top: int | None = None,
+        names: Mapping[str, str] | None = None,
+        keep: Literal["other", "all", "none"] = "other",
+        prefix: str = "",
+        details: bool = True,
+        threads: int | None = None,
+        progress: bool | Callable[[int], object] = False,
+        on_error: Literal["status", "raise"] = "status",
+    ) -> Any:
+        """One row of results per record, as the kind of frame that was given.
+
+        pandas, polars (eager and lazy), pyarrow, anything with the Arrow PyCapsule
+        interface (a pyarrow table comes back), or a mapping of lists.  ``names`` maps
+        columns to variables where they have other names.  ``keep`` says which columns stay:
+        those that are no answers, ``all``, or ``none``.  The results are a posterior per
+        cause (``top`` replaces them by the most probable ones), ``status``,
+        ``log_evidence``, and with ``details`` ``conflict``, ``none_present``,
+        ``unexplained``, ``urgency``, ``red_flags`` and ``decided_by``; docs/batch.md says
+        what each means.
+
+        A record that cannot be scored has a ``status`` that says why, and no numbers; with
+        ``on_error="raise"`` the first ones are an error.
+
+        >>> import twitchnet as tn
+        >>> scored = tn.load("demo").score({"id": [7], "leg_twitching": ["yes"]}, top=1)
+        >>> [*scored][:4]
+        ['id', 'cause_1', 'posterior_1', 'status']
+        """
+        from twitchnet.batch.frames import score_frame
+        from twitchnet.batch.score import Scorer
+
+        return score_frame(
+            Scorer(self._inference, top, details),
+            frame,
+            names=names,
+            keep=keep,
+            prefix=prefix,
+            on_error=on_error,
+            threads=threads,
+            progress=progress,
+        )
 
     def plan(self, record: Mapping[str, object] | None = None, /, **answers: object) -> Plan:
         """How a record would be computed and what it would cost; nothing is computed.

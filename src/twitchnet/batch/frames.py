@@ -1,0 +1,129 @@
+"""How does a scored frame come back as the caller's kind, with its own columns kept?
+
+No inference here: :class:`Scores` are put beside what the caller gave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+
+from twitchnet.batch.columns import Source, open_source
+from twitchnet.batch.encode import encode_frame
+from twitchnet.batch.posteriors import Progress
+from twitchnet.batch.score import Column, Scorer
+from twitchnet.errors import CapacityError, Problem, RecordError
+from twitchnet.show.progress import Meter
+
+OnError = Literal["status", "raise"]
+Keep = Literal["other", "all", "none"]
+
+
+def score_frame(
+    scorer: Scorer,
+    frame: Any,
+    *,
+    names: Mapping[str, str] | None = None,
+    keep: Keep = "other",
+    prefix: str = "",
+    on_error: OnError = "status",
+    threads: int | None = None,
+    progress: bool | Progress = False,
+) -> Any:
+    """A frame of the caller's kind, one row per record, in the same order.
+
+    ``keep`` says which columns of the frame stay in front: those that are no answers
+    (``other``), ``all``, or ``none``.  Raises ``ValueError`` when one of them has the name
+    of a result, ``RecordError`` with ``on_error="raise"`` for the first problems.
+    """
+    if on_error not in ("status", "raise"):
+        raise ValueError(f'on_error is "status" or "raise", not {on_error!r}')
+    if keep not in ("other", "all", "none"):
+        raise ValueError(f'keep is "other", "all" or "none", not {keep!r}')
+    source = open_source(frame)
+    whole = source.frame if source.lazy else frame
+    encoded = encode_frame(scorer.network, whole, names)
+    kept = [name for name in source.names if keep == "all" or name in encoded.other]
+    if keep == "none":
+        kept = []
+    refuse_same_names(kept, [prefix + name for name in scorer.schema])
+    if on_error == "raise":
+        encoded.refuse()
+    with Meter(source.rows, shown=progress is True) as meter:
+        told = progress if callable(progress) else meter
+        scores = scorer.score(encoded, threads=threads, progress=told)
+    if on_error == "raise":
+        refuse_records(scores.status.tolist(), scores.cells.tolist(), scorer.inference.budget)
+    columns = {prefix + name: values for name, values in scores.columns.items()}
+    return attach(source, frame, kept, columns)
+
+
+def refuse_same_names(kept: Iterable[str], results: Iterable[str]) -> None:
+    """Raises ``ValueError`` when a kept column would be written twice."""
+    kept = list(kept)
+    both = [name for name in results if name in kept]
+    if both:
+        raise ValueError(
+            f"the frame has a column of the same name as a result: {', '.join(both)}; "
+            "rename it, leave it out, or give the results a prefix"
+        )
+
+
+def refuse_records(status: list[str], cells: list[float], budget: float) -> None:
+    """Raises for the first record that has no result."""
+    for row, said in enumerate(status):
+        if said == "too wide":
+            raise CapacityError(cells[row], budget)
+        if said == "impossible":
+            message = "these answers cannot all hold: they have probability 0"
+            raise RecordError([Problem("TN205", f"row {row}: {message}")])
+
+
+def attach(source: Source, frame: Any, kept: list[str], columns: Mapping[str, Column]) -> Any:
+    """The kept columns and the results, as the kind that the caller gave."""
+    if source.kind == "plain":
+        return {name: frame[name] for name in kept} | dict(columns)
+    if source.kind == "pandas":
+        import pandas
+
+        places = [source.names.index(name) for name in kept]
+        results = pandas.DataFrame(dict(columns), index=frame.index)
+        return pandas.concat([frame.iloc[:, places], results], axis="columns")
+    if source.kind == "polars":
+        import polars
+
+        new = [_polars(polars, name, values) for name, values in columns.items()]
+        scored = source.frame.select(kept)
+        scored = scored.with_columns(new) if kept else polars.DataFrame(new)
+        return scored.lazy() if source.lazy else scored
+    import pyarrow
+
+    arrays = [source.frame.column(source.names.index(name)) for name in kept]
+    arrays += [arrow_array(values) for values in columns.values()]
+    table = pyarrow.table(arrays, names=[*kept, *columns])
+    if isinstance(frame, pyarrow.RecordBatch):
+        return table.combine_chunks().to_batches()[0] if len(table) else _empty(table.schema)
+    return table
+
+
+def _polars(polars: Any, name: str, values: Column) -> Any:
+    if values.dtype == object:
+        return polars.Series(name, values.tolist(), dtype=polars.String)
+    return polars.Series(name, values).fill_nan(None)
+
+
+def arrow_array(values: Column) -> Any:
+    """A column of results as an Arrow array; NaN and None become null."""
+    import pyarrow
+
+    if values.dtype == object:
+        return pyarrow.array(values, type=pyarrow.string())
+    return pyarrow.array(values, type=pyarrow.float64(), mask=np.isnan(values))
+
+
+def _empty(schema: Any) -> Any:
+    import pyarrow
+
+    return pyarrow.RecordBatch.from_pylist([], schema=schema)

@@ -1,0 +1,227 @@
+"""What are the posteriors of many records?
+
+The fast path: codes in, arrays out, and a status per record instead of an error.  A batch
+goes to the compiled kernels, which announce their first compilation through logging; a
+small one never waits for a compiler and runs record by record on numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchnet.batch.encode import Codes, check_codes
+from twitchnet.diagnosis.inference import HEAVY, Inference
+from twitchnet.engine import accelerate
+from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput, run_batch
+from twitchnet.engine.program import Evidence, Floats, Ints
+from twitchnet.errors import CapacityError, Problem, RecordError, nearest
+from twitchnet.model.network import Network
+from twitchnet.plan.build import evidence_arrays
+
+SMALL = 32
+"""Records up to which a batch does not load the kernels: about two seconds on numpy."""
+
+Progress = Callable[[int], object]
+OK, IMPOSSIBLE, TOO_WIDE = (STATUS.index(name) for name in ("ok", "impossible", "too wide"))
+
+
+@dataclass(frozen=True)
+class Posteriors:
+    """Posteriors of a batch.
+
+    ``probability`` (records, len(columns)) float64, NaN unless the status is ``ok``;
+    ``columns`` (target, state) pairs, ``Model.target_states``; ``log_evidence``
+    (records,) the natural log of P(answers), ``-inf`` when impossible and NaN when not
+    computed; ``status`` (records,) is ``ok``, ``impossible`` or ``too wide``; ``cells``
+    (records,) the planned cost in table cells.
+    """
+
+    probability: Floats
+    log_evidence: Floats
+    status: NDArray[np.str_]
+    cells: Floats
+    columns: tuple[tuple[str, str], ...]
+
+    def __len__(self) -> int:
+        return len(self.status)
+
+
+def target_states(network: Network) -> tuple[tuple[str, str], ...]:
+    """(target, state) for every non-baseline state of every target, in order."""
+    return tuple(
+        (name, state) for name in network.ranked for state in network.by_name[name].states[1:]
+    )
+
+
+def posteriors(
+    inference: Inference,
+    codes: NDArray[Any],
+    threads: int | None = None,
+    progress: Progress | None = None,
+    likelihood: Mapping[str, NDArray[Any]] | None = None,
+) -> Posteriors:
+    """Posteriors of every record of ``codes`` (records, ``network.nodes``).
+
+    ``likelihood`` maps variables to arrays (records, states) of weights; a row of NaN
+    is no evidence.  ``threads`` defaults to all cores; the answer does not depend on it.
+    Raises ``RecordError`` for codes that are not states and for weights that cannot be
+    used.
+    """
+    network = inference.network
+    checked = check_codes(network, codes)
+    columns = target_states(network)
+    out = evaluate(
+        inference,
+        make_rows(inference, checked, likelihood or {}),
+        inference.wanted,
+        columns,
+        threads=threads,
+        progress=progress,
+    )
+    status = np.array(STATUS)[out.status]
+    return Posteriors(out.probability, out.log_evidence, status, out.cells, columns)
+
+
+def make_rows(
+    inference: Inference, codes: Codes, likelihood: Mapping[str, NDArray[Any]]
+) -> BatchInput:
+    """The evidence of a batch, as the engine reads it."""
+    low, network = inference.lowered, inference.network
+    names = [variable.name for variable in network.nodes]
+    card = int(low.program.card.max())
+    soft = np.full((len(codes), len(likelihood), card), np.nan)
+    problems = []
+    for i, (name, given) in enumerate(likelihood.items()):
+        if name not in names:
+            hint = nearest(name, names)
+            problems.append(Problem("TN201", "the model has no such variable", name, hint=hint))
+            continue
+        weights = np.asarray(given, dtype=np.float64)
+        shape = (len(codes), network.by_name[name].card)
+        if weights.shape != shape:
+            message = f"weights have the shape {shape}, not {weights.shape}"
+            problems.append(Problem("TN206", message, name))
+            continue
+        problems += _wrong_weights(name, weights, codes[:, names.index(name)])
+        soft[:, i, : shape[1]] = weights
+    if problems:
+        raise RecordError(problems)
+    node_of = np.array([low.index[name] for name in names], dtype=np.int64)
+    soft_of = np.array([low.index[name] for name in likelihood], dtype=np.int64)
+    return BatchInput(codes, node_of, soft, soft_of)
+
+
+def _wrong_weights(name: str, weights: Floats, codes: Codes) -> list[Problem]:
+    """What is wrong with the first likelihood that cannot be used."""
+    given = ~np.isnan(weights).all(axis=1)
+    with np.errstate(invalid="ignore"):
+        wrong = ~(np.isfinite(weights) & (weights >= 0)).all(axis=1) | (weights.sum(axis=1) == 0)
+    for rows, code, message in (
+        (given & wrong, "TN206", "weights must be finite, >= 0 and not all 0"),
+        (given & (codes >= 0), "TN204", "a likelihood and an answer for one variable"),
+    ):
+        if rows.any():
+            return [Problem(code, f"row {np.flatnonzero(rows)[0]}: {message}", name)]
+    return []
+
+
+def with_fixed(rows: BatchInput, fixed: Mapping[int, int]) -> BatchInput:
+    """The same records with the same further answer in all of them: node -> state."""
+    kept = np.array([node not in fixed for node in rows.node_of.tolist()], dtype=np.bool_)
+    more = np.tile(np.array(list(fixed.values()), dtype=np.int8), (len(rows.codes), 1))
+    return rows._replace(
+        codes=np.ascontiguousarray(np.hstack([rows.codes[:, kept], more])),
+        node_of=np.concatenate([rows.node_of[kept], np.array(list(fixed), dtype=np.int64)]),
+    )
+
+
+def evaluate(
+    inference: Inference,
+    rows: BatchInput,
+    wanted: Ints,
+    columns: tuple[tuple[str, str], ...],
+    *,
+    threads: int | None = None,
+    progress: Progress | None = None,
+    compiled: bool | None = None,
+) -> BatchOutput:
+    """One pass over a batch; an upward one only when ``columns`` is empty.
+
+    ``compiled`` says who computes: the kernels, numpy, or (None) whoever is quicker.
+    """
+    if compiled is None:
+        compiled = len(rows.codes) > SMALL or accelerate.is_compiled()
+    if not compiled:
+        found = _one_by_one(inference, rows, columns, progress)
+        if found is not None:
+            return found
+    low, network = inference.lowered, inference.network
+    states = [network.by_name[name].states.index(state) for name, state in columns]
+    return run_batch(
+        low.program,
+        rows,
+        wanted if columns else np.zeros_like(wanted),
+        np.array([low.index[name] for name, _ in columns], dtype=np.int64),
+        np.array(states, dtype=np.int64),
+        budget=inference.budget,
+        threads=threads,
+        posteriors=bool(columns),
+        progress=progress,
+    )
+
+
+def _one_by_one(
+    inference: Inference,
+    rows: BatchInput,
+    columns: tuple[tuple[str, str], ...],
+    progress: Progress | None,
+) -> BatchOutput | None:
+    """A small batch on numpy; None when a record is so heavy that cached kernels pay."""
+    network, count = inference.network, len(rows.codes)
+    at = [(name, network.by_name[name].states.index(state)) for name, state in columns]
+    out = BatchOutput(
+        np.full((count, len(columns)), np.nan),
+        np.empty((count, 0)),
+        np.full(count, np.nan),
+        np.zeros(count, dtype=np.int8),
+        np.zeros(count),
+    )
+    nothing = np.empty(0, dtype=np.int64)
+    for row in range(count):
+        evidence = _evidence(inference, rows, row)
+        try:
+            plan = inference.plan(evidence, None if columns else nothing)
+        except CapacityError as error:
+            out.status[row], out.cells[row] = TOO_WIDE, error.cells
+            continue
+        out.cells[row] = plan.cells
+        if plan.cells > HEAVY and accelerate.is_cached():
+            return None
+        if columns:
+            beliefs = inference._read(plan, evidence)
+            out.log_evidence[row] = beliefs.log_evidence
+            out.probability[row] = [beliefs.probability[name][state] for name, state in at]
+        else:
+            out.log_evidence[row] = inference.log_evidence(evidence)
+        if out.log_evidence[row] == -np.inf:
+            out.status[row] = IMPOSSIBLE
+        if progress is not None:
+            progress(row + 1)
+    return out
+
+
+def _evidence(inference: Inference, rows: BatchInput, row: int) -> Evidence:
+    """One record of a batch as arrays over the nodes."""
+    evidence = evidence_arrays(inference.lowered.program)
+    evidence.hard[rows.node_of] = rows.codes[row]
+    for node, weights in zip(rows.soft_of, rows.soft[row], strict=True):
+        if not np.isnan(weights[0]) and evidence.hard[node] < 0:
+            card = int(inference.lowered.program.card[node])
+            evidence.is_soft[node] = True
+            evidence.soft[node, :card] = weights[:card]
+    return evidence

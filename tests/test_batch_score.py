@@ -1,0 +1,313 @@
+"""Scores of many records: the numbers of single diagnoses, one status per record."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import twitchnet as tn
+from twitchnet.batch import posteriors as batch_posteriors
+from twitchnet.batch.encode import encode_frame
+from twitchnet.batch.posteriors import evaluate, make_rows, posteriors, target_states
+from twitchnet.batch.score import STATUSES, Scorer
+from twitchnet.batch.urgency import by_rules, joined, with_watches
+from twitchnet.diagnosis.inference import Inference
+from twitchnet.diagnosis.triage import triage
+from twitchnet.engine import accelerate
+from twitchnet.model.sampling import hide, sample
+
+DEMO = tn.load("demo")
+LEGS = tn.load("twitchy_legs")
+
+
+@pytest.fixture(params=[False, True], ids=["numpy", "kernels"])
+def compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Both ways of computing a batch, whatever is loaded already."""
+    monkeypatch.setattr(accelerate, "is_compiled", lambda: request.param)
+    monkeypatch.setattr(accelerate, "is_cached", lambda: False)
+    return bool(request.param)
+
+
+def some_records(model: tn.Model, count: int, seed: int = 3) -> list[dict[str, str]]:
+    network, rng = model.network, np.random.default_rng(seed)
+    codes = hide(sample(network, count, rng), network, rng=rng)
+    return [
+        {
+            variable.name: variable.states[state]
+            for variable, state in zip(network.nodes, row, strict=True)
+            if state >= 0
+        }
+        for row in codes.tolist()
+    ]
+
+
+def test_scores_are_those_of_single_diagnoses(compiled: bool) -> None:
+    records = [*some_records(DEMO, 12), {}, {"muscle_fatigue": "present", "leg_twitching": "no"}]
+    frame = pl.DataFrame(records, infer_schema_length=None)
+    scored = DEMO.score(frame)
+    assert len(scored) == len(records)
+    for row, record in zip(scored.iter_rows(named=True), records, strict=True):
+        dx = DEMO.diagnose(record)
+        assert row["status"] == "ok"
+        assert row["log_evidence"] == pytest.approx(dx.log_evidence, rel=1e-12, abs=1e-12)
+        for one in dx.ranking:
+            assert row[one.cause] == pytest.approx(one.posterior, rel=1e-9)
+        assert row["none_present"] == pytest.approx(dx.none_present, rel=1e-9)
+        assert row["unexplained"] == pytest.approx(dx.unexplained, rel=1e-9)
+        assert row["urgency"] == dx.triage.urgency
+        assert row["decided_by"] == "; ".join(fired.name for fired in dx.triage.deciding)
+        parts = sum(DEMO.diagnose({name: state}).log_evidence for name, state in record.items())
+        assert row["conflict"] == pytest.approx(parts - dx.log_evidence, abs=1e-9)
+
+
+def test_posteriors_take_codes_or_a_frame(compiled: bool) -> None:
+    records = some_records(DEMO, 5)
+    frame = pd.DataFrame(records)
+    found = DEMO.posteriors(DEMO.encode(frame))
+    assert found.columns == DEMO.target_states
+    assert len(found) == 5
+    assert np.array_equal(found.probability, DEMO.posteriors(frame).probability)
+    assert (found.cells > 0).all()
+    for row, record in enumerate(records):
+        dx = DEMO.diagnose(record)
+        assert found.probability[row] == pytest.approx(list(dx.posterior.values()), rel=1e-9)
+
+
+def test_likelihoods(compiled: bool) -> None:
+    weights = np.array([[0.2, 0.7], [np.nan, np.nan], [0.0, 1.0]])
+    frame = {"caffeine_intake": ["high", "high", None]}
+    found = DEMO.posteriors(frame, likelihood={"leg_twitching": weights})
+    soft = {"leg_twitching": tn.Likelihood({"absent": 0.2, "present": 0.7})}
+    for row, record in enumerate(
+        [{"caffeine_intake": "high"} | soft, {"caffeine_intake": "high"}, {"leg_twitching": True}]
+    ):
+        dx = DEMO.diagnose(record)
+        assert found.log_evidence[row] == pytest.approx(dx.log_evidence, rel=1e-12)
+        assert found.probability[row] == pytest.approx(list(dx.posterior.values()), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "message"),
+    [
+        ({"leg": [[1, 1]]}, "TN201"),
+        ({"leg_twitching": [[1, 1, 1]]}, r"TN206 leg_twitching: weights have the shape \(1, 2\)"),
+        ({"leg_twitching": [[-1, 1]]}, "TN206 leg_twitching: row 0"),
+        ({"leg_twitching": [[0, 0]]}, "TN206 leg_twitching: row 0"),
+        ({"leg_twitching": [[1, math.nan]]}, "TN206 leg_twitching: row 0"),
+        ({"caffeine_intake": [[1, 1, 1]]}, "TN204 caffeine_intake: row 0"),
+    ],
+)
+def test_likelihoods_that_cannot_be_used(likelihood: dict[str, Any], message: str) -> None:
+    arrays = {name: np.array(weights) for name, weights in likelihood.items()}
+    with pytest.raises(tn.RecordError, match=message):
+        DEMO.posteriors({"caffeine_intake": ["high"]}, likelihood=arrays)
+
+
+def test_a_small_batch_never_asks_for_the_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise AssertionError("asked for the compiler")
+
+    monkeypatch.setattr(accelerate, "is_compiled", lambda: False)
+    monkeypatch.setattr(accelerate, "compiled", refuse)
+    assert len(DEMO.posteriors({"leg_twitching": ["yes"] * 3})) == 3
+    monkeypatch.setattr(batch_posteriors, "SMALL", 2)
+    with pytest.raises(AssertionError, match="asked for the compiler"):
+        DEMO.posteriors({"leg_twitching": ["yes"] * 3})
+
+
+def test_heavy_records_take_kernels_that_are_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = DEMO.encode({"leg_twitching": ["yes"]})
+    rows = make_rows(DEMO._inference, codes, {})
+    monkeypatch.setattr(accelerate, "is_cached", lambda: True)
+    monkeypatch.setattr(batch_posteriors, "HEAVY", 0)
+    assert batch_posteriors._one_by_one(DEMO._inference, rows, (), None) is None
+
+
+def test_too_wide_is_a_status(compiled: bool) -> None:
+    frame = {name: ["no", "yes"] for name in DEMO.findings}
+    light, heavy = DEMO.posteriors(frame).cells
+    assert light < heavy
+    model = tn.Model(DEMO.network, budget=(light + heavy) / 2)
+    scored = model.score(frame)
+    assert scored["status"].tolist() == ["ok", "too wide"]
+    assert math.isnan(scored["log_evidence"][1])
+    assert math.isnan(scored[model.causes[0]][1])
+    assert scored["urgency"][1] is not None
+    with pytest.raises(tn.CapacityError):
+        model.score(frame, on_error="raise")
+
+
+def test_impossible_and_unreadable_records_have_a_status(compiled: bool) -> None:
+    descriptor, of = next(iter(LEGS.network.descriptors.items()))
+    frame = pd.DataFrame(
+        {"id": [1, 2, 3], descriptor: ["yes", "perhaps", "no"], of: ["no", "yes", "no"]},
+        index=["x", "y", "z"],
+    )
+    scored = LEGS.score(frame, top=2)
+    assert scored.index.tolist() == ["x", "y", "z"]
+    assert scored["id"].tolist() == [1, 2, 3]
+    assert scored["status"].tolist() == ["impossible", "bad value", "ok"]
+    assert scored["log_evidence"].iloc[0] == -math.inf
+    assert (
+        scored[["posterior_1", "unexplained", "none_present", "conflict"]].isna().sum().eq(2).all()
+    )
+    assert scored["cause_1"].isna().tolist() == [True, True, False]
+    with pytest.raises(tn.RecordError, match="row 1: no state 'perhaps'"):
+        LEGS.score(frame, on_error="raise")
+    with pytest.raises(tn.RecordError, match="TN205 row 0"):
+        LEGS.score(frame.drop(index="y"), on_error="raise")
+    assert set(scored["status"]) <= set(STATUSES)
+
+
+def test_top_names_the_most_probable_causes_that_are_not_given(compiled: bool) -> None:
+    record = {"leg_twitching": "yes", "muscle_fatigue": "yes"}
+    scored = DEMO.score({name: [state] for name, state in record.items()}, top=99)
+    rows = [row for row in DEMO.diagnose(record).ranking if not row.given]
+    for rank, row in enumerate(rows, start=1):
+        assert scored[f"cause_{rank}"][0] == row.cause
+        assert scored[f"posterior_{rank}"][0] == pytest.approx(row.posterior, rel=1e-9)
+    last = len(DEMO.causes)
+    assert scored[f"cause_{last}"][0] is None
+    assert math.isnan(scored[f"posterior_{last}"][0])
+    with pytest.raises(ValueError, match="at least 1"):
+        DEMO.score({"leg_twitching": ["yes"]}, top=0)
+
+
+FRAME = {"id": ["a", "b", "c"], "leg_twitching": ["yes", "?", None]}
+KINDS = {
+    "pandas": (pd.DataFrame, lambda x: x.to_dict("list")),
+    "polars": (pl.DataFrame, lambda x: x.to_dict(as_series=False)),
+    "lazy": (
+        lambda data: pl.DataFrame(data).lazy(),
+        lambda x: x.collect().to_dict(as_series=False),
+    ),
+    "arrow": (pa.table, lambda x: x.to_pydict()),
+    "batch": (lambda data: pa.RecordBatch.from_pydict(data), lambda x: x.to_pydict()),
+    "plain": (dict, dict),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_callers_kind_comes_back(kind: str) -> None:
+    make, read = KINDS[kind]
+    frame = make(FRAME)
+    scored = DEMO.score(frame)
+    assert type(scored) is type(frame)
+    columns = read(scored)
+    assert list(columns) == ["id", *Scorer(DEMO._inference).schema]
+    assert list(columns["id"]) == ["a", "b", "c"]
+    assert list(columns["status"]) == ["ok", "bad value", "ok"]
+    missing = columns[DEMO.causes[0]][1]
+    assert math.isnan(missing) if kind in ("pandas", "plain") else missing is None
+    empty = DEMO.score(make({name: [] for name in FRAME}))
+    assert list(read(empty)) == list(columns)
+    assert len(read(empty)["id"]) == 0
+
+
+def test_columns_that_stay(caplog: pytest.LogCaptureFixture) -> None:
+    frame = pd.DataFrame({"status": [1], "leg_twitching": ["yes"]})
+    with pytest.raises(ValueError, match="same name as a result: status"):
+        DEMO.score(frame)
+    scored = DEMO.score(frame, prefix="p_", details=False)
+    assert list(scored) == [
+        "status", *(f"p_{cause}" for cause in DEMO.causes), "p_status", "p_log_evidence",
+    ]  # fmt: skip
+    assert "leg_twitching" in DEMO.score(frame, prefix="p_", keep="all")
+    assert "status" not in DEMO.score(pl.DataFrame(frame.to_dict("list")), prefix="p_", keep="none")
+    assert "p" in DEMO.score({"p": ["yes"]}, names={"p": "leg_twitching"}, keep="all")
+    for wrong in ({"keep": "some"}, {"on_error": "drop"}):
+        with pytest.raises(ValueError, match="not '(some|drop)'"):
+            DEMO.score(frame, **wrong)
+
+
+def test_columns_of_two_names_and_of_many_states() -> None:
+    network = LEGS.network
+    assert Scorer(LEGS._inference).target_columns == LEGS.causes
+    states = tn.Network(**{**vars_of(DEMO.network), "targets": ("caffeine_intake",)})
+    names = [key for key in tn.Model(states).score({"leg_twitching": ["yes"]}, details=False)]
+    assert names == ["caffeine_intake=moderate", "caffeine_intake=high", "status", "log_evidence"]
+    assert target_states(network) == LEGS.target_states
+
+
+def vars_of(network: tn.Network) -> dict[str, Any]:
+    return {name: getattr(network, name) for name in network.__dataclass_fields__}
+
+
+def test_progress_and_threads_do_not_change_a_bit() -> None:
+    records = pd.DataFrame(some_records(DEMO, 100))
+    told: list[int] = []
+    first = DEMO.score(records, threads=1, progress=told.append)
+    assert told[-1] == 100
+    pd.testing.assert_frame_equal(first, DEMO.score(records, threads=4), check_exact=True)
+    turned = DEMO.score(records.iloc[::-1, ::-1]).iloc[::-1]
+    pd.testing.assert_frame_equal(first, turned, check_exact=True)
+
+
+answers = st.dictionaries(
+    st.sampled_from([v.name for v in LEGS.network.variables]), st.integers(0, 7), max_size=25
+)
+
+
+@settings(max_examples=60)
+@given(st.lists(answers, min_size=1, max_size=5), st.randoms(use_true_random=False))
+def test_urgency_is_that_of_triage(records: list[dict[str, int]], random: Any) -> None:
+    network = LEGS.network
+    said = [
+        {n: network.by_name[n].states[i % network.by_name[n].card] for n, i in record.items()}
+        for record in records
+    ]
+    names = sorted({name for record in said for name in record}) or ["leg_twitching"]
+    frame = {name: [record.get(name) for record in said] for name in names}
+    encoded = encode_frame(network, frame)
+    posterior = {
+        watch.target: np.array([random.choice([0.0, watch.threshold, 1.0]) for _ in said])
+        for watch in network.watches
+    }
+    found = with_watches(
+        network, by_rules(network, encoded.codes, encoded.screens), encoded.codes, posterior
+    )
+    for row, record in enumerate(said):
+        watched = {target: float(values[row]) for target, values in posterior.items()}
+        expected = triage(network, record, watched)
+        assert found.words()[row] == expected.urgency
+        assert found.flags()[row] == "; ".join(expected.red_flags)
+        assert set(found.deciding()[row].split("; ")) == {one.name for one in expected.deciding}
+
+
+def test_watches_see_what_they_see_in_a_single_record(compiled: bool) -> None:
+    records = [
+        {"leg_twitching": "yes", "numbness": "no", "weakness": "no"},
+        {"leg_twitching": "yes", "weakness": "yes", "cramps": "no"},
+        {"leg_twitching": "no"},
+    ]
+    known = [{k: v for k, v in record.items() if k in LEGS.network.by_name} for record in records]
+    names = sorted({name for record in known for name in record})
+    scored = LEGS.score({name: [record.get(name) for record in known] for name in names})
+    for row, record in enumerate(known):
+        expected = LEGS.diagnose(record).triage
+        assert scored["urgency"][row] == expected.urgency
+        assert set(scored["decided_by"][row].split("; ")) == {f.name for f in expected.deciding}
+        assert scored["red_flags"][row] == "; ".join(expected.red_flags)
+
+
+def test_joined_names() -> None:
+    flags = {"a": np.array([True, False, True]), "b": np.array([False, False, True])}
+    assert joined(flags, 3).tolist() == ["a", "", "a; b"]
+    assert joined({}, 2).tolist() == ["", ""]
+
+
+def test_evaluate_upward_only_equals_the_whole_pass(compiled: bool) -> None:
+    inference = Inference(DEMO.network)
+    codes = DEMO.encode(pd.DataFrame(some_records(DEMO, 4)))
+    rows = make_rows(inference, codes, {})
+    up = evaluate(inference, rows, inference.wanted, (), compiled=compiled)
+    assert up.probability.shape == (4, 0)
+    assert up.log_evidence == pytest.approx(posteriors(inference, codes).log_evidence, rel=1e-12)
