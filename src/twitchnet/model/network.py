@@ -168,18 +168,30 @@ class Network:
 
     @cached_property
     def topological(self) -> tuple[str, ...]:
-        """Node names, parents before children; ties keep the order of the file.
+        """Node names, roots first, then whose parents are all named; ties keep the file's order.
 
         Raises ``ValueError`` on a cycle (``check`` reports it in the words of the file).
+        Kahn's algorithm, a generation at a time: the work grows with the arcs.
         """
-        done: dict[str, None] = {}
-        waiting = [variable.name for variable in self.nodes]
-        while waiting:
-            ready = [name for name in waiting if all(p in done for p in self.parents(name))]
-            if not ready:
-                raise ValueError(f"cycle through {waiting[0]!r}")
-            done.update(dict.fromkeys(ready))
-            waiting = [name for name in waiting if name not in done]
+        place = {variable.name: at for at, variable in enumerate(self.nodes)}
+        missing = {name: len(set(self.parents(name))) for name in place}
+        children: dict[str, list[str]] = {}
+        for name in place:
+            for parent in dict.fromkeys(self.parents(name)):
+                children.setdefault(parent, []).append(name)
+        done: list[str] = []
+        ready = [name for name in place if not missing[name]]
+        while ready:
+            done += ready
+            freed = []
+            for child in (child for name in ready for child in children.get(name, ())):
+                missing[child] -= 1
+                if not missing[child]:
+                    freed.append(child)
+            ready = sorted(freed, key=place.__getitem__)
+        if len(done) < len(place):
+            named = set(done)
+            raise ValueError(f"cycle through {next(n for n in place if n not in named)!r}")
         return tuple(done)
 
     @cached_property
