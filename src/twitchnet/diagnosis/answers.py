@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from math import isfinite, isnan
 from numbers import Real
 from types import MappingProxyType
+from typing import Any
 
 from twitchnet.errors import Problem, RecordError, nearest
 from twitchnet.model.network import Network, Variable
@@ -59,6 +60,13 @@ class Answers:
     hard: Mapping[str, int] = field(default_factory=dict)
     soft: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
+    def weights(self, network: Network) -> dict[str, dict[str, float]]:
+        """Likelihoods by name of variable and of state, as ``read_answers`` reads them."""
+        return {
+            name: dict(zip(network.by_name[name].states, row, strict=True))
+            for name, row in self.soft.items()
+        }
+
     def states(self, network: Network) -> dict[str, str]:
         """Hard answers by name of state, in the order of the model."""
         return {
@@ -103,7 +111,7 @@ def state_of(variable: Variable, value: object) -> int | Problem:
     word = text.lower()
     if not text and isinstance(value, Real) and value in (0, 1):
         word = "yes" if value == 1 else "no"
-    elif not text and type(value).__name__ in ("bool", "bool_"):
+    elif not text and _is_bool(value):
         word = "yes" if value else "no"
     if word in YES or word in NO:
         if variable.is_binary or _says_no_or_yes(lowered):
@@ -121,19 +129,28 @@ def state_of(variable: Variable, value: object) -> int | Problem:
     )
 
 
+def _is_bool(value: object) -> bool:
+    """Whether a value is True or False, numpy's too."""
+    return type(value).__name__ in ("bool", "bool_")
+
+
 def _says_no_or_yes(states: list[str]) -> bool:
     """Whether two states are another spelling of absent and present, as in foreign files."""
     return len(states) == 2 and states[0] in NO and states[1] in YES
 
 
-def _likelihood(variable: Variable, value: Likelihood) -> tuple[float, ...] | Problem:
-    strange = [state for state in value.weights if state not in variable.states]
+def _likelihood(variable: Variable, weights: Mapping[Any, Any]) -> tuple[float, ...] | Problem:
+    """A row of weights over the states; a mapping from a file may hold anything."""
+    strange = [state for state in weights if state not in variable.states]
     if strange:
         hint = nearest(str(strange[0]), variable.states)
         return Problem("TN202", f"no state {strange[0]!r}", variable.name, hint=hint)
     if variable.local is None:
         return Problem("TN206", "a screen question takes no likelihood", variable.name)
-    row = tuple(float(value.weights.get(state, 0.0)) for state in variable.states)
+    given = [weights.get(state, 0.0) for state in variable.states]
+    if not all(isinstance(weight, Real) and not _is_bool(weight) for weight in given):
+        return Problem("TN206", f"weights must be numbers: {dict(weights)!r:.120}", variable.name)
+    row = tuple(float(weight) for weight in given)
     if not all(isfinite(weight) and weight >= 0 for weight in row) or not any(row):
         return Problem("TN206", f"weights must be finite, >= 0 and not all 0: {row}", variable.name)
     return row
@@ -151,7 +168,11 @@ def _spoken(name: str) -> str:
 
 
 def read_answers(network: Network, record: Mapping[str, object]) -> Answers:
-    """The answers of a record.  Raises ``RecordError`` with every problem at once."""
+    """The answers of a record.  Raises ``RecordError`` with every problem at once.
+
+    A mapping of states to weights is read as a :class:`Likelihood`, so that a record in
+    JSON can hold one.
+    """
     hard: dict[str, int] = {}
     soft: dict[str, tuple[float, ...]] = {}
     problems: list[Problem] = []
@@ -171,8 +192,9 @@ def read_answers(network: Network, record: Mapping[str, object]) -> Answers:
             continue
         said[name] = key
         variable = network.by_name[name]
-        if isinstance(value, Likelihood):
-            row = _likelihood(variable, value)
+        if isinstance(value, Likelihood | Mapping):
+            weights = value.weights if isinstance(value, Likelihood) else value
+            row = _likelihood(variable, weights)
             if isinstance(row, Problem):
                 problems.append(row)
             else:
