@@ -15,6 +15,7 @@ from typer.main import get_command
 
 import twitchnet as tn
 from twitchnet.cli import app, main
+from twitchnet.diagnosis.cost import cost_warnings, planned_costs
 from twitchnet.diagnosis.diagnosis import RankBy
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -227,6 +228,44 @@ def test_check_finds_no_error_in_a_bundled_model(cli: Cli, name: str) -> None:
     done = cli("check", name)
     assert done.code == 0
     assert f"{name}: 0 errors" in done.err
+
+
+def test_likelihoods_survive_json(cli: Cli, tmp_path: Path) -> None:
+    unsure = tn.Likelihood({"present": 0.7, "absent": 0.2})
+    first = tn.load("demo").diagnose(leg_twitching=unsure, caffeine_intake="high")
+    record = tmp_path / "record.json"
+    record.write_text(json.dumps(first.to_dict()), encoding="utf-8")
+    assert first.to_dict()["answers"]["leg_twitching"] == {"absent": 0.2, "present": 0.7}
+    assert cli("rank", "demo", "--from", str(record), "--json").json == first.to_dict()
+
+
+def test_red_flags_are_shown_where_no_ranking_is_possible(cli: Cli) -> None:
+    done = cli("rank", "saddle_numbness", "twitch_jerking", "leg_twitching=no", "--json")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.index("Emergency") < done.err.index("TN204")
+    done = cli("rank", "saddle_numbness", "twitch_jerkng")
+    assert done.err.startswith("error: TN201")
+
+
+def test_check_tells_the_planned_cost(cli: Cli) -> None:
+    done = cli("check", "demo")
+    costs = [line for line in done.err.splitlines() if line.startswith("planned cost")]
+    model = tn.load("demo")
+    assert costs == [
+        f"planned cost, nothing answered: {model.plan({}).cells:,.0f} cells",
+        f"planned cost, leg_twitching alone: {model.plan(leg_twitching=True).cells:,.0f} cells",
+    ]
+    assert "TN186" not in done.out
+
+
+def test_a_model_that_is_costly_to_answer_is_warned_of() -> None:
+    costs = planned_costs(tn.load("demo").network)
+    assert cost_warnings(costs) == []
+    tight = planned_costs(tn.load("demo").network, budget=50.0)
+    assert [cost.over_budget for cost in tight] == [False, True]
+    (warning,) = cost_warnings(tight, "demo.yaml", high=costs[0].cells)
+    assert str(warning).startswith("demo.yaml: TN186 leg_twitching alone: ")
+    assert warning.severity == "warning"
 
 
 def test_check_prints_the_problems_of_a_broken_model(cli: Cli, tmp_path: Path) -> None:

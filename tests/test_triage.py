@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import twitchnet as tn
 from twitchnet.bundled import find_model
 from twitchnet.diagnosis.answers import Answers, read_answers
 from twitchnet.diagnosis.inference import Inference
@@ -407,3 +409,23 @@ def test_absent_findings_leave_the_second_net_as_it_is(said: str, raised_by: set
     absent = ("bladder_bowel_change", "muscle_weakness", "numbness", "gait_change", "fatigue")
     now = look({**contexts, **record(said), **dict.fromkeys(absent, False)})
     assert now.fired == was.fired
+
+
+def test_a_watch_that_is_too_wide_leaves_the_rules_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    dx = tn.load("twitchy_legs").diagnose(leg_twitching=True, numbness=True, gait_change=False)
+    assert not tn.load("twitchy_legs").diagnose(leg_twitching=True).triage.unwatched
+    rows = dx.ranking  # computed before the passes become too wide
+
+    def too_wide(answers: Answers) -> None:
+        raise tn.CapacityError(1e12, 1e9)
+
+    monkeypatch.setattr(dx.inference, "beliefs", too_wide)
+    by_rules = triage(NETWORK, {"leg_twitching": "present", "numbness": "present"})
+    assert dx.triage == replace(by_rules, unwatched=True)
+    assert rows == dx.ranking
+    page = " ".join(str(dx).split())
+    assert "Second net: these answers are too many to work out" in page
+    assert "the rules alone decide" in page
+    assert "the rules alone decide" in dx._repr_html_()

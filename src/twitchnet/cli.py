@@ -105,6 +105,8 @@ def rank(
     """
     import twitchnet
     from twitchnet.bundled import is_model
+    from twitchnet.diagnosis.answers import read_answers
+    from twitchnet.diagnosis.report import urgent_by_rules
     from twitchnet.diagnosis.wording import page_of, urgency_section
     from twitchnet.io.records import read_record
     from twitchnet.show.page import Page
@@ -115,7 +117,14 @@ def rank(
         model = given.pop(0)
     answers = read_record(record) if record else {}
     answers |= dict(_answer(word) for word in given)
-    diagnosis = twitchnet.load(model or DEFAULT_MODEL).diagnose(answers)
+    loaded = twitchnet.load(model or DEFAULT_MODEL)
+    read = read_answers(loaded.network, answers)
+    try:
+        diagnosis = loaded.diagnose(answers)
+    except TwitchnetError:  # no ranking, but red flags are shown whatever happens
+        if urgent := urgent_by_rules(loaded.network, read):
+            echo(Page("", (urgency_section(urgent),)), sys.stderr)
+        raise
     rows = diagnosis.ranked(by.value)[:top]
     if as_json:
         document = diagnosis.to_dict()
@@ -245,20 +254,27 @@ def check(
 ) -> None:
     """Check a model file: print every error and warning, with its place and its cure.
 
-    Exit code 1 when there is an error; warnings alone leave it at 0.
+    Exit code 1 when there is an error; warnings alone leave it at 0.  The planned cost of an
+    answer, in table cells, goes to stderr.
     """
     from dataclasses import asdict
 
     from twitchnet.bundled import find_model
-    from twitchnet.io.formats import lint_model
+    from twitchnet.diagnosis.cost import cost_warnings, planned_costs
+    from twitchnet.io.formats import lint_model, read_model
 
-    problems = lint_model(find_model(file))
+    path = find_model(file)
+    problems = lint_model(path)
     errors = sum(problem.severity == "error" for problem in problems)
+    costs = () if errors else planned_costs(read_model(path))
+    problems += cost_warnings(costs, str(path)) if costs else []
     if as_json:
         _print_json([asdict(problem) for problem in problems])
     else:
         for problem in problems:
             typer.echo(f"{problem.severity}: {problem}")
+        for cost in costs:
+            typer.echo(f"planned cost, {cost}", err=True)
         typer.echo(f"{file}: {errors} errors, {len(problems) - errors} warnings", err=True)
     raise typer.Exit(1 if errors else 0)
 

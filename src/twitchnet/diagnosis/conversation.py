@@ -13,8 +13,7 @@ from collections.abc import Callable, Mapping
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.facts import Report
 from twitchnet.diagnosis.interview import Interview, Question, read_reply
-from twitchnet.diagnosis.report import spoken, urgent_of
-from twitchnet.diagnosis.triage import triage
+from twitchnet.diagnosis.report import spoken, urgent_by_rules
 from twitchnet.diagnosis.wording import DISCLAIMER, causes_section, page_of, urgency_section
 from twitchnet.errors import CapacityError, RecordError
 from twitchnet.show.page import Page, Paragraph, Section
@@ -82,7 +81,7 @@ def _urgency(interview: Interview) -> Section | None:
     index = {
         v.name: v.states.index(answers[v.name]) for v in network.variables if v.name in answers
     }
-    urgent = urgent_of(network, Answers(index), triage(network, answers))
+    urgent = urgent_by_rules(network, Answers(index))
     return urgency_section(urgent) if urgent else None
 
 

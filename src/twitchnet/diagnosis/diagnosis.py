@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -22,6 +22,7 @@ from twitchnet.diagnosis.report import build_report
 from twitchnet.diagnosis.triage import Triage, triage, watch_answers, watched
 from twitchnet.diagnosis.understanding import Understanding
 from twitchnet.diagnosis.wording import DISCLAIMER, page_of
+from twitchnet.errors import CapacityError
 from twitchnet.model.network import Network
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class Diagnosis(Understanding):
             "version": self.network.version,
             "fingerprint": self.network.fingerprint,
             "answers": self.answers.states(self.network)
-            | {name: {"likelihood": list(row)} for name, row in self.answers.soft.items()},
+            | self.answers.weights(self.network),
             "log_evidence": self.log_evidence,
             "none_present": self.none_present,
             "unexplained": _json(self.unexplained),
@@ -172,14 +173,18 @@ class Diagnosis(Understanding):
         """How urgent the answers are and why; absent findings never lower it.
 
         Costs another pass when the record has absent findings or likelihoods and the model
-        watches posteriors.
+        watches posteriors.  When that pass is too wide, the rules decide alone, and
+        ``Triage.unwatched`` says so.
         """
+        said = self.answers.states(self.network)
         seen = watch_answers(self.network, self.answers)
         beliefs = self.beliefs
         if self.network.watches and seen != self.answers:
-            beliefs = self.inference.beliefs(seen)
-        posteriors = watched(self.network, beliefs.probability)
-        return triage(self.network, self.answers.states(self.network), posteriors)
+            try:
+                beliefs = self.inference.beliefs(seen)
+            except CapacityError:
+                return replace(triage(self.network, said), unwatched=True)
+        return triage(self.network, said, watched(self.network, beliefs.probability))
 
     @cached_property
     def management(self) -> Management:

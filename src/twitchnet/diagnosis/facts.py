@@ -81,13 +81,17 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class Urgent:
-    """How urgent it is and why, in labels; ``unasked`` are always-ask questions left open."""
+    """How urgent it is and why, in labels; ``unasked`` are always-ask questions left open.
+
+    ``unwatched`` says that the second net, on posteriors, was too wide to compute.
+    """
 
     urgency: Urgency
     flags: tuple[Flag, ...]
     red_flags: tuple[str, ...]
     waiting: tuple[Flag, ...]
     unasked: tuple[str, ...]
+    unwatched: bool = False
 
 
 @dataclass(frozen=True, slots=True)

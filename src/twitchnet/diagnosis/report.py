@@ -28,7 +28,7 @@ from twitchnet.diagnosis.facts import (
 )
 from twitchnet.diagnosis.management import Management
 from twitchnet.diagnosis.ranking import RankedCause
-from twitchnet.diagnosis.triage import Triage
+from twitchnet.diagnosis.triage import Triage, triage
 from twitchnet.model.local import Leak, Link, Table
 from twitchnet.model.network import Network, Variable
 
@@ -123,7 +123,13 @@ def urgent_of(network: Network, answers: Answers, triage: Triage) -> Urgent | No
             for variable in network.variables
             if variable.always_ask and variable.name not in said
         ),
+        unwatched=triage.unwatched,
     )
+
+
+def urgent_by_rules(network: Network, answers: Answers) -> Urgent | None:
+    """The urgency by the rules alone, where no posterior is at hand."""
+    return urgent_of(network, answers, triage(network, answers.states(network)))
 
 
 def spoken(state: str) -> str:

@@ -55,13 +55,15 @@ class Triage:
     ``fired`` holds rules and watches, most urgent first and in file order within a level,
     and is never empty when the model has a default rule.  ``red_flags`` are the present
     findings that have to be named whatever the posterior says.  ``waiting`` are rules of
-    a higher level than ``urgency`` whose questions should be asked next.
+    a higher level than ``urgency`` whose questions should be asked next.  ``unwatched``
+    says that the posteriors of the watches were too wide to compute: rules spoke alone.
     """
 
     urgency: Urgency
     fired: tuple[Fired, ...]
     red_flags: tuple[str, ...] = ()
     waiting: tuple[Waiting, ...] = ()
+    unwatched: bool = False
 
     @property
     def deciding(self) -> tuple[Fired, ...]:

@@ -28,6 +28,11 @@ from twitchnet.show.page import (
 
 DISCLAIMER = "An educational instrument, not a medical device: it does not replace a clinician."
 
+UNWATCHED = (
+    "these answers are too many to work out the probabilities of serious causes without the "
+    "reassuring ones, so the rules alone decide how urgent it is."
+)
+
 HEADINGS: dict[Urgency, str] = {
     "emergency": "Emergency: go to an emergency department or call the emergency number today",
     "soon": "Soon: see a clinician within days",
@@ -125,6 +130,8 @@ def urgency_section(urgent: Urgent) -> Section:
     if urgent.unasked:
         lead = "Should always be asked, and has no answer here:"
         blocks.append(Paragraph(f"{_listed(urgent.unasked)}.", lead))
+    if urgent.unwatched:
+        blocks.append(Paragraph(UNWATCHED, "Second net:"))
     return Section(heading, tuple(blocks), TONES[urgent.urgency])
 
 

@@ -1,7 +1,7 @@
 """What is allowed in a network, but probably not meant?
 
 Warnings, never errors.  Lints that need the text of a file (a number without a range)
-are found by its reader; the planned cost by the plan.
+are found by its reader; the planned cost by ``diagnosis.cost``, where there is a plan.
 """
 
 from __future__ import annotations
