@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import twitchnet as tn
 from twitchnet.model.network import Network, Variable
 
 
@@ -57,3 +58,13 @@ def test_a_long_chain_is_ordered_without_looking_at_every_pair() -> None:
     count = 20_000
     chain = {f"v{at}": [f"v{at + 1}"] if at + 1 < count else [] for at in range(count)}
     assert network(chain).topological == tuple(reversed(chain))
+
+
+def test_what_a_prompt_shows_is_short() -> None:
+    model = tn.load("demo")
+    dx = model.diagnose(leg_twitching=True)
+    assert repr(model) == "<Model demo 1.0.0: 2 contexts, 2 causes, 2 findings>"
+    assert repr(model.network) == "<Network demo 1.0.0: 2 contexts, 2 causes, 2 findings>"
+    assert repr(dx).startswith("<Diagnosis by demo 1.0.0, 1 answers: muscle_fatigue 0.")
+    assert str(model.plan({})) in repr(model.plan({}))
+    assert max(len(repr(one)) for one in (model, model.network, dx, model.plan({}))) < 300

@@ -54,15 +54,7 @@ class Model:
         return _rebuild, (self.network, self._inference.budget, self._inference.workspace)
 
     def __repr__(self) -> str:
-        counts = ", ".join(
-            f"{len(names)} {kind}"
-            for kind, names in (
-                ("contexts", self.contexts),
-                ("causes", self.causes),
-                ("findings", self.findings),
-            )
-        )
-        return f"<Model {self.name} {self.version}: {counts}>"
+        return f"<Model {self.network.counted}>"
 
     @property
     def name(self) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 RankBy = Literal["posterior", "produced", "explains", "prior"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Diagnosis(Understanding):
     """Exact posteriors of every cause of the model, given the answers of one record."""
 
     network: Network
     answers: Answers
     beliefs: Beliefs
-    inference: Inference = field(repr=False)
+    inference: Inference
 
     @cached_property
     def posterior(self) -> Mapping[str, float]:
@@ -140,8 +140,7 @@ class Diagnosis(Understanding):
             "model": self.network.name,
             "version": self.network.version,
             "fingerprint": self.network.fingerprint,
-            "answers": self.answers.states(self.network)
-            | self.answers.weights(self.network),
+            "answers": self.answers.states(self.network) | self.answers.weights(self.network),
             "log_evidence": self.log_evidence,
             "none_present": self.none_present,
             "unexplained": _json(self.unexplained),
@@ -206,6 +205,11 @@ class Diagnosis(Understanding):
             self.none_present,
             self.unexplained if complains else math.nan,
         )
+
+    def __repr__(self) -> str:
+        network, count = self.network, len(self.answers.hard) + len(self.answers.soft)
+        first = ", ".join(f"{row.cause} {row.posterior:.3g}" for row in self.ranking[:3])
+        return f"<Diagnosis by {network.name} {network.version}, {count} answers: {first}>"
 
     def __str__(self) -> str:
         from twitchnet.show.text import text

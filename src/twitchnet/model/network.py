@@ -89,7 +89,7 @@ class Variable:
         return self.states == ("absent", "present")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Network:
     """A diagnostic network: everything that one model file says.
 
@@ -117,6 +117,17 @@ class Network:
     options: tuple[Option, ...] = ()
     coverage: tuple[CoverageItem, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<Network {self.counted}>"
+
+    @property
+    def counted(self) -> str:
+        """Name, version and sizes, in one line."""
+        counts = ", ".join(
+            f"{len(self.names(kind))} {kind}s" for kind in ("context", "cause", "finding")
+        )
+        return f"{self.name} {self.version}: {counts}"
 
     @cached_property
     def by_name(self) -> dict[str, Variable]:

@@ -28,7 +28,7 @@ FEWEST_USES = 4  # an unknown modifier of fewer links stays an ordinary variable
 MOST_CONDITIONED = 24  # binary nodes conditioned on before a record is called too wide
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Plan:
     """How one record will be computed, and what that costs.
 
@@ -70,6 +70,9 @@ class Plan:
             f"  widest   {self.order.largest:,.0f} cells\n"
             f"  memory   {self.bytes / 2**20:,.1f} MiB"
         )
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
 
 
 def _modifier_lanes(program: Program, evidence: Evidence, targets: Ints) -> list[int]:
