@@ -44,10 +44,15 @@ REACH, PACE = 8.0, 0.125
 """How far (in logits) and how finely a change of the leader is searched for."""
 
 
+TINY = 1e-12
+"""A setting that makes the answers this much less likely leaves only rounding of P(e)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Turn:
     """What one number does to the posterior.
 
+    ``node``, ``part`` and ``cells`` name it as ``Parameter`` does.
     ``at_low`` and ``at_high`` are the posterior at the ends of its range, ``derivative``
     dP/dt at its value; ``curve`` holds (a, b, c, d) of the sensitivity function, None for
     a dial of several cells.
@@ -55,6 +60,7 @@ class Turn:
 
     node: str
     part: str
+    cells: tuple[int, ...]
     value: float
     low: float
     high: float
@@ -84,6 +90,7 @@ class Flip:
 
     node: str
     part: str
+    cells: tuple[int, ...]
     value: float
     needed: float
     shift: float
@@ -156,10 +163,11 @@ def dial_name(node: str, part: str) -> str:
     return f"{node} <- {parent}" if parent else node if sort == "table" else f"{node} {sort}"
 
 
-def number_gradient(inference: Inference, answers: Answers) -> tuple[float, Floats]:
-    """The log of P(answers), and d log P / d number for every number, each taken by itself.
+def number_gradient(inference: Inference, answers: Answers) -> tuple[float, float, Floats]:
+    """The log of P(answers), and dP / d number = exp(scale) x (N,), each number by itself.
 
-    Raises ``CapacityError`` when the tables would not fit the inference's limits.
+    Returns (log P, scale, derivative). Raises ``CapacityError`` when the tables would not
+    fit the inference's limits.
     """
     low, evidence = inference.lowered, inference.evidence(answers)
     lanes = inference.plan(evidence, np.empty(0, dtype=np.int64)).sliced.lanes
@@ -171,12 +179,12 @@ def number_gradient(inference: Inference, answers: Answers) -> tuple[float, Floa
             raise CapacityError(work, inference.budget)
         return order.steps
 
-    log_evidence, entries = gradient(low.program, evidence, lanes, steps)
+    log_evidence, scale, entries = gradient(low.program, evidence, lanes, steps)
     result = np.zeros(len(low.numbers))
     is_number, is_rest = low.entry_kind == NUMBER, low.entry_kind == COMPLEMENT
     sign = is_number.astype(np.float64) - is_rest
     np.add.at(result, low.entry_number, sign * entries)
-    return log_evidence, result
+    return log_evidence, scale, result
 
 
 WORKSPACE = 2 * 2**30
@@ -194,7 +202,8 @@ class Slopes:
 def slopes(inference: Inference, answers: Answers, wanted: list[int]) -> Slopes:
     """One reverse pass for the evidence, and one for each wanted column of posteriors."""
     places = columns(inference.network)
-    log_evidence, own = number_gradient(inference, answers)
+    log_evidence, scale, own = number_gradient(inference, answers)
+    own = own * math.exp(scale - log_evidence)
     joint = {}
     for column in wanted:
         name, state = places[column]
@@ -207,9 +216,9 @@ def slopes(inference: Inference, answers: Answers, wanted: list[int]) -> Slopes:
         if factor == 0.0:
             joint[column] = (0.0, np.zeros_like(own))
             continue
-        log_joint, relative = number_gradient(inference, with_it)
-        posterior = factor * math.exp(log_joint - log_evidence) if log_joint > -math.inf else 0.0
-        joint[column] = posterior, posterior * relative
+        log_joint, scale, slope = number_gradient(inference, with_it)
+        posterior = factor * math.exp(log_joint - log_evidence)
+        joint[column] = posterior, factor * math.exp(scale - log_evidence) * slope
     return Slopes(own, joint)
 
 
@@ -244,9 +253,9 @@ def sensitivity(
     for rival in against:
         names = places[leader][0], places[rival][0]
         flips += _flips(turn, found, leader, rival, names)
-    best: dict[tuple[str, str, float], Flip] = {}
+    best: dict[tuple[str, str, tuple[int, ...]], Flip] = {}
     for one in sorted(flips, key=lambda one: abs(one.shift)):
-        best.setdefault((one.node, one.part, one.value), one)
+        best.setdefault((one.node, one.part, one.cells), one)
     name, at = places[column]
     variable = network.by_name[name]
     return Sensitivity(
@@ -273,7 +282,7 @@ def _turns(turn: Dials, found: Slopes, column: int) -> list[Turn]:
             change = turn.one(d, float(shifts[d])) - turn.numbers
             evidence[d], joint[d] = found.evidence @ change, slope @ change
         total = 1.0 + evidence
-        value = (p + joint) / np.where(total > 0.0, total, np.nan)
+        value = (p + joint) / np.where(total > TINY, total, np.nan)
         ends.append(np.clip(value, 0.0, 1.0))
     tangent = turn.tangent()
     c, a = turn.along(found.evidence, tangent), turn.along(slope, tangent)
@@ -286,6 +295,7 @@ def _turns(turn: Dials, found: Slopes, column: int) -> list[Turn]:
             Turn(
                 one.node,
                 one.part,
+                one.cells,
                 t,
                 one.low,
                 one.high,
@@ -333,6 +343,8 @@ def _flips(
             needed = raised / (1.0 + raised)
             plausible = one.low <= needed <= one.high
             result.append(
-                Flip(one.node, one.part, one.value, needed, shift_here, *names, plausible)
+                Flip(
+                    one.node, one.part, one.cells, one.value, needed, shift_here, *names, plausible
+                )
             )
     return result

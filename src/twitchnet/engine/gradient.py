@@ -109,9 +109,10 @@ def gradient(
     evidence: Evidence,
     lanes: tuple[int, ...],
     find_order: Callable[[Sliced], Steps],
-) -> tuple[float, Floats]:
-    """Log P(evidence), and the derivative of P by each entry divided by P, shape (E,).
+) -> tuple[float, float, Floats]:
+    """The log of P(evidence), and its derivative by each entry: exp(scale) x (E,).
 
+    Returns (log P, scale, derivative), so that nothing over- or underflows.
     ``find_order`` gives the steps for the sliced factors; all lanes run at once.  Entries
     that no state of the hidden variables can reach keep derivative 0, and so do nodes that
     the evidence says nothing about.  P = 0 gives ``-inf`` and zeros.
@@ -121,11 +122,12 @@ def gradient(
     total = run.upward(find_order(sliced))
     result = np.zeros(len(program.part_table))
     if not total.any():
-        return -np.inf, result
+        return -np.inf, 0.0, result
     _, credit = run.backward(total)
     whole = float(total.sum())
     own = np.arange(len(program.part_table), dtype=np.float64)
     entries = unfold(program._replace(part_table=own), evidence, lanes).leaves
     for i, adjoint in credit.items():
         np.add.at(result, entries[i].values.astype(np.int64), adjoint)
-    return float(np.log(whole) + run.exponent * np.log(2.0)), result / whole
+    scale = run.exponent * float(np.log(2.0))
+    return float(np.log(whole)) + scale, scale, result
