@@ -30,7 +30,7 @@ import numpy as np
 from twitchnet.engine.program import Floats, Ints
 
 Axes = tuple[int, ...]
-AT_ONCE = 1 << 20  # numbers of one vectorised merge; larger ones are split along a level axis
+AT_ONCE = 1 << 16  # numbers of one vectorised merge; larger ones are split along a level axis
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +82,41 @@ def _terms(card: int, case: str) -> _Terms:
     return _Terms(o, i, j, "first" if case == "second" else "second")
 
 
+def _level(values: Floats, axis: int, level: int) -> Floats:
+    """One level of an axis, kept as an axis of length 1 (a view)."""
+    return values[(slice(None),) * axis + (slice(level, level + 1),)]
+
+
 def _spread(values: Floats, axis: int) -> Floats:
     """The levels of an axis, then their running sums from level 1 on."""
-    sums = np.cumsum(values, axis=axis)
-    return np.concatenate([values, np.take(sums, range(1, values.shape[axis]), axis)], axis)
+    sums = [_level(values, axis, 0)]
+    for level in range(1, values.shape[axis]):
+        sums.append(sums[-1] + _level(values, axis, level))
+    return np.concatenate([values, *sums[1:]], axis)
 
 
 def _gather(values: Floats, axis: int, card: int) -> Floats:
     """The transpose of :func:`_spread`."""
-    levels = np.take(values, range(card), axis)
-    sums = np.take(values, [*range(card, values.shape[axis])], axis)
-    tail = np.flip(np.cumsum(np.flip(sums, axis), axis), axis)  # running sums reach downwards
-    return levels + np.concatenate([np.take(tail, [0], axis), tail], axis)
+    levels: list[Floats] = []
+    reach: Floats | None = None  # what the running sums that contain this level ask of it
+    for level in range(card - 1, -1, -1):
+        if level:
+            own = _level(values, axis, card + level - 1)
+            reach = own if reach is None else reach + own
+        here = _level(values, axis, level)
+        levels.append(here if reach is None else here + reach)
+    return np.concatenate(levels[::-1], axis)
 
 
 def _sum_by(values: Floats, axis: int, group: Ints) -> Floats:
     """Sums entries of an axis by group; the groups are 0 .. n, none empty."""
     if len(group) == group.max() + 1 and (np.diff(group) == 1).all():
         return values
-    order = np.argsort(group, kind="stable")
-    starts = np.searchsorted(group[order], np.arange(group.max() + 1))
-    return np.add.reduceat(np.take(values, order, axis), starts, axis)
+    sums: list[Floats | None] = [None] * (int(group.max()) + 1)
+    for place, into in enumerate(group.tolist()):
+        known, here = sums[into], _level(values, axis, place)
+        sums[into] = here if known is None else known + here
+    return np.concatenate([part for part in sums if part is not None], axis)
 
 
 Cases = list[tuple[int, str]]

@@ -25,6 +25,7 @@ BUDGET = 1e9  # multiply-adds of one record; about ten seconds on the numpy path
 WORKSPACE = 256 * 2**20  # bytes of tables held at once on the numpy path
 MOST_LANES = 8  # lanes chosen for speed; more only for memory
 FEWEST_USES = 4  # an unknown modifier of fewer links stays an ordinary variable
+COMPARE_ABOVE = 1e6  # work from which doing without lanes is looked at too
 MOST_CONDITIONED = 24  # binary nodes conditioned on before a record is called too wide
 
 
@@ -120,6 +121,11 @@ def build_plan(
         sliced = slice_evidence(program, evidence, targets, tuple(lanes))
         order = find_order(sliced)
         count = len(sliced.states)
+        if lanes and order.cells * count > COMPARE_ABOVE:
+            plain = slice_evidence(program, evidence, targets)
+            other = find_order(plain)
+            if other.cells < order.cells * count and 16.0 * other.stored <= workspace:
+                lanes, sliced, order, count = [], plain, other, 1
         if order.cells * count > budget:
             raise CapacityError(order.cells * count, budget)
         per_lane = 16.0 * order.stored
