@@ -81,7 +81,11 @@ def test_reads(text: str, expected: Condition) -> None:
         ("a=&", 3, "expected a state, found '&'"),
         ("a = b = c", 7, "expected & or | or the end, found '='"),
         ("at_least(, a)", 10, "expected a number, found ','"),
-        ("at_least(x, a)", 10, "at_least needs a number from 1 to 1, the parts after it, found 'x'"),
+        (
+            "at_least(x, a)",
+            10,
+            "at_least needs a number from 1 to 1, the parts after it, found 'x'",
+        ),
         ("at_least(0, a)", 10, "at_least needs a number"),
         ("at_least(3, a, b)", 10, "at_least needs a number from 1 to 2"),
         ("at_least(2)", 10, "at_least needs a number"),
