@@ -49,9 +49,11 @@ class Model:
             raise ModelError(problems)
         self.network = network
         self._inference = Inference(network, budget, workspace)
+        self._set: frozenset[str] = frozenset()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (self.network, self._inference.budget, self._inference.workspace)
+        inference = self._inference
+        return _rebuild, (self.network, inference.budget, inference.workspace, self._set)
 
     def __repr__(self) -> str:
         return f"<Model {self.network.counted}>"
@@ -218,6 +220,35 @@ class Model:
 
         return markdown(card_page(self.network, self._inference))
 
+    def intervene(self, settings: Mapping[str, object]) -> Model:
+        """The model after some variables are *set* to a state, before any evidence: do(x = s).
+
+        A set variable loses its leak and its parents and keeps its children; evidence on it
+        is an error afterwards.  Raises ``RecordError`` for a wrong name or state, and
+        ``ModelError`` for what cannot be set (screens, findings with descriptors).
+
+        >>> import twitchnet as tn
+        >>> model = tn.load("demo")
+        >>> seen = model.diagnose(muscle_fatigue=True).log_evidence
+        >>> done = model.intervene({"muscle_fatigue": True})
+        >>> done.diagnose(intense_exercise=True).log_evidence  # tells nothing backwards
+        -1.609437...
+        """
+        from twitchnet.model.surgery import intervened
+
+        read = read_answers(self.network, settings)
+        if read.soft:
+            problems = [Problem("TN206", "a variable is set to one state", n) for n in read.soft]
+            raise RecordError(problems)
+        inference = self._inference
+        model = Model(
+            intervened(self.network, read.hard),
+            budget=inference.budget,
+            workspace=inference.workspace,
+        )
+        model._set = self._set | set(read.hard)
+        return model
+
     def to_networkx(self) -> nx.DiGraph[str]:
         """The network as a graph with what is known of each node and arc as attributes."""
         from twitchnet.io.networkx_bridge import to_networkx
@@ -239,7 +270,11 @@ class Model:
 
     def _refuse_contradictions(self, answers: Answers) -> None:
         """A descriptor that is present implies the finding that it describes."""
-        problems = []
+        problems = [
+            Problem("TN204", "set by an intervention, so it cannot be observed", name)
+            for name in (*answers.hard, *answers.soft)
+            if name in self._set
+        ]
         for descriptor, of in self.network.descriptors.items():
             if answers.hard.get(descriptor, 0) > 0 and answers.hard.get(of) == 0:
                 problems.append(
@@ -281,8 +316,12 @@ class Model:
         )
 
 
-def _rebuild(network: Network, budget: float, workspace: float) -> Model:
-    return Model(network, budget=budget, workspace=workspace)
+def _rebuild(
+    network: Network, budget: float, workspace: float, settled: frozenset[str] = frozenset()
+) -> Model:
+    model = Model(network, budget=budget, workspace=workspace)
+    model._set = settled
+    return model
 
 
 def load(

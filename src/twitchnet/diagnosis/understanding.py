@@ -7,18 +7,27 @@ the heads of the modules that it calls, and in ``docs/understanding.md``.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.answers import Answers, find_variable, read_answers
+from twitchnet.diagnosis.benefits import Benefits, benefits
 from twitchnet.diagnosis.explain import Explanation, LeftOut, explain, leave_out
 from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Beliefs, Inference
 from twitchnet.diagnosis.questions import NextQuestions, next_questions
+from twitchnet.diagnosis.ranking import RankedCause
 from twitchnet.diagnosis.sensitivity import Sensitivity, sensitivity
+from twitchnet.diagnosis.triage import Triage
 from twitchnet.diagnosis.uncertainty import Uncertainty, uncertainty
+from twitchnet.diagnosis.whatif import SingleChange, WhatIf, changed, compare, single_changes
 from twitchnet.engine.program import Floats
+from twitchnet.errors import Problem, RecordError
 from twitchnet.model.network import Network
 
 
@@ -29,6 +38,16 @@ class Understanding:
     answers: Answers
     beliefs: Beliefs
     inference: Inference
+
+    if TYPE_CHECKING:
+
+        @property
+        def triage(self) -> Triage:
+            """How urgent the answers are and why."""
+
+        @property
+        def ranking(self) -> tuple[RankedCause, ...]:
+            """Rows by posterior."""
 
     @property
     def leader(self) -> str:
@@ -109,3 +128,59 @@ class Understanding:
         'intense_exercise'
         """
         return next_questions(self.inference, self.answers, k, about)
+
+    def benefits(self) -> Benefits:
+        """For each option, the probability that the complaint would be gone had it been done.
+
+        A counterfactual about this record; see ``twin.py``.  Costs about three passes per option.
+
+        >>> import twitchnet as tn
+        >>> dx = tn.load("demo").diagnose(leg_twitching=True, intense_exercise=True)
+        >>> [one.option for one in dx.benefits().options]
+        ['rest', 'less_caffeine']
+        """
+        return benefits(self.inference, self.answers, self.beliefs.log_evidence, self.triage)
+
+    def what_if(self, changes: Mapping[str, object] | None = None, /, **answers: object) -> WhatIf:
+        """This diagnosis beside the one with some answers changed; unknown takes one back.
+
+        Raises ``RecordError`` for wrong names or states and for impossible answers.
+
+        >>> import twitchnet as tn
+        >>> dx = tn.load("demo").diagnose(leg_twitching=True)
+        >>> one = dx.what_if(caffeine_intake="high").rows[1]
+        >>> one.cause, one.after > one.before
+        ('stimulant_excess', True)
+        """
+        said = {**(changes or {}), **answers}
+        read = read_answers(self.network, said)
+        names = [find_variable(self.network, name) or name for name in said]
+        back = {n: -1 for n in names if n not in read.hard and n not in read.soft}
+        new = changed(self.network, self.answers, {**read.hard, **back}).without(*read.soft)
+        new = Answers(new.hard, {**new.soft, **read.soft})
+        beliefs = self.inference.beliefs(new)
+        if beliefs.log_evidence == -math.inf:
+            words = ", ".join(
+                f"{name} = {state}" for name, state in new.states(self.network).items()
+            )
+            raise RecordError([Problem("TN205", f"these answers cannot all hold: {words}")])
+        after = replace(self, answers=new, beliefs=beliefs)  # type: ignore[type-var]
+        states = new.states(self.network)
+        words_of = {name: states.get(name, "likelihood") for name in (*read.hard, *read.soft)}
+        return compare(
+            words_of | dict.fromkeys(back, ""),
+            self.ranking,
+            after.ranking,
+            (self.triage.urgency, after.triage.urgency),
+            math.exp(min(beliefs.log_evidence - self.beliefs.log_evidence, 700.0)),
+        )
+
+    def single_changes(self) -> tuple[SingleChange, ...]:
+        """Every change of one answer, and what the causes would then be.
+
+        >>> import twitchnet as tn
+        >>> dx = tn.load("demo").diagnose(leg_twitching=True)
+        >>> [one.state for one in dx.single_changes() if one.answer == "caffeine_intake"]
+        ['low', 'moderate', 'high']
+        """
+        return single_changes(self.inference, self.answers)
