@@ -216,6 +216,8 @@ class Evaluator:
             rest = tuple(claim for claim in claims if claim[0] != name)
             if len(asked) == 1 and (seen or rest in self.popular):
                 row = self.beliefs(rest).probability[name]
+                if not self.mass(rest):
+                    return 0.0
                 return self.mass(rest) * float(sum(row[state] for state in dict(claims)[name]))
         evidence = self.inference.evidence(self.answers(claims))
         return math.exp(self.inference.log_evidence(evidence))

@@ -44,6 +44,7 @@ def number(value: float) -> str:
     """
     if math.isnan(value):
         return "none"
+    value = float(f"{value:.9g}")  # so that no last bit decides how a half is rounded
     return str(int(value)) if value.is_integer() and abs(value) < 1e6 else f"{value:.3g}"
 
 
