@@ -5,7 +5,7 @@ The only module that joins rooms.  Everything heavy is built when it is first ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from itertools import combinations
 from os import PathLike
@@ -201,6 +201,30 @@ class Model:
             on_error=on_error,
             threads=threads,
             progress=progress,
+        )
+
+    def score_batches(
+        self,
+        batches: Iterable[Any],
+        *,
+        top: int | None = None,
+        names: Mapping[str, str] | None = None,
+        keep: Literal["other", "all", "none"] = "other",
+        prefix: str = "",
+        details: bool = True,
+        threads: int | None = None,
+    ) -> Iterator[Any]:
+        """Scored Arrow record batches, one for each that comes in and row for row.
+
+        The options and columns are those of ``score``; the first batch sets the schema.
+        The shape that ``mapInArrow`` of Spark and its relatives ask for.
+        """
+        from twitchnet.batch.score import Scorer
+        from twitchnet.batch.stream import score_batches
+
+        scorer = Scorer(self._inference, top, details)
+        return score_batches(
+            scorer, batches, names=names, keep=keep, prefix=prefix, threads=threads
         )
 
     def plan(self, record: Mapping[str, object] | None = None, /, **answers: object) -> Plan:

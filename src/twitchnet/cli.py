@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from twitchnet import cli_batch
 from twitchnet.errors import TwitchnetError
 
 if TYPE_CHECKING:
@@ -326,6 +327,9 @@ def validate(
     else:
         echo(validation_page(validation, network))
     raise typer.Exit(1 if validation.surprises else 0)
+
+
+cli_batch.register(app)
 
 
 def main() -> None:

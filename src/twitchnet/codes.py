@@ -436,6 +436,43 @@ _TABLE = (
         "A record file is one JSON object of answers by name, each name once, in UTF-8.",
         'Write {"name": "state", ...}, or save what `twitchnet rank --json` prints.',
     ),
+    # Tables of records.
+    Code(
+        "TN210",
+        "A table of records that cannot be read",
+        "Files are CSV (plain, gz, zst), Parquet, Arrow or JSON Lines, whole, text in UTF-8.",
+        "Check that the file is whole and that its suffix or --format says what it is.",
+    ),
+    Code(
+        "TN211",
+        "A row that cannot be read",
+        "The row has too many or too few cells, or text that is not UTF-8, or is not JSON.",
+        "Correct the row; the others are scored all the same.",
+    ),
+    Code(
+        "TN212",
+        "Two columns of one name",
+        "Nobody can tell which of the two is meant.",
+        "Rename one of the columns, or leave it out.",
+    ),
+    Code(
+        "TN213",
+        "A column map that cannot be read",
+        "A column map is a YAML or JSON mapping of columns to names of variables.",
+        'Write `column: variable`, one a line; "" leaves a column alone.',
+    ),
+    Code(
+        "TN220",
+        "A run that cannot go on",
+        "The interrupted run had another model, other inputs or other options.",
+        "Repeat the run as it was, or start again without --resume.",
+    ),
+    Code(
+        "TN221",
+        "Two runs that write to one output",
+        "Each output is written by one run at a time.",
+        "Wait for the other run, or write to another file.",
+    ),
     # Capacity.
     Code(
         "TN301",

@@ -25,6 +25,9 @@ from twitchnet.model.network import Network, Variable
 LOG = logging.getLogger(__name__)
 Codes = NDArray[np.int8]
 
+TRUTH = "true_"
+"""Prefix of the columns in which a simulation keeps the true causes; they are no answers."""
+
 MOST_HINTS = 50
 """Different bad values of a column that get a hint; looking for one takes 0.1 ms."""
 
@@ -235,7 +238,7 @@ def match_columns(
     if problems:
         raise RecordError(problems)
     for column, hint in other.items():
-        if hint:
+        if hint and not column.startswith(TRUTH):
             LOG.warning("column %r is no variable of the model and is not read: %s", column, hint)
     return used, other
 

@@ -1,0 +1,283 @@
+"""How do ten million records in files become results in a file, with nothing lost?
+
+Chunks are read and encoded one ahead, scored on all cores, and written aside; the output
+appears under its name when it is whole.  Every row of the input is counted once: scored,
+or refused with a line in the rejects file.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from twitchnet.batch.encode import Encoded
+from twitchnet.batch.journal import Journal, Position, put
+from twitchnet.batch.posteriors import SMALL
+from twitchnet.batch.readers import Chunk, Input, Reject, unreadable
+from twitchnet.batch.rejects import REASONS, as_csv, refused
+from twitchnet.batch.stream import Scheme, arrow, metadata
+from twitchnet.batch.writers import finish, piece
+from twitchnet.errors import Problem, RecordError
+from twitchnet.show.progress import duration
+
+CHUNK = 8192
+"""Rows between two entries of the journal: a kill loses less than this."""
+
+Told = Callable[[int], object]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is scored into what.  ``rejects`` '' is ``OUT.rejects.csv``; ``-`` is a pipe."""
+
+    input: Input
+    scheme: Scheme
+    output: str
+    format: str
+    rejects: str = ""
+    chunk: int = CHUNK
+    strict: bool = False
+    resume: bool = False
+    threads: int | None = None
+
+    @property
+    def rejects_path(self) -> Path | None:
+        """Where refused rows are listed; None for standard error."""
+        if self.rejects:
+            return Path(self.rejects)
+        return None if self.output == "-" else Path(f"{self.output}.rejects.csv")
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What must be equal for a run to go on where another stopped."""
+        scheme, scorer = self.scheme, self.scheme.scorer
+        return {
+            **metadata(scorer),
+            "inputs": [_stamp(path) for path in self.input.paths],
+            "input format": self.input.format,
+            "output format": self.format,
+            "columns": scheme.schema.names,
+            "names": dict(scheme.names),
+            "top": scorer.top,
+            "long": scheme.long,
+            "chunk": self.chunk,
+            "budget": scorer.inference.budget,
+        }
+
+
+def _stamp(path: str) -> list[object]:
+    """A file as it is now: path, bytes, time of the last change."""
+    stat = Path(path).stat()
+    return [path, stat.st_size, stat.st_mtime_ns]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of every row: ``rows`` = ``scored`` + all of ``refused`` (by code).
+
+    ``before`` rows were done by an interrupted run; ``seconds`` are this run's.
+    """
+
+    rows: int
+    scored: int
+    refused: Mapping[str, int]
+    seconds: float
+    before: int = 0
+    rejects: str = ""
+
+    def __str__(self) -> str:
+        lines = [f"{self.rows:,} rows: {self.scored:,} scored, {self.rows - self.scored:,} refused"]
+        for code, count in sorted(self.refused.items()):
+            lines.append(f"  {count:,} {REASONS.get(code, 'refused')} ({code})")
+        if self.refused and self.rejects:
+            lines.append(f"  listed in {self.rejects}")
+        if self.before:
+            lines.append(f"{self.before:,} of the rows were done before")
+        rate = (self.rows - self.before) / self.seconds if self.seconds else 0.0
+        lines.append(f"{duration(self.seconds)}, {rate:,.0f} rows/s")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; the keys are stable."""
+        return {
+            "rows": self.rows,
+            "scored": self.scored,
+            "refused": dict(self.refused),
+            "seconds": self.seconds,
+            "rows_done_before": self.before,
+        }
+
+
+def score_files(job: Job, progress: Told | None = None) -> Summary:
+    """Scores the input into the output.
+
+    Raises ``RecordError`` when the input cannot be read, at the first refused row when
+    ``strict``, and for a run that cannot go on; ``OSError`` when nothing can be written.
+    """
+    start = time.monotonic()
+    if job.output == "-":
+        position = _to_pipe(job, sys.stdout.buffer, progress)
+        return _summary(job, position, start, 0)
+    if job.resume and "-" in job.input.paths:
+        raise unreadable("-", "a pipe cannot be read again, so its run cannot be resumed")
+    output = Path(job.output)
+    if not output.parent.is_dir():
+        raise FileNotFoundError(f"no such folder: {output.parent}")
+    state = job.state if "-" not in job.input.paths else {}
+    with Journal(output, state, job.resume) as journal:
+        before = journal.position.rows
+        if not journal.position.whole:
+            for data, rejects, position in _pieces(job, journal.position, progress):
+                if job.strict and rejects:
+                    journal.discard()
+                    raise _strict(rejects[0])
+                lines = as_csv(rejects, header=not journal.position.chunks)
+                journal.add(data, lines, position)
+            journal.add(b"", b"", replace(journal.position, whole=True))
+        summary = _summary(job, journal.position, start, before)
+        _name(job, journal, summary)
+        journal.discard()
+    return summary
+
+
+def _name(job: Job, journal: Journal, summary: Summary) -> None:
+    """Gives everything its final name, the output last."""
+    output, rejects = Path(job.output), job.rejects_path
+    data, listed, final = (journal.folder / name for name in ("data", "rejects", "final"))
+    if rejects is not None and listed.exists():
+        if summary.refused:
+            put(listed, rejects)
+        else:
+            listed.unlink()
+            rejects.unlink(missing_ok=True)  # of an earlier run
+    if job.format in ("csv", "jsonl"):  # they have no place for it themselves
+        about = journal.folder / "about"
+        told = metadata(job.scheme.scorer) | summary.to_dict()
+        about.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        put(about, Path(f"{job.output}.meta.json"))
+    if data.exists():
+        finish(job.format, data, final)
+        put(final, output)
+        data.unlink(missing_ok=True)
+
+
+def _to_pipe(job: Job, stream: BinaryIO, progress: Told | None) -> Position:
+    """Writes to standard output, and refused rows to their file or to standard error."""
+    if job.format == "parquet":
+        raise unreadable("-", "Parquet cannot be written to a pipe", "use --output-format arrow")
+    path = job.rejects_path
+    listed = path.open("wb") if path else None
+    position = Position()
+    try:
+        for data, rejects, after in _pieces(job, Position(), progress):
+            if job.strict and rejects:
+                raise _strict(rejects[0])
+            stream.write(data)
+            stream.flush()
+            if listed:
+                listed.write(as_csv(rejects, header=not position.chunks))
+            else:
+                for reject in rejects:
+                    sys.stderr.write(f"refused: {_problem(reject)}\n")
+            position = after
+        if job.format == "arrow":
+            stream.write(b"\xff\xff\xff\xff\0\0\0\0")  # the end of an Arrow stream
+    finally:
+        if listed:
+            listed.close()
+    return position
+
+
+def _summary(job: Job, position: Position, start: float, before: int) -> Summary:
+    refused_rows = sum(position.refused.values())
+    assert position.rows == position.scored + refused_rows, "a row was lost"
+    seconds = time.monotonic() - start
+    rejects = str(job.rejects_path or "")
+    return Summary(position.rows, position.scored, position.refused, seconds, before, rejects)
+
+
+def _problem(reject: Reject) -> Problem:
+    message = f"row {reject.row}: {reject.reason}"
+    return Problem(reject.code, message, reject.column, reject.file)
+
+
+def _strict(reject: Reject) -> RecordError:
+    return RecordError([_problem(reject)])
+
+
+def _pieces(
+    job: Job, done: Position, progress: Told | None
+) -> Iterator[tuple[bytes, list[Reject], Position]]:
+    """For each chunk after ``done``: bytes, refused rows, and the position after it."""
+    position = done
+    scheme = job.scheme
+    for index, (chunk, encoded) in enumerate(_ahead(_encoded(job, done.chunks))):
+        index += done.chunks
+        told = _shifted(progress, position.rows)
+        scores = scheme.scorer.score(
+            encoded,
+            threads=job.threads,
+            progress=told,
+            # only an input of one small chunk may do without the kernels
+            compiled=True if index or len(chunk.numbers) > SMALL else None,
+        )
+        rejects = refused(scheme.scorer.network, chunk, encoded, scores)
+        ok = np.flatnonzero(scores.status == "ok")
+        batch = scheme.rows(_kept(scheme, chunk), scores, ok, chunk.numbers)
+        counts = dict(position.refused)
+        for reject in rejects:
+            counts[reject.code] = counts.get(reject.code, 0) + 1
+        position = Position(
+            index + 1, position.rows + chunk.rows, position.scored + len(ok), counts
+        )
+        yield piece(job.format, batch, first=index == 0), rejects, position
+    if position.chunks == 0:
+        empty = arrow().RecordBatch.from_pylist([], schema=scheme.schema)
+        yield piece(job.format, empty, first=True), [], Position(chunks=1)
+
+
+def _shifted(progress: Told | None, before: int) -> Told | None:
+    return None if progress is None else lambda done: progress(before + done)
+
+
+def _encoded(job: Job, skip: int) -> Iterator[tuple[Chunk, Encoded]]:
+    for index, chunk in enumerate(job.input.chunks(job.chunk)):
+        if index >= skip:
+            yield chunk, job.scheme.encode(chunk.frame)
+
+
+def _ahead(items: Iterator[tuple[Chunk, Encoded]]) -> Iterator[tuple[Chunk, Encoded]]:
+    """The same items, each made while the one before is in use."""
+    with ThreadPoolExecutor(1, "twitchnet-read") as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
+
+
+def _kept(scheme: Scheme, chunk: Chunk) -> dict[str, Any]:
+    """The columns that stay, as Arrow arrays."""
+    if not isinstance(chunk.frame, Mapping):
+        return {name: chunk.frame.column(name) for name in scheme.kept}
+    pa = arrow()
+    found = {}
+    for name in scheme.kept:
+        kind, values = scheme.types[name], chunk.frame[name]
+        if pa.types.is_string(kind):
+            values = [
+                value if isinstance(value, str | None) else json.dumps(value) for value in values
+            ]
+        try:
+            found[name] = pa.array(values, type=kind)
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            message = f"column {name!r} is {kind} in the first rows and not in later ones: {error}"
+            raise unreadable(chunk.file, message) from None
+    return found

@@ -1,0 +1,77 @@
+"""Why has a row no result?  One line for each refused row."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+
+import numpy as np
+
+from twitchnet.batch.encode import BadCell, Encoded
+from twitchnet.batch.readers import Chunk, Reject
+from twitchnet.batch.score import BAD_VALUE, Scores
+from twitchnet.model.network import Network
+
+REASONS = {
+    "TN202": "no such state",
+    "TN203": "yes or no where states belong",
+    "TN204": "contradicting answers",
+    "TN205": "impossible together",
+    "TN211": "not readable",
+    "TN301": "too wide",
+}
+"""Short words of the summary, by code."""
+
+HEADER = Reject._fields
+
+
+def refused(network: Network, chunk: Chunk, encoded: Encoded, scores: Scores) -> list[Reject]:
+    """The rows of a chunk that have no result, in order of their numbers."""
+    cells: dict[int, list[BadCell]] = {}
+    for cell in encoded.bad:
+        cells.setdefault(cell.row, []).append(cell)
+    status = scores.status
+    found = list(chunk.rejects)
+    for row in np.flatnonzero(status != "ok").tolist():
+        number = int(chunk.numbers[row])
+        if status[row] == BAD_VALUE:
+            first, *more = cells[row]
+            also = "; ".join(f"{cell.column}={str(cell.value)[:80]} ({cell.code})" for cell in more)
+            value = str(first.value)[:200]
+            found.append(
+                Reject(chunk.file, number, first.code, first.column, value, first.reason, also)
+            )
+        elif status[row] == "impossible":
+            found.append(_impossible(network, chunk.file, number, encoded, row))
+        else:
+            reason = f"needs {scores.cells[row]:.3g} table cells, more than the budget"
+            found.append(Reject(chunk.file, number, "TN301", "", "", reason))
+    return sorted(found, key=lambda reject: reject.row)
+
+
+def _impossible(network: Network, file: str, number: int, encoded: Encoded, row: int) -> Reject:
+    """Names the contradiction where it is between a finding and what describes it."""
+    at = {variable.name: i for i, variable in enumerate(network.nodes)}
+    codes = encoded.codes[row]
+    for descriptor, of in network.descriptors.items():
+        if codes[at[descriptor]] > 0 and codes[at[of]] == 0:
+            state = network.by_name[descriptor].states[codes[at[descriptor]]]
+            reason = f"present, but {of!r}, which it describes, is absent"
+            return Reject(file, number, "TN204", descriptor, state, reason)
+    reason = "these answers cannot all hold: together they have probability 0"
+    return Reject(file, number, "TN205", "", "", reason)
+
+
+def as_csv(rejects: Iterable[Reject], header: bool = False) -> bytes:
+    """Lines of a rejects file.
+
+    >>> as_csv([Reject("a.csv", 3, "TN202", "sex", "x", "no such state")]).decode().split(",")[:3]
+    ['a.csv', '3', 'TN202']
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    if header:
+        writer.writerow(HEADER)
+    writer.writerows(rejects)
+    return text.getvalue().encode()

@@ -1,0 +1,81 @@
+"""How does anybody get a million records to try things on?  They are drawn from the model.
+
+Questionnaires with a pattern of missing answers, and, when asked, the true causes in
+columns of their own.  The same seed gives the same file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from twitchnet.batch.encode import TRUTH
+from twitchnet.batch.journal import Journal, put
+from twitchnet.batch.stream import arrow
+from twitchnet.batch.writers import finish, piece
+from twitchnet.model.network import Network
+from twitchnet.model.sampling import hide, sample
+
+BLOCK = 65_536
+"""Records drawn at once; the file depends on it, since each block draws after the last."""
+
+
+def simulate(
+    network: Network,
+    n: int,
+    *,
+    seed: int = 0,
+    given: Mapping[str, str] | None = None,
+    contexts: float = 0.8,
+    findings: float = 0.6,
+    truth: bool = False,
+) -> Iterator[Any]:
+    """Record batches of ``n`` records: ``record_id`` from 1, an answer per column, null when
+    not answered.
+
+    ``contexts`` and ``findings`` are the shares that are answered, ``given`` what all
+    records have in common; with ``truth`` the columns ``true_<cause>`` hold the causes.
+    Raises ``RecordError`` for names or states that the network does not have.
+    """
+    pa = arrow()
+    rng = np.random.default_rng(seed)
+    asked = [i for i, v in enumerate(network.nodes) if v.kind in ("context", "finding")]
+    causes = [i for i, v in enumerate(network.nodes) if v.name in network.ranked] if truth else []
+    columns = [(network.nodes[i].name, i, False) for i in asked]
+    columns += [(TRUTH + network.nodes[i].name, i, True) for i in causes]
+    schema = pa.schema(
+        [("record_id", pa.int64()), *((name, pa.string()) for name, _, _ in columns)],
+        {
+            "twitchnet.model": network.name,
+            "twitchnet.fingerprint": network.fingerprint,
+            "twitchnet.seed": str(seed),
+        },
+    )
+    for start in range(0, n, BLOCK):
+        whole = sample(network, min(BLOCK, n - start), rng, given)
+        seen = hide(whole, network, contexts=contexts, findings=findings, rng=rng)
+        arrays = [pa.array(np.arange(start + 1, start + 1 + len(whole)))]
+        for _, i, true in columns:
+            states = np.array([*network.nodes[i].states, None], dtype=object)
+            codes = (whole if true else seen)[:, i]
+            arrays.append(pa.array(states[codes], type=pa.string()))
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def write_batches(batches: Iterator[Any], output: Path, form: str) -> int:
+    """Writes batches to a file, which appears when it is whole; the number of rows."""
+    rows = 0
+    with Journal(output, {}, resume=False) as journal:
+        data = journal.folder / "data"
+        with data.open("wb") as file:
+            for index, batch in enumerate(batches):
+                file.write(piece(form, batch, first=index == 0))
+                rows += batch.num_rows
+        final = journal.folder / "final"
+        finish(form, data, final)
+        put(final, output)
+        journal.discard()
+    return rows

@@ -1,0 +1,182 @@
+"""One function over Arrow record batches: what files and clusters are thin edges around.
+
+``score_batches`` maps an iterator of record batches to an iterator of record batches, row
+for row.  :class:`Scheme` is the fixed part: which columns are answers, which stay, and the
+schema of what comes out (docs/batch.md lists it).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchnet.batch.columns import needs
+from twitchnet.batch.encode import Encoded, encode_frame, match_columns
+from twitchnet.batch.frames import arrow_array, refuse_same_names
+from twitchnet.batch.posteriors import Progress
+from twitchnet.batch.score import Scorer, Scores
+
+Keep = Literal["other", "all", "none"]
+
+
+def arrow() -> Any:
+    """The package pyarrow.  Raises ``ImportError`` with what to do when it is missing."""
+    try:
+        import pyarrow
+    except ImportError:
+        raise needs("pyarrow") from None
+    return pyarrow
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How batches of one schema are scored.
+
+    ``names`` maps columns to variables; ``kept`` are the columns that stay, with their
+    types in ``types``; ``long`` gives a row per record and rank (record, rank, cause,
+    posterior) instead of a row per record.
+    """
+
+    scorer: Scorer
+    names: Mapping[str, str]
+    kept: tuple[str, ...]
+    types: Mapping[str, Any]
+    prefix: str = ""
+    long: bool = False
+
+    @property
+    def schema(self) -> Any:
+        """The Arrow schema of the output, with model and fingerprint in its metadata."""
+        pa = arrow()
+        fields = [pa.field(name, self.types[name]) for name in self.kept]
+        if self.long:
+            own: dict[str, Any] = {"rank": pa.int32(), "cause": pa.string()}
+            own["posterior"] = pa.float64()
+            if not self.kept:
+                fields = [pa.field("record", pa.int64())]
+        else:
+            kinds = {float: pa.float64(), str: pa.string()}
+            own = {name: kinds[kind] for name, kind in self.scorer.schema.items()}
+        fields += [pa.field(self.prefix + name, kind) for name, kind in own.items()]
+        return pa.schema(fields, metadata(self.scorer))
+
+    def encode(self, frame: Any) -> Encoded:
+        """Codes of a batch, or of a mapping of lists."""
+        return encode_frame(self.scorer.network, frame, self.names)
+
+    def rows(
+        self, kept: Mapping[str, Any], scores: Scores, at: NDArray[np.int64], numbers: Any = None
+    ) -> Any:
+        """The record batch of the records ``at``; ``kept`` holds the columns that stay.
+
+        ``numbers`` (records,) are told as ``record`` in long output without kept columns.
+        """
+        pa = arrow()
+        if self.long:
+            return self._long_rows(kept, scores, at, numbers)
+        whole = len(at) == len(scores.cells)
+        arrays = [kept[name] if whole else kept[name].take(pa.array(at)) for name in self.kept]
+        arrays += [
+            arrow_array(values if whole else values[at]) for values in scores.columns.values()
+        ]
+        return pa.RecordBatch.from_arrays([_plain_array(one) for one in arrays], schema=self.schema)
+
+    def _long_rows(
+        self, kept: Mapping[str, Any], scores: Scores, at: NDArray[np.int64], numbers: Any
+    ) -> Any:
+        pa = arrow()
+        ranks = range(1, (self.scorer.top or 0) + 1)
+        causes = np.stack([scores.columns[f"cause_{rank}"][at] for rank in ranks], axis=1)
+        numbers_of = [scores.columns[f"posterior_{rank}"][at] for rank in ranks]
+        posterior = np.stack(numbers_of, axis=1).astype(np.float64)
+        there = ~np.isnan(posterior)
+        record, rank = np.nonzero(there)
+        arrays = [kept[name].take(pa.array(at[record])) for name in self.kept]
+        if not self.kept:
+            arrays = [pa.array(np.asarray(numbers)[at[record]])]
+        arrays += [
+            pa.array((rank + 1).astype(np.int32)),
+            pa.array(causes[there], type=pa.string()),
+            pa.array(posterior[there]),
+        ]
+        return pa.RecordBatch.from_arrays([_plain_array(one) for one in arrays], schema=self.schema)
+
+
+def _plain_array(array: Any) -> Any:
+    """A column without a dictionary."""
+    return array.dictionary_decode() if hasattr(array, "dictionary") else array
+
+
+def metadata(scorer: Scorer) -> dict[str, str]:
+    """What the output says of the model that made it."""
+    # not imported: the public page stands above this room
+    version = sys.modules[__name__.partition(".")[0]].__version__
+    network = scorer.network
+    return {
+        "twitchnet.version": str(version),
+        "twitchnet.model": network.name,
+        "twitchnet.model_version": network.version,
+        "twitchnet.fingerprint": network.fingerprint,
+    }
+
+
+def make_scheme(
+    scorer: Scorer,
+    columns: Mapping[str, Any],
+    *,
+    names: Mapping[str, str] | None = None,
+    keep: Keep | tuple[str, ...] = "other",
+    prefix: str = "",
+    long: bool = False,
+) -> Scheme:
+    """The scheme for an input whose ``columns`` map names to Arrow types.
+
+    Raises ``RecordError`` when the columns do not fit the model, ``ValueError`` when a
+    column that stays has the name of a result.
+    """
+    _, other = match_columns(scorer.network, tuple(columns), names or {})
+    kept = tuple(columns) if keep == "all" else tuple(other) if keep == "other" else ()
+    if not isinstance(keep, str):
+        kept = keep
+    pa = arrow()
+    # A stream of appended messages has no place for dictionaries: their values are written.
+    types = {
+        name: kind.value_type if pa.types.is_dictionary(kind) else kind
+        for name, kind in columns.items()
+    }
+    scheme = Scheme(scorer, names or {}, kept, types, prefix, long)
+    own = scheme.schema.names[len(kept) :]
+    refuse_same_names(kept, own)
+    return scheme
+
+
+def score_batches(
+    scorer: Scorer,
+    batches: Iterable[Any],
+    *,
+    names: Mapping[str, str] | None = None,
+    keep: Keep = "other",
+    prefix: str = "",
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Any]:
+    """Scored record batches, one for each that comes in and row for row.
+
+    Every row comes back; one that cannot be scored has a ``status`` that says why and
+    null results.  All batches have the schema of the first one.
+    """
+    scheme: Scheme | None = None
+    for batch in batches:
+        if scheme is None:
+            columns = {field.name: field.type for field in batch.schema}
+            scheme = make_scheme(scorer, columns, names=names, keep=keep, prefix=prefix)
+        encoded = scheme.encode(batch)
+        # A stream has the same bits whatever the size of its batches: kernels only.
+        scores = scorer.score(encoded, threads=threads, progress=progress, compiled=True)
+        kept = {name: batch.column(name) for name in scheme.kept}
+        yield scheme.rows(kept, scores, np.arange(len(encoded.codes)))

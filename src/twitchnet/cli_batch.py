@@ -1,0 +1,210 @@
+"""The commands for many records, ``score`` and ``simulate``: parse, call, print; no logic."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from twitchnet.batch.files import Job
+    from twitchnet.diagnosis.inference import Inference
+
+DEFAULT_MODEL = "twitchy_legs"
+
+
+class Format(StrEnum):
+    """Formats of tables of records."""
+
+    csv = "csv"
+    parquet = "parquet"
+    arrow = "arrow"
+    jsonl = "jsonl"
+
+
+class Keep(StrEnum):
+    """Which columns of the input stay in the output."""
+
+    other = "other"
+    all = "all"
+    none = "none"
+
+
+ModelName = Annotated[str, typer.Option("--model", "-m", help="Name or file of the model.")]
+Output = Annotated[str, typer.Option("--output", "-o", help="The file to write; - for a pipe.")]
+OutputFormat = Annotated[
+    Format | None, typer.Option("--output-format", help="Instead of the suffix of the output.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the command line."""
+    app.command()(score)
+    app.command()(simulate)
+
+
+def score(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="IN ...", help="Files or globs; - for a pipe.", show_default=False),
+    ],
+    output: Output,
+    model: ModelName = DEFAULT_MODEL,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="Instead of the suffix of the input.")
+    ] = None,
+    output_format: OutputFormat = None,
+    map_: Annotated[
+        Path | None,
+        typer.Option("--map", help="A YAML or JSON file: column -> variable, '' to leave alone."),
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="The most probable causes instead of all.")
+    ] = None,
+    long: Annotated[
+        bool, typer.Option("--long", help="A row per record and rank: record, rank, cause, ...")
+    ] = False,
+    keep: Annotated[Keep, typer.Option(help="Columns of the input that stay.")] = Keep.other,
+    prefix: Annotated[str, typer.Option(help="Put before the names of result columns.")] = "",
+    lean: Annotated[
+        bool, typer.Option("--lean", help="Posteriors, status and log evidence alone: one pass.")
+    ] = False,
+    rejects: Annotated[
+        str, typer.Option(help="Refused rows.  [default: OUT.rejects.csv]", show_default=False)
+    ] = "",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first refused row.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")
+    ] = False,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of the engine.  [default: all cores]")
+    ] = None,
+    chunk: Annotated[int, typer.Option("--chunk", min=1, help="Rows done at once.")] = 8192,
+    budget: Annotated[
+        float | None, typer.Option(min=1, help="Most table cells per record.  [default: 1e9]")
+    ] = None,
+) -> None:
+    """Score files of records: a posterior per cause, a status per row, nothing lost.
+
+    CSV (plain, gz, zst), Parquet, Arrow and JSON Lines, by the suffixes.  The summary goes to
+    stderr; rows that cannot be scored are listed in the rejects file.
+    """
+    from dataclasses import replace
+
+    import twitchnet
+    from twitchnet.batch.files import score_files
+    from twitchnet.io.column_map import read_column_map
+    from twitchnet.plan.build import BUDGET
+    from twitchnet.show.progress import Meter
+
+    names = read_column_map(map_) if map_ else {}
+    inference = twitchnet.load(model, budget=budget or BUDGET)._inference
+    try:
+        job = _job(
+            inference, inputs, output, format_, output_format, names, top, long, keep, prefix,
+            not lean,
+        )  # fmt: skip
+    except (ValueError, ImportError) as error:
+        raise typer.BadParameter(str(error)) from None
+    job = replace(job, rejects=rejects, strict=strict, resume=resume, threads=threads, chunk=chunk)
+    try:
+        with Meter(job.input.total) as meter:
+            summary = score_files(job, meter)
+    except (OSError, KeyboardInterrupt):
+        if Path(f"{output}.partial").is_dir():
+            typer.echo("interrupted; --resume goes on after the last whole chunk", err=True)
+        raise
+    typer.echo(str(summary), err=True)
+
+
+def _job(
+    inference: Inference,
+    inputs: list[str],
+    output: str,
+    format_: Format | None,
+    output_format: Format | None,
+    names: dict[str, str],
+    top: int | None,
+    long: bool,
+    keep: Keep,
+    prefix: str,
+    details: bool,
+) -> Job:
+    from twitchnet.batch.files import Job
+    from twitchnet.batch.readers import format_of, open_input
+    from twitchnet.batch.score import Scorer
+    from twitchnet.batch.stream import make_scheme
+
+    form = format_of(output, output_format.value if output_format else "")
+    found = open_input(inputs, format_.value if format_ else "")
+    every = sum(inference.network.by_name[name].card - 1 for name in inference.network.ranked)
+    scorer = Scorer(inference, (top or every) if long else top, details and not long)
+    scheme = make_scheme(
+        scorer, found.columns, names=names, keep=keep.value, prefix=prefix, long=long
+    )
+    return Job(found, scheme, output, form)
+
+
+def _pipe(batches: Iterator[object], form: str) -> None:
+    """Writes batches to standard output."""
+    from twitchnet.batch.writers import piece
+
+    for index, batch in enumerate(batches):
+        sys.stdout.buffer.write(piece(form, batch, first=index == 0))
+
+
+def simulate(
+    output: Output,
+    n: Annotated[int, typer.Option("-n", min=1, help="Number of records.")] = 1000,
+    model: ModelName = DEFAULT_MODEL,
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--given", help="NAME=STATE that all records have; may be repeated."),
+    ] = None,
+    contexts: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the contexts that are answered.")
+    ] = 0.8,
+    findings: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the findings that are answered.")
+    ] = 0.6,
+    missing: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share not answered, of both kinds.")
+    ] = None,
+    truth: Annotated[
+        bool, typer.Option("--truth", help="Add the true causes, as columns true_CAUSE.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same records.")] = 0,
+    output_format: OutputFormat = None,
+) -> None:
+    """Draw records from a model, with answers left out: data to try things on."""
+    import twitchnet
+    from twitchnet.batch.readers import format_of
+    from twitchnet.batch.simulate import simulate as draw
+    from twitchnet.batch.simulate import write_batches
+
+    network = twitchnet.load(model).network
+    wanted = {}
+    for text in given or []:
+        name, _, state = text.partition("=")
+        wanted[name.strip()] = state or "present"
+    if missing is not None:
+        contexts = findings = 1.0 - missing
+    batches = draw(
+        network, n, seed=seed, given=wanted, contexts=contexts, findings=findings, truth=truth
+    )
+    form = format_of(output, output_format.value if output_format else "")
+    try:
+        if output == "-" and form != "parquet":
+            _pipe(batches, form)
+            return
+        rows = write_batches(batches, Path(output), form)
+    except ValueError as error:  # what is given is too rare to be met by chance
+        raise typer.BadParameter(str(error), param_hint="--given") from None
+    typer.echo(f"{rows:,} records in {output}", err=True)

@@ -1,0 +1,519 @@
+"""Files in, files out: every row has one outcome, whatever happens on the way."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+from pyarrow import csv as arrow_csv
+from pyarrow import feather, parquet
+
+import twitchnet as tn
+from twitchnet.batch import files, journal
+from twitchnet.batch.files import Job, Summary, score_files
+from twitchnet.batch.readers import Chunk, format_of, open_input
+from twitchnet.batch.score import Scorer
+from twitchnet.batch.simulate import simulate, write_batches
+from twitchnet.batch.stream import make_scheme, score_batches
+
+DEMO = tn.load("demo")
+SCORER = Scorer(DEMO._inference)
+TABLE = pa.Table.from_batches(list(simulate(DEMO.network, 300, seed=5)))
+TABLE = TABLE.append_column("weight", pa.array(np.arange(300) / 7, mask=np.arange(300) == 4))
+
+
+def job(
+    folder: Path, *inputs: str | Path, out: str = "out.csv", top: int | None = None, **options: Any
+) -> Job:
+    """A job on files, with small chunks."""
+    found = open_input([str(path) for path in inputs], options.pop("format", ""))
+    scheme_options = {k: options.pop(k) for k in ("names", "keep", "long") if k in options}
+    scorer = Scorer(DEMO._inference, top) if top else options.pop("scorer", SCORER)
+    scheme = make_scheme(scorer, found.columns, **scheme_options)
+    output = str(folder / out) if out != "-" else out
+    return Job(
+        found, scheme, output, options.pop("form", "") or format_of(out), **{"chunk": 64, **options}
+    )
+
+
+def run(folder: Path, *inputs: str | Path, **options: Any) -> Summary:
+    summary = score_files(job(folder, *inputs, **options))
+    assert summary.rows == summary.scored + sum(summary.refused.values())
+    assert sorted(path.name for path in folder.glob("*.partial")) == []
+    return summary
+
+
+def write(table: pa.Table, path: Path) -> Path:
+    """The table as a file of the format that the suffix says."""
+    name = path.name
+    if ".csv" in name:
+        text = io.BytesIO()
+        arrow_csv.write_csv(table, text)
+        data = text.getvalue()
+        if name.endswith(".gz"):
+            data = gzip.compress(data)
+        elif name.endswith(".zst"):
+            data = pa.compress(data, "zstd", asbytes=True)
+        path.write_bytes(data)
+    elif name.endswith(".parquet"):
+        parquet.write_table(table, path, row_group_size=50)
+    elif name.endswith(".arrow"):
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as file:
+            file.write_table(table, 77)
+    elif name.endswith(".ipc"):
+        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as file:
+            file.write_table(table)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    return path
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The rows of an output; the texts of CSV become numbers where they are."""
+    if path.suffix == ".parquet":
+        return parquet.read_table(path).to_pylist()
+    if path.suffix == ".arrow":
+        return feather.read_table(path).to_pylist()
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text().splitlines()]
+    return arrow_csv.read_csv(path).to_pylist()
+
+
+EXPECTED = DEMO.score(TABLE).to_pylist()
+
+
+def close(rows: list[dict[str, Any]], expected: list[dict[str, Any]], kept: bool = True) -> None:
+    assert len(rows) == len(expected)
+    for row, want in zip(rows, expected, strict=True):
+        assert list(row) == list(want)
+        for name, value in want.items():
+            if isinstance(value, float) and row[name] is not None:
+                assert float(row[name]) == pytest.approx(value, rel=1e-12, abs=1e-300), name
+            elif kept or name not in ("record_id", "weight"):
+                assert (row[name] or None) == (value or None), name
+
+
+INPUTS = ("r.csv", "r.csv.gz", "r.csv.zst", "r.parquet", "r.arrow", "r.ipc", "r.jsonl")
+OUTPUTS = ("out.csv", "out.jsonl", "out.parquet", "out.arrow")
+
+
+@pytest.mark.parametrize("name", INPUTS)
+@pytest.mark.parametrize("out", OUTPUTS)
+def test_every_format_in_and_out(tmp_path: Path, name: str, out: str) -> None:
+    summary = run(tmp_path, write(TABLE, tmp_path / name), out=out)
+    assert (summary.rows, summary.scored, summary.refused) == (300, 300, {})
+    close(read(tmp_path / out), EXPECTED, kept=".csv" not in name)
+    left = {name, out} | ({f"{out}.meta.json"} if out in ("out.csv", "out.jsonl") else set())
+    assert {path.name for path in tmp_path.iterdir()} == left
+
+
+def test_types_and_nulls_of_other_columns_survive(tmp_path: Path) -> None:
+    table = TABLE.append_column("when", pa.array([None, *range(299)], pa.timestamp("us")))
+    table = table.append_column("kind", pa.array(["a", None, "b"] * 100).dictionary_encode())
+    run(tmp_path, write(table, tmp_path / "r.parquet"), out="out.parquet")
+    found = parquet.read_table(tmp_path / "out.parquet")
+    assert found.select(["record_id", "weight", "when"]).equals(
+        table.select(["record_id", "weight", "when"])
+    )
+    assert found["kind"].to_pylist() == ["a", None, "b"] * 100
+
+
+@pytest.mark.parametrize("out", OUTPUTS)
+def test_the_model_is_told_in_the_output(tmp_path: Path, out: str) -> None:
+    run(tmp_path, write(TABLE, tmp_path / "r.parquet"), out=out)
+    path = tmp_path / out
+    if out.endswith("parquet"):
+        told = parquet.read_schema(path).metadata
+    elif out.endswith("arrow"):
+        told = pa.ipc.open_file(path).schema.metadata
+    else:
+        told = json.loads((tmp_path / f"{out}.meta.json").read_text())
+        assert told["rows"] == 300
+    told = {str(k, "utf-8") if isinstance(k, bytes) else k: v for k, v in told.items()}
+    fingerprint = told["twitchnet.fingerprint"]
+    assert fingerprint in (DEMO.fingerprint, DEMO.fingerprint.encode())
+    assert {"twitchnet.model", "twitchnet.model_version", "twitchnet.version"} <= set(told)
+
+
+def test_several_files_and_globs_are_one_input(tmp_path: Path) -> None:
+    for i in range(3):
+        write(TABLE.slice(100 * i, 100), tmp_path / f"r{i}.parquet")
+    assert run(tmp_path, tmp_path / "r?.parquet", out="all.csv").rows == 300
+    run(tmp_path, write(TABLE, tmp_path / "whole.parquet"), out="out.csv")
+    assert (tmp_path / "all.csv").read_bytes() == (tmp_path / "out.csv").read_bytes()
+    write(TABLE.drop(["weight"]), tmp_path / "r3.parquet")
+    with pytest.raises(tn.RecordError, match=r"r3.parquet: TN210 other columns .*: weight"):
+        open_input([str(tmp_path / "r*.parquet")])
+    with pytest.raises(FileNotFoundError, match=r"no such file: .*none"):
+        open_input([str(tmp_path / "none*.csv")])
+    with pytest.raises(tn.RecordError, match="different formats"):
+        open_input([str(tmp_path / "r0.parquet"), str(tmp_path / "out.csv")])
+    with pytest.raises(tn.RecordError, match="TN210 the suffix says the format"):
+        open_input([str(tmp_path / "out.csv.meta.json")])
+
+
+def test_long_output(tmp_path: Path) -> None:
+    path = write(TABLE.select(["leg_twitching", "record_id"]), tmp_path / "r.parquet")
+    run(tmp_path, path, out="out.parquet", top=2, long=True)
+    rows = read(tmp_path / "out.parquet")
+    assert list(rows[0]) == ["record_id", "rank", "cause", "posterior"]
+    assert [row["rank"] for row in rows] == [1, 2] * 300
+    best = DEMO.score(TABLE.select(["leg_twitching"]), top=2).to_pylist()
+    assert [row["cause"] for row in rows[::2]] == [row["cause_1"] for row in best]
+    assert [row["posterior"] for row in rows[1::2]] == [row["posterior_2"] for row in best]
+    run(tmp_path, path, out="bare.parquet", top=1, long=True, keep="none")
+    assert [row["record"] for row in read(tmp_path / "bare.parquet")] == list(range(1, 301))
+
+
+BAD = """record_id,leg_twitching,caffeine_intake,note
+1,yes,high,fine
+2,perhaps,0.37,two bad cells
+3,no
+4,yes,,"a note
+on two lines"
+5,,,all unknown
+6,yes,high,one,too many
+7,maybe,high,
+"""
+
+
+def rejects(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_bad_row_is_a_line_of_the_rejects(tmp_path: Path) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + BAD.encode() + b"8,yes,\xff,not text\n9,no,,last\n\n")
+    summary = run(tmp_path, path, chunk=2)
+    assert summary.refused == {"TN202": 2, "TN211": 3}
+    assert (summary.rows, summary.scored) == (9, 4)
+    found = rejects(tmp_path / "out.csv.rejects.csv")
+    assert [(row["row"], row["code"], row["column"], row["value"]) for row in found] == [
+        ("2", "TN202", "leg_twitching", "perhaps"),
+        ("3", "TN211", "", "3,no"),
+        ("6", "TN211", "", "6,yes,high,one,too many"),
+        ("7", "TN202", "leg_twitching", "maybe"),
+        ("8", "TN211", "caffeine_intake", "\ufffd"),
+    ]
+    assert found[0]["more"] == "caffeine_intake=0.37 (TN202)"
+    assert found[1]["reason"] == "the row has 2 cells, the header 4"
+    assert {row["file"] for row in found} == {str(path)}
+    rows = read(tmp_path / "out.csv")
+    assert [row["record_id"] for row in rows] == [1, 4, 5, 9]
+    assert rows[1]["note"] == "a note\non two lines"
+    assert str(summary).splitlines()[:4] == [
+        "9 rows: 4 scored, 5 refused",
+        "  2 no such state (TN202)",
+        "  3 not readable (TN211)",
+        f"  listed in {tmp_path / 'out.csv.rejects.csv'}",
+    ]
+    good = tmp_path / "good.csv"
+    good.write_text("leg_twitching\nyes\n")
+    run(tmp_path, good)
+    assert not (tmp_path / "out.csv.rejects.csv").exists()  # those were of another run
+
+
+def test_strict_stops_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text(BAD)
+    with pytest.raises(tn.RecordError, match=r"bad.csv: TN202 leg_twitching: row 2: no state"):
+        run(tmp_path, tmp_path / "bad.csv", strict=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.csv"]
+
+
+def test_impossible_and_too_wide_rows(tmp_path: Path) -> None:
+    legs = tn.load("twitchy_legs")
+    descriptor, of = next(iter(legs.network.descriptors.items()))
+    (tmp_path / "r.csv").write_text(f"{of},{descriptor}\nno,yes\nno,no\n")
+    assert run(tmp_path, tmp_path / "r.csv", scorer=Scorer(legs._inference)).refused == {"TN204": 1}
+    line = rejects(tmp_path / "out.csv.rejects.csv")[0]
+    assert line["reason"] == f"present, but {of!r}, which it describes, is absent"
+    names = DEMO.findings
+    (tmp_path / "w.csv").write_text(
+        "\n".join([",".join(names), *(",".join([said] * len(names)) for said in ("no", "yes"))])
+    )
+    cells = DEMO.posteriors({name: ["no", "yes"] for name in names}).cells
+    narrow = Scorer(tn.Model(DEMO.network, budget=float(cells.mean()))._inference)
+    assert run(tmp_path, tmp_path / "w.csv", scorer=narrow).refused == {"TN301": 1}
+    assert rejects(tmp_path / "out.csv.rejects.csv")[0]["row"] == "2"
+
+
+def test_json_lines_that_are_none(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    lines = ['{"id": 1, "leg_twitching": true, "tags": [1]}', "{", "[1]", ""]
+    lines += ['{"leg_twitching": 2, "id": "x"}', '{"id": 3.5, "leg_twitching": null}']
+    path.write_text("\n".join(lines))
+    summary = run(tmp_path, path, out="out.jsonl")
+    assert summary.refused == {"TN202": 1, "TN211": 2}
+    rows = read(tmp_path / "out.jsonl")
+    assert [row["id"] for row in rows] == ["1", "3.5"]  # of several types: JSON text
+    assert rows[0]["tags"] == [1]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("r.csv", b"", "the file is empty"),
+        ("r.csv", "leg_twitching,x\nyes,1\n".encode("utf-16"), "not UTF-8"),
+        ("r.csv", b"leg_twitching,a,a\nyes,1,2\n", "TN212 a: two columns are called 'a'"),
+        ("r.csv", b"leg_twitching,leg twitching\nyes,1\n", "TN204 leg twitching: answers"),
+        ("r.csv", b"id,x\n1,2\n", "TN201 no column is a variable"),
+        ("r.csv.gz", gzip.compress(b"leg_twitching\n" + b"yes\n" * 9)[:20], "cannot be read"),
+        ("r.parquet", b"PAR1 and no footer", "TN210 cannot be read"),
+        ("r.arrow", b"ARROW1 and no footer", "TN210 cannot be read"),
+        ("r.jsonl", b"nothing", "no line is a JSON object"),
+    ],
+)
+def test_inputs_that_cannot_be_read(
+    tmp_path: Path, name: str, content: bytes, message: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(tn.RecordError, match=message):
+        run(tmp_path, tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_an_input_that_ends_too_soon_gives_no_output(tmp_path: Path) -> None:
+    big = pa.concat_tables([TABLE] * 400)
+    whole = write(big, tmp_path / "r.csv.gz").read_bytes()
+    (tmp_path / "r.csv.gz").write_bytes(whole[: len(whole) * 9 // 10])
+    with pytest.raises(
+        tn.RecordError, match=r"r.csv.gz: TN210 cannot be read: .*is the file whole"
+    ):
+        run(tmp_path, tmp_path / "r.csv.gz", chunk=8192)
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_header_alone_and_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("id,leg_twitching\n")
+    for out in OUTPUTS:
+        assert run(tmp_path, tmp_path / "r.csv", out=out).rows == 0
+    assert parquet.read_table(tmp_path / "out.parquet").num_rows == 0
+    assert (tmp_path / "out.csv").read_text().startswith('"id","')
+
+
+def test_a_hundred_thousand_columns(tmp_path: Path) -> None:
+    names = [f"q{i}" for i in range(100_000)]
+    cells = ["1"] * 100_000
+    path = tmp_path / "r.csv"
+    path.write_text(",".join(["leg_twitching", *names]) + "\n" + ",".join(["yes", *cells]) + "\n")
+    started = time.monotonic()
+    assert run(tmp_path, path, keep="none").scored == 1
+    assert time.monotonic() - started < 60
+
+
+def test_another_run_writes_to_the_same_output(tmp_path: Path) -> None:
+    path = write(TABLE, tmp_path / "r.csv")
+    mine = job(tmp_path, path)
+    with (
+        journal.Journal(Path(mine.output), mine.state, False),
+        pytest.raises(tn.RecordError, match="TN221 another run is writing to"),
+    ):
+        score_files(mine)
+    run(tmp_path, path)
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, chunks: int) -> None:
+    """Makes the run fail once some chunks are in the journal."""
+    add = journal.Journal.add
+
+    def failing(self: journal.Journal, *args: Any) -> None:
+        if self.position.chunks == chunks:
+            self._files[0].write(b"half a chunk")
+            raise OSError(28, "No space left on device")
+        add(self, *args)
+
+    monkeypatch.setattr(journal.Journal, "add", failing)
+
+
+@pytest.mark.parametrize("out", OUTPUTS)
+@pytest.mark.parametrize("chunks", [0, 1, 3])
+def test_a_full_disk_then_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, out: str, chunks: int
+) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text(BAD + "".join(f"{i},{'yes' if i % 3 else '?'},,\n" for i in range(10, 300)))
+    run(tmp_path, path, out=f"whole_{out}")
+    with monkeypatch.context() as patch:
+        stop_after(patch, chunks)
+        with pytest.raises(OSError, match="No space left"):
+            run(tmp_path, path, out=out)
+    assert not (tmp_path / out).exists()
+    summary = run(tmp_path, path, out=out, resume=True)
+    assert summary.before == (64 * chunks + 2 if chunks else 0)  # two ragged rows besides
+    assert summary.rows == 297
+    same = [out, f"{out}.rejects.csv"]
+    for name in same:
+        assert (tmp_path / name).read_bytes() == (tmp_path / f"whole_{name}").read_bytes()
+
+
+def test_a_different_run_is_not_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(TABLE, tmp_path / "r.csv")
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        with pytest.raises(OSError, match="No space left"):
+            run(tmp_path, path)
+    other = Scorer(tn.load("twitchy_legs")._inference)
+    with pytest.raises(tn.RecordError, match=r"TN220 .* differs in: .*twitchnet.fingerprint"):
+        run(tmp_path, path, resume=True, scorer=other)
+    with pytest.raises(tn.RecordError, match="differs in: chunk"):
+        run(tmp_path, path, resume=True, chunk=65)
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_stamp", lambda path: [path, 0, 0])
+        with pytest.raises(tn.RecordError, match="differs in: inputs"):
+            run(tmp_path, path, resume=True)
+    assert run(tmp_path, path, resume=True).before == 128
+    assert run(tmp_path, path).before == 0
+
+
+KILLED = """
+import os, signal, sys
+from twitchnet.batch import journal
+count = int(sys.argv.pop(1))
+real = os.fsync
+def fsync(fd):
+    global count
+    count -= 1
+    if count == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    real(fd)
+journal.os.fsync = fsync
+from twitchnet.cli import main
+main()
+"""
+
+
+@pytest.mark.slow
+def test_kill_at_ten_moments_then_resume(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_text(BAD + "".join(f"{i},{'yes' if i % 3 else '?'},,\n" for i in range(10, 60)))
+    whole, rng = tmp_path / "whole.csv", np.random.default_rng(8)
+    words = ["score", str(path), "-m", "demo", "--chunk", "4", "--threads", "1"]
+    twitchnet = [sys.executable, "-m", "twitchnet"]
+    subprocess.run([*twitchnet, *words, "-o", str(whole)], check=True, capture_output=True)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    out = tmp_path / "out.csv"
+    kills = 0
+    # 15 chunks of three writes each, then the end: a resumed run is killed again
+    for moment in rng.integers(1, 9, 10).tolist():
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, str(moment), *words, "-o", str(out), "--resume"],
+            env=environment, capture_output=True,
+        )  # fmt: skip
+        kills += done.returncode == -signal.SIGKILL
+        assert done.returncode in (-signal.SIGKILL, 0), done.stderr
+        if done.returncode == 0:
+            break
+    assert kills >= 5
+    done = subprocess.run(
+        [*twitchnet, *words, "-o", str(out), "--resume"], check=True, capture_output=True, text=True
+    )
+    assert "57 rows: " in done.stderr
+    for suffix in ("", ".rejects.csv"):
+        expected = Path(f"{whole}{suffix}").read_bytes()
+        assert Path(f"{out}{suffix}").read_bytes() == expected
+
+
+def test_standard_input_and_output() -> None:
+    text = "record_id,leg_twitching\n1,yes\n2,?\n"
+    words = ["score", "-", "--format", "csv", "-m", "demo", "-o", "-", "--output-format"]
+    twitchnet = [sys.executable, "-m", "twitchnet", *words]
+    done = subprocess.run([*twitchnet, "jsonl"], input=text, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert [json.loads(line)["record_id"] for line in done.stdout.splitlines()] == ["1"]
+    assert "refused: -: TN202 leg_twitching: row 2: no state '?'" in done.stderr
+    assert "2 rows: 1 scored, 1 refused" in done.stderr
+    done_bytes = subprocess.run([*twitchnet, "arrow"], input=text.encode(), capture_output=True)
+    assert pa.ipc.open_stream(done_bytes.stdout).read_all()["status"].to_pylist() == ["ok"]
+    wrong = subprocess.run([*twitchnet, "parquet"], input=text, capture_output=True, text=True)
+    assert wrong.returncode == 1
+    assert "Parquet cannot be written to a pipe" in wrong.stderr
+
+
+def test_batches_in_batches_out_row_for_row() -> None:
+    table = TABLE.set_column(
+        1, TABLE.schema.names[1], pa.array(["?", *TABLE.column(1).to_pylist()[1:]])
+    )
+    batches = list(score_batches(SCORER, table.to_batches(max_chunksize=70)))
+    assert [batch.num_rows for batch in batches] == [70, 70, 70, 70, 20]
+    assert {batch.schema.names[-1] for batch in batches} == {"decided_by"}
+    rows = pa.Table.from_batches(batches)
+    assert rows["status"].to_pylist() == ["bad value"] + ["ok"] * 299
+    again = pa.Table.from_batches(list(score_batches(SCORER, table.to_batches(max_chunksize=999))))
+    assert again.equals(rows)
+    assert rows.schema.metadata[b"twitchnet.fingerprint"] == DEMO.fingerprint.encode()
+    assert list(score_batches(SCORER, [])) == []
+
+
+def test_a_row_that_is_lost_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(TABLE, tmp_path / "r.csv")
+    rows = Chunk.rows.fget  # type: ignore[attr-defined]
+    monkeypatch.setattr(Chunk, "rows", property(lambda self: rows(self) + 1))
+    with pytest.raises(AssertionError, match="a row was lost"):
+        score_files(job(tmp_path, path))
+
+
+def test_simulated_records(tmp_path: Path) -> None:
+    given = {"leg_twitching": "present"}
+    first = list(simulate(DEMO.network, 500, seed=1, given=given, contexts=0.5, truth=True))
+    table = pa.Table.from_batches(first)
+    assert table.equals(
+        pa.Table.from_batches(
+            list(simulate(DEMO.network, 500, seed=1, given=given, contexts=0.5, truth=True))
+        )
+    )
+    assert table["record_id"].to_pylist() == list(range(1, 501))
+    assert set(table["leg_twitching"].to_pylist()) == {"present"}
+    assert [name for name in table.schema.names if name.startswith("true_")] == [
+        f"true_{cause}" for cause in DEMO.causes
+    ]
+    missing = table[DEMO.contexts[0]].null_count / 500
+    assert 0.4 < missing < 0.6
+    assert table[f"true_{DEMO.causes[0]}"].null_count == 0
+    for name in ("a.parquet", "a.csv", "a.jsonl", "a.arrow"):
+        assert write_batches(iter(first), tmp_path / name, format_of(name)) == 500
+        assert len(read(tmp_path / name)) == 500
+    with pytest.raises(tn.RecordError, match="TN201"):
+        list(simulate(DEMO.network, 5, given={"leg": "present"}))
+
+
+def test_true_causes_are_not_answers(caplog: pytest.LogCaptureFixture) -> None:
+    batch = next(simulate(DEMO.network, 40, truth=True))
+    with caplog.at_level(logging.WARNING, "twitchnet"):
+        scored = DEMO.score(pl.from_arrow(batch))
+    assert "true_muscle_fatigue" in scored.columns
+    assert caplog.records == []
+
+
+def test_posteriors_are_calibrated_on_simulated_records() -> None:
+    batch = next(
+        simulate(DEMO.network, 4000, seed=2, given={"leg_twitching": "present"}, truth=True)
+    )
+    scored = DEMO.score(batch, details=False)
+    for cause in DEMO.causes:
+        truth = np.array(batch.column(f"true_{cause}").to_pylist()) == "present"
+        expected = np.array(scored.column(cause).to_pylist())
+        spread = np.sqrt((expected * (1 - expected)).sum())
+        assert abs(truth.sum() - expected.sum()) < 4.5 * spread + 1
+
+
+def test_the_job_of_a_resumed_run_knows_its_input(tmp_path: Path) -> None:
+    path = write(TABLE, tmp_path / "r.parquet")
+    one = job(tmp_path, path)
+    assert one.state == replace(one, threads=2, resume=True).state
+    assert one.input.total == 300
