@@ -17,9 +17,11 @@ import numpy as np
 
 from twitchnet.diagnosis.answers import Answers, find_variable, read_answers
 from twitchnet.diagnosis.benefits import Benefits, benefits
+from twitchnet.diagnosis.conflict import Conflict, Tail, conflict, tail
 from twitchnet.diagnosis.explain import Explanation, LeftOut, explain, leave_out
 from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Beliefs, Inference
+from twitchnet.diagnosis.joint import Combinations, combinations_of
 from twitchnet.diagnosis.questions import NextQuestions, next_questions
 from twitchnet.diagnosis.ranking import RankedCause
 from twitchnet.diagnosis.sensitivity import Sensitivity, sensitivity
@@ -48,6 +50,14 @@ class Understanding:
         @property
         def ranking(self) -> tuple[RankedCause, ...]:
             """Rows by posterior."""
+
+        @property
+        def none_present(self) -> float:
+            """P(no cause of the model | answers)."""
+
+        @property
+        def unexplained(self) -> float:
+            """P(no cause produced the complaint | answers)."""
 
     @property
     def leader(self) -> str:
@@ -184,3 +194,30 @@ class Understanding:
         ['low', 'moderate', 'high']
         """
         return single_changes(self.inference, self.answers)
+
+    def combinations(self, k: int = 5) -> Combinations:
+        """The ``k`` most probable sets of causes, the smallest that explain, and dependences.
+
+        >>> import twitchnet as tn
+        >>> dx = tn.load("demo").diagnose(leg_twitching=True)
+        >>> [one.present for one in dx.combinations(2).explanations]
+        [(('muscle_fatigue', 'present'),), ()]
+        """
+        return combinations_of(self.inference, self.answers, self.columns, k)
+
+    def conflict(self, records: int = 0, rng: np.random.Generator | int = 0) -> Conflict:
+        """Whether the answers fit together, and which do not.
+
+        With ``records``, so many are simulated to say how usual P(answers) is (1000 are
+        enough for most); the same ``rng`` gives the same answer.
+
+        >>> import twitchnet as tn
+        >>> tn.load("demo").diagnose(leg_twitching=True, intense_exercise=True).conflict().fits
+        True
+        """
+        log_evidence = self.beliefs.log_evidence
+        found: Tail | None = None
+        if records:
+            found = tail(self.inference, self.answers, log_evidence, records=records, rng=rng)
+        none, unexplained = self.none_present, self.unexplained
+        return conflict(self.inference, self.answers, self.left_out, none, unexplained, found)
