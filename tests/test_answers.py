@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import twitchnet as tn
-from twitchnet.diagnosis.answers import read_answers
+from twitchnet.diagnosis.answers import read_answers, state_of
+from twitchnet.model.network import Variable
 
 DEMO = tn.load("demo").network
 WEIGHTS = {"present": 0.7, "absent": 0.2}
@@ -40,3 +41,28 @@ def test_a_mapping_is_a_likelihood() -> None:
 def test_weights_that_are_wrong(weights: Any, message: str) -> None:
     with pytest.raises(tn.RecordError, match=message):
         read_answers(DEMO, {"leg_twitching": weights})
+
+
+AGES = Variable("age_band", "context", ("18-34", "35-49", "50-64", "65+"), "Age")
+
+
+@pytest.mark.parametrize(
+    ("value", "place"),
+    [(18, 0), ("34", 0), (35.0, 1), (np.int64(64), 2), (65, 3), (" 101 ", 3), ("35-49", 1)],
+)
+def test_a_plain_number_falls_in_its_band(value: object, place: int) -> None:
+    assert state_of(AGES, value) == place
+
+
+@pytest.mark.parametrize(
+    "value", [17, 0, 1, True, "42.5", 42.5, "-42", "4²", float("inf"), "1" * 99]
+)
+def test_a_number_in_no_band_is_no_answer(value: object) -> None:
+    found = state_of(AGES, value)
+    assert isinstance(found, tn.Problem)
+    assert found.code in ("TN202", "TN203")
+
+
+def test_a_state_that_is_none_is_told_what_to_say() -> None:
+    with pytest.raises(tn.RecordError, match=r"no state 'maybe'.*say yes, no or unknown"):
+        read_answers(DEMO, {"leg_twitching": "maybe"})

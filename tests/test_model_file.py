@@ -547,6 +547,14 @@ LINTS = {
 }  # fmt: skip
 
 
+def test_a_link_from_nowhere_is_read_all_the_same() -> None:
+    """Its parent is unknown; the faults of its number are told in the same run."""
+    link = "pregnancy: {p: .5, range: [.3, .7], source: book}"
+    assert link in BASE
+    text = BASE.replace(link, "pregancy: {p: .5, range: [.7, .3], source: bok}", 1)
+    assert {problem.code for problem in problems_of(text)} >= {"TN112", "TN114", "TN131"}
+
+
 @pytest.mark.parametrize("code", LINTS)
 def test_lints(code: str, tmp_path: Path) -> None:
     old, new, words = LINTS[code]

@@ -7,7 +7,8 @@ with every problem at once.  Only what is said is kept: a key left out, ``None``
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite, isnan
 from numbers import Real
@@ -19,6 +20,7 @@ from twitchnet.model.network import Network, Variable
 
 YES = frozenset({"yes", "y", "true", "1", "present"})
 NO = frozenset({"no", "n", "false", "0", "absent"})
+_BAND = re.compile(r"(\d+)(?:\s*-\s*(\d+)|(\+))")
 UNKNOWN = frozenset({"", "unknown", "not sure", "nan", "none", "null", "na", "n/a"})
 
 
@@ -108,6 +110,9 @@ def state_of(variable: Variable, value: object) -> int | Problem:
     lowered = [state.lower() for state in variable.states]
     if text.lower() in lowered:
         return lowered.index(text.lower())
+    band = band_of(variable.states, value)
+    if band is not None:
+        return band
     word = text.lower()
     if not text and isinstance(value, Real) and value in (0, 1):
         word = "yes" if value == 1 else "no"
@@ -124,9 +129,32 @@ def state_of(variable: Variable, value: object) -> int | Problem:
         )
     states = ", ".join(variable.states)
     hint = nearest(text.lower(), variable.states)
+    if not hint and variable.is_binary and variable.states == ("absent", "present"):
+        hint = "say yes, no or unknown"
     return Problem(
         "TN202", f"no state {str(value)[:80]!r}; it has {states}", variable.name, hint=hint
     )
+
+
+def band_of(states: Sequence[str], value: object) -> int | None:
+    """The place of the band that a plain number falls in, when every state is a band.
+
+    >>> band_of(("18-34", "35-49", "50+"), 42), band_of(("18-34", "50+"), 42)
+    (1, None)
+    """
+    text = value.strip() if isinstance(value, str) else value
+    if isinstance(text, str) and not (text.isascii() and text.isdecimal() and len(text) < 10):
+        return None
+    if not isinstance(text, str | Real) or _is_bool(text):
+        return None
+    bands = [_BAND.fullmatch(state.strip()) for state in states]
+    number = float(text)
+    if not all(bands) or not number.is_integer():
+        return None
+    for place, band in enumerate(bands):
+        if band and int(band[1]) <= number and (band[3] or number <= int(band[2])):
+            return place
+    return None
 
 
 def _is_bool(value: object) -> bool:

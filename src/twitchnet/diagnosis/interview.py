@@ -18,13 +18,12 @@ Causes are never asked about: they are what the interview is for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
-from twitchnet.diagnosis.answers import NO, UNKNOWN, YES
+from twitchnet.diagnosis.answers import NO, UNKNOWN, YES, band_of
 from twitchnet.diagnosis.report import spoken
 from twitchnet.diagnosis.triage import triage
 from twitchnet.model.local import Table
@@ -56,8 +55,6 @@ COMMANDS: Mapping[str, Kind] = {
     "h": "help",
     "?": "help",
 }
-
-_BAND = re.compile(r"(\d+)(?:\s*-\s*(\d+)|(\+))")
 
 
 def file_order(network: Network, answers: Mapping[str, str], questions: Sequence[str]) -> str:
@@ -155,7 +152,8 @@ class Interview:
         waiting = {name for rule in triage(self.network, answers).waiting for name in rule.ask}
         by_name = self.network.by_name
         return tuple(
-            name for name in self.open
+            name
+            for name in self.open
             if by_name[name].always_ask
             or name in waiting
             or (by_name[name].kind == "screen" and by_name[name].ask_if)
@@ -234,11 +232,7 @@ def _place(question: Question, word: str) -> int | None:
         number = int(word)
         if 1 <= number <= len(lowered):
             return number - 1
-        bands = [_BAND.fullmatch(state) for state in lowered]
-        for place, band in enumerate(bands):
-            if band and int(band[1]) <= number and (band[3] or number <= int(band[2])):
-                return place
-        return None
+        return band_of(question.states, word)
     begins = [place for place, state in enumerate(lowered) if word and state.startswith(word)]
     return begins[0] if len(begins) == 1 else None
 

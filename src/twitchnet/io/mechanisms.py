@@ -200,15 +200,15 @@ class MechanismReader:
         for key, number in spec.links.items():
             at = (*keys, "links", key)
             parent = key.partition("=")[0]
-            if self.numbers.known(parent, at, at_key=True):
-                slots = self._slots(key, parent, kind, lines.get(parent, ()), at)
-                reading = self.numbers.read(number, raw["links"][key], at, own=own)
-                if parent in reading.by:
-                    self.report("TN125", (*at, "by"), f"{parent!r} modifies its own link")
-                elif slots:
-                    self.built.link_keys.setdefault((name, parent), at)
-                    lines.setdefault(parent, []).append(_Line(slots, reading, at))
-                    continue
+            known = self.numbers.known(parent, at, at_key=True)
+            slots = self._slots(key, parent, kind, lines.get(parent, ()), at) if known else ()
+            reading = self.numbers.read(number, raw["links"][key], at, own=own)  # tells its faults
+            if parent in reading.by:
+                self.report("TN125", (*at, "by"), f"{parent!r} modifies its own link")
+            elif slots:
+                self.built.link_keys.setdefault((name, parent), at)
+                lines.setdefault(parent, []).append(_Line(slots, reading, at))
+                continue
             self.built.ghosts.add(f"link:{parent}->{name}")
         links = []
         for parent, parts in lines.items():
