@@ -8,6 +8,7 @@ diagnosis shows follows from its :class:`Beliefs`.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -109,16 +110,23 @@ class Inference:
         evidence = self.evidence(answers)
         numbers = program or self.lowered.program
         if self.engine == "compiled" or (self.engine == "auto" and accelerate.is_compiled()):
-            return self._compiled(numbers, evidence)
+            try:
+                return self._compiled(numbers, evidence)
+            except CapacityError:
+                if self.engine == "compiled":
+                    raise  # else the other planner may still find a cheaper order
         plan = build_plan(numbers, evidence, self.targets, self.budget, self.workspace)
-        if self.engine == "auto" and plan.cells > HEAVY and accelerate.is_cached():
-            return self._compiled(numbers, evidence)
+        load = plan.cells > HEAVY and not accelerate.is_compiled() and accelerate.is_cached()
+        if self.engine == "auto" and load:
+            with suppress(CapacityError):
+                return self._compiled(numbers, evidence)
         return self._read(plan, evidence)
 
     def log_evidence(self, evidence: Evidence) -> float:
         """The natural log of P(evidence), ``-inf`` when it is impossible."""
         if self.engine != "numpy" and accelerate.is_compiled():
-            return self._compiled(self.lowered.program, evidence, down=False).log_evidence
+            with suppress(CapacityError):  # the other planner may still find a cheaper order
+                return self._compiled(self.lowered.program, evidence, down=False).log_evidence
         plan = self.plan(evidence, np.empty(0, dtype=np.int64))
         return _log_total([run for _, run in _runs(plan)])
 

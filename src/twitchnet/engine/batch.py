@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,11 @@ class BatchOutput(NamedTuple):
     cells: Floats
 
 
+def _plain(array: NDArray[Any]) -> NDArray[Any]:
+    """Contiguous and writable: other layouts would each be compiled anew."""
+    return np.require(array, requirements=["C", "W"])
+
+
 def run_batch(
     program: Program,
     rows: BatchInput,
@@ -78,6 +83,8 @@ def run_batch(
         np.zeros(count),
     )
     run = accelerate.compiled() if compiled else kernels.run_records
+    rows = BatchInput(*(_plain(array) for array in rows))
+    wanted, column_node, column_state = map(_plain, (wanted, column_node, column_state))
     packed = pack(program)
     workers = max(1, min(threads or os.cpu_count() or 1, -(-count // BLOCK)))
     lock, place, stop = threading.Lock(), 0, threading.Event()
@@ -154,7 +161,7 @@ def run_single(
     pairs = np.indices((columns, nodes)).reshape(2, -1)
     marginal = np.zeros((1, columns * nodes))
     accelerate.compiled()(
-        pack(program), _LOCAL.scratch, wanted, budget, accounts, down,
+        pack(program), _LOCAL.scratch, _plain(wanted), budget, accounts, down,
         node_of, evidence.hard[node_of].astype(np.int8)[None],
         soft_of, np.ascontiguousarray(evidence.soft[soft_of])[None],
         np.ascontiguousarray(pairs[1]), np.ascontiguousarray(pairs[0]), 0, 1,

@@ -27,11 +27,21 @@ Memory of the tables is counted in cells of eight lanes.
 
 from __future__ import annotations
 
+from math import ldexp
 from typing import NamedTuple
 
 import numpy as np
 
-from twitchnet.engine.lanes import BITS, LANES, load8, lowest, splat8, store8
+from twitchnet.engine.lanes import (
+    BITS,
+    LANES,
+    largest8,
+    load8,
+    lowest,
+    max8,
+    splat8,
+    store8,
+)
 from twitchnet.engine.program import Floats, Ints, Program
 
 SIGNED_LOSS = 1e5
@@ -51,7 +61,8 @@ START, SIZE, CREDIT, MADE, OWN, HELD = 11, 12, 13, 14, 15, 16
 MADE_BY, FIRST, SECOND, AXIS = 17, 18, 19, 20
 # single numbers, small lists, the state of each conditioned node by lane, terms of a merge
 COUNT, SPARE, LANE, INNER_OF, TERM = 21, 22, 38, 46, 49
-N_AXES, N_TABLES, N_CELLS, N_LEAVES, N_WORDS = 0, 1, 2, 3, 4  # entries of COUNT
+N_AXES, N_TABLES, N_CELLS, N_LEAVES, N_WORDS, EXPONENT = 0, 1, 2, 3, 4, 5  # entries of COUNT
+TINY = 2.0**-40  # rows that fall below are rescaled; a bucket may multiply two dozen of them
 TERMS_AXES = 64  # most axes of one table
 
 # kinds of axes
@@ -256,11 +267,27 @@ def part_axes(p: Packed, s: Scratch, part: int, own: int, out: Ints) -> int:
     return n
 
 
+def guard(s: Scratch, start: int, size: int) -> None:
+    """Rescales a row that has become small; the exponent is kept in COUNT."""
+    top = splat8(0.0)
+    for i in range(size):
+        top = max8(top, load8(s.cells, start + i))
+    largest = largest8(top)
+    if largest >= TINY or largest == 0.0:
+        return
+    exponent = max(int(np.floor(np.log2(largest))), -1000)
+    factor = splat8(ldexp(1.0, -exponent))
+    for i in range(size):
+        store8(s.cells, start + i, load8(s.cells, start + i) * factor)
+    s.n[COUNT, EXPONENT] += exponent
+
+
 def multiply_row(s: Scratch, into: int, start: int) -> None:
     """Multiplies the cells from ``start`` on into a table of the same shape."""
     first = s.n[START, into]
     for i in range(s.n[SIZE, into]):
         store8(s.cells, first + i, load8(s.cells, first + i) * load8(s.cells, start + i))
+    guard(s, first, s.n[SIZE, into])
 
 
 def add_factor(p: Packed, s: Scratch, part: int, row: int, own: int) -> int:
@@ -308,11 +335,13 @@ def add_silent(p: Packed, s: Scratch, part: int) -> bool:
     if s.n[FIXED, u] == 1:
         start = s.n[START, 0]
         store8(s.cells, start, load8(s.cells, start) * splat8(p.table[entry + s.n[HARD, u]]))
+        guard(s, start, 1)
         return True
     start = s.n[START, 1 + s.n[LOCAL, u]]
     for state in range(p.n[V_CARD, u]):
         factor = splat8(p.table[entry + state])
         store8(s.cells, start + state, load8(s.cells, start + state) * factor)
+    guard(s, start, p.n[V_CARD, u])
     return True
 
 
@@ -451,6 +480,7 @@ def add_max_node(p: Packed, s: Scratch, v: int, wanted: Ints) -> bool:
             sum_ = sum_ + load8(s.cells, base + level) * load8(s.cells, raised + level)
         start = s.n[START, 0]
         store8(s.cells, start, load8(s.cells, start) * sum_)
+        guard(s, start, 1)
         s.n[COUNT, 2] = mark
         return True
     a = new_axis(s, v, card, LEVELS)
@@ -521,6 +551,7 @@ def decode(p: Packed, s: Scratch, wanted: Ints, lanes_used: int) -> bool:
     ``lanes_used`` on count nothing.
     """
     s.n[COUNT, 0] = s.n[COUNT, 1] = s.n[COUNT, 2] = 0
+    s.n[COUNT, EXPONENT] = 0
     most = 0  # axes that there can be: hidden nodes, and the levels of max nodes
     for v in range(p.n[P_COUNT, 0]):
         s.n[LOCAL, v] = -1

@@ -29,6 +29,7 @@ from twitchnet.engine.decode import (
     CARD,
     COUNT,
     CREDIT,
+    EXPONENT,
     FIRST,
     FIXED,
     FLIP,
@@ -89,7 +90,7 @@ from twitchnet.engine.tape import (
 
 OK, IMPOSSIBLE, TOO_WIDE, BAD_CODE = 0, 1, 2, 3
 INNER = 64  # terms of the innermost loop; enough to hide the odometer around it
-SMALL, LARGE = 2.0**-200, 2.0**200  # tables outside are rescaled
+SMALL, LARGE = 2.0**-40, 2.0**40  # tables outside are rescaled, and scalars always
 MOST_PASSES = 2**16
 
 
@@ -662,9 +663,9 @@ def rescale(s: Scratch, row: int) -> int:
         top = max8(top, abs8(load8(s.cells, start + i)))
     largest = largest8(top)
     s.n[MADE, row] = 0
-    if largest == 0.0 or SMALL < largest < LARGE:
+    if largest == 0.0 or (size > 1 and SMALL < largest < LARGE):
         return 0
-    exponent = int(np.floor(np.log2(largest)))
+    exponent = min(max(int(np.floor(np.log2(largest) + 0.5)), -1000), 1000)
     factor = splat8(ldexp(1.0, -exponent))
     for i in range(size):
         store8(s.cells, start + i, load8(s.cells, start + i) * factor)
@@ -674,7 +675,7 @@ def rescale(s: Scratch, row: int) -> int:
 
 def sweep_up(s: Scratch) -> int:
     """Runs the tape; returns the exponent that was taken out of all tables."""
-    exponent = 0
+    exponent = int(s.n[COUNT, EXPONENT])
     for row in range(s.n[COUNT, N_LEAVES], s.n[COUNT, N_TABLES]):
         if s.n[MADE_BY, row] == MERGE:
             run_merge(s, row, True)
@@ -741,7 +742,7 @@ def sweep_down(s: Scratch, wanted: Ints, accounts: Floats, factor: float) -> Non
             continue
         exponent = s.n[MADE, row]
         if exponent != 0:
-            back = splat8(ldexp(1.0, -exponent))
+            back = splat8(ldexp(1.0, -int(exponent)))
             for i in range(s.n[SIZE, row]):
                 place = s.n[START, row] + i
                 store8(s.adjoint, place, load8(s.adjoint, place) * back)
@@ -894,7 +895,7 @@ def run_record(
         for lane in range(LANES):
             s.n[LANE + lane, v] = 0
     cells = work * LANES * passes
-    scale_all(accounts, 0.0)
+    accounts[:, :] = 0.0
     for v in range(p.n[P_COUNT, 0]):
         for state in range(p.n[V_CARD, v]):
             s.f[MARGINAL + 2 * state, v] = 0.0
@@ -949,7 +950,10 @@ def run_record(
                 s.f[MARGINAL + 2 * state, v] = 1.0 if state == s.n[HARD, v] else 0.0
             else:
                 s.f[MARGINAL + 2 * state, v] /= total
-    scale_all(accounts, 1.0 / total)
+    if total != 1.0:
+        for i in range(accounts.shape[0]):
+            for j in range(accounts.shape[1]):
+                accounts[i, j] /= total
     return OK, cells, log(total) + top * log(2.0)
 
 

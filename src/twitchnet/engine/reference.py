@@ -126,7 +126,11 @@ class _Run:
         levels = frozenset(self.sliced.level_axes)
         for i, leaf in enumerate(self.sliced.leaves):
             values = leaf.values[self.chunk] if len(leaf.values) > 1 else leaf.values
-            self.tables[i] = Table(leaf.axes, values)
+            table = Table(leaf.axes, values)
+            if leaf.credit < 0:  # credits read their leaf as it is
+                table, scale = _scaled(table)
+                self.exponent += scale
+            self.tables[i] = table
         fresh = len(self.tables)
         for step in steps:
             partial = [self.tables[step.operands[0]]]
@@ -258,7 +262,7 @@ def sweep(sliced: Sliced, steps: tuple[Step, ...], chunk: slice = slice(None)) -
 
     Memory is what the plan says: every merged table is kept for the backward pass.
     """
-    run = _Run(sliced, chunk)
+    run = _Run(sliced, chunk, exponent=sliced.exponent)
     total = run.upward(steps)
     if not total.any():
         return Sweep(0, total, {}, {})

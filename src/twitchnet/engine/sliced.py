@@ -60,6 +60,7 @@ class Sliced:
     terminal: dict[int, Floats] = field(default_factory=dict)  # (L or 1, card)
     consumer: dict[int, int] = field(default_factory=dict)  # level axis -> node axis
     flip: set[int] = field(default_factory=set)
+    exponent: int = 0  # every number of the record is to be multiplied by 2**exponent
 
 
 def needed(program: Program, evidence: Evidence, targets: Ints) -> np.ndarray:
@@ -87,6 +88,7 @@ class _Slicer:
         self.lane_of = {node: grids[i] for i, node in enumerate(lanes)}
         self.out = Sliced(self.count, lanes, np.ascontiguousarray(grids.T))
         self.unary: dict[int, Floats] = {}
+        self.scalar: Floats = np.ones(1)
         self.hard = evidence.hard.tolist()
 
     def part(self, p: int) -> tuple[Axes, Floats]:
@@ -121,9 +123,21 @@ class _Slicer:
         """Adds a factor; what speaks of one node only is folded into one row per node."""
         if len(axes) == 1 and credit < 0 and axes[0] < self.count:
             known = self.unary.get(axes[0])
-            self.unary[axes[0]] = values if known is None else known * values
+            row = values if known is None else known * values
+            self.unary[axes[0]] = self.rescaled(row)
+        elif not axes and credit < 0:
+            self.scalar = self.rescaled(self.scalar * values)
         else:
             self.out.leaves.append(Leaf(axes, values, credit, own))
+
+    def rescaled(self, row: Floats) -> Floats:
+        """A row with its exponent taken out when it has become small."""
+        largest = float(row.max(initial=0.0))
+        if largest == 0.0 or largest > 1e-60:
+            return row
+        exponent = int(np.frexp(largest)[1])
+        self.out.exponent += exponent
+        return np.ldexp(row, -exponent)
 
     def node(self, node: int) -> None:
         """Adds the factors of one node."""
@@ -260,6 +274,7 @@ class _Slicer:
                     out.card[node] = int(self.program.card[node])
                 self.node(node)
         self.sign()
+        out.leaves.append(Leaf((), self.scalar))
         for axis in sorted(self.unary):
             out.leaves.append(Leaf((axis,), self.unary[axis]))
         return out
