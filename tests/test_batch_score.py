@@ -224,7 +224,7 @@ def test_columns_that_stay(caplog: pytest.LogCaptureFixture) -> None:
     assert "status" not in DEMO.score(pl.DataFrame(frame.to_dict("list")), prefix="p_", keep="none")
     assert "p" in DEMO.score({"p": ["yes"]}, names={"p": "leg_twitching"}, keep="all")
     for wrong in ({"keep": "some"}, {"on_error": "drop"}):
-        with pytest.raises(ValueError, match="not '(some|drop)'"):
+        with pytest.raises(ValueError, match=r"not '(some|drop)'"):
             DEMO.score(frame, **wrong)
 
 
@@ -232,7 +232,7 @@ def test_columns_of_two_names_and_of_many_states() -> None:
     network = LEGS.network
     assert Scorer(LEGS._inference).target_columns == LEGS.causes
     states = tn.Network(**{**vars_of(DEMO.network), "targets": ("caffeine_intake",)})
-    names = [key for key in tn.Model(states).score({"leg_twitching": ["yes"]}, details=False)]
+    names = list(tn.Model(states).score({"leg_twitching": ["yes"]}, details=False))
     assert names == ["caffeine_intake=moderate", "caffeine_intake=high", "status", "log_evidence"]
     assert target_states(network) == LEGS.target_states
 

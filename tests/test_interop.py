@@ -101,9 +101,7 @@ def test_random_networks_agree_with_pgmpy(
 
 @settings(max_examples=40)
 @given(data=st.data(), network=networks())
-def test_random_networks_agree_with_pyagrum(
-    data: st.DataObject, network: Network
-) -> None:
+def test_random_networks_agree_with_pyagrum(data: st.DataObject, network: Network) -> None:
     observed = data.draw(st.lists(st.sampled_from([v.name for v in network.nodes]), max_size=3))
     hard = {n: data.draw(st.integers(0, network.by_name[n].card - 1)) for n in observed}
     ours = posteriors(network, hard)

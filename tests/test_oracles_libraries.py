@@ -69,9 +69,7 @@ def test_the_stand_in_has_its_exact_answers(
         assert beliefs.log_evidence == pytest.approx(answers["log_evidence"][row], abs=RELATIVE)
 
 
-def test_the_stand_in_agrees_with_pyagrum(
-    standin: Network, answers: dict[str, np.ndarray]
-) -> None:
+def test_the_stand_in_agrees_with_pyagrum(standin: Network, answers: dict[str, np.ndarray]) -> None:
     for row in (0, 17, 250):
         hard = record(standin, answers["codes"][row])
         asked = {v.name for v in standin.nodes if v.kind != "finding" or v.name in hard}

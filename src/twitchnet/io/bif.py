@@ -188,9 +188,7 @@ class _Reader:
         if self.rows(name, parents, entries, array):
             draft.table(name, parents, array.reshape(-1), place)
 
-    def rows(
-        self, name: str, parents: list[str], entries: list[_Entry], array: np.ndarray
-    ) -> bool:
+    def rows(self, name: str, parents: list[str], entries: list[_Entry], array: np.ndarray) -> bool:
         """Fills the rows of ``array``; the default goes where nothing else is."""
         draft = self.draft
         positions = [

@@ -224,9 +224,7 @@ class Draft:
         if self.distributions(values, name, parents, place):
             self.variables[name].table = values
 
-    def distributions(
-        self, values: Array, name: str, parents: Sequence[str], place: Place
-    ) -> bool:
+    def distributions(self, values: Array, name: str, parents: Sequence[str], place: Place) -> bool:
         """Whether the last axis holds distributions; rounding errors are mended in place."""
         wrong = ~((values >= 0) & (values <= 1 + ROUNDING))
         if wrong.any():
@@ -321,9 +319,7 @@ class Draft:
             orders[name] = order
         return orders
 
-    def _local(
-        self, name: str, names: dict[str, str], orders: dict[str, list[int]]
-    ) -> LocalModel:
+    def _local(self, name: str, names: dict[str, str], orders: dict[str, list[int]]) -> LocalModel:
         """The local model in the network's names and orders of states."""
         known = self.variables[name]
         parents = tuple(names[parent] for parent in known.parents)

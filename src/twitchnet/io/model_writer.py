@@ -232,7 +232,5 @@ class _Writer:
 
     def coverage(self) -> Iterable[str]:
         for item in self.network.coverage:
-            values = _sparse(
-                assertion=item.assertion, by=item.targets, text_only=item.text_only
-            )
+            values = _sparse(assertion=item.assertion, by=item.targets, text_only=item.text_only)
             yield f"  {item.number}: {flow_map(values)}"

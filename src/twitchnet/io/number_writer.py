@@ -170,9 +170,7 @@ class NumberWriter:
             return flow_value(p)  # the short form, which the linter asks about
         return flow_map(text)
 
-    def nested(
-        self, cells: Sequence[object], by: Sequence[str], shape: tuple[int, ...]
-    ) -> object:
+    def nested(self, cells: Sequence[object], by: Sequence[str], shape: tuple[int, ...]) -> object:
         """Flat cells by the states' names, in a list at the innermost level."""
         if not shape:
             return cells[0]

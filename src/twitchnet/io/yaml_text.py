@@ -69,9 +69,7 @@ def block_text(text: str, indent: int) -> str:
         pad = " " * indent
         return ">-\n" + "\n".join(
             pad + line
-            for line in wrap(
-                text, WIDTH - indent, break_long_words=False, break_on_hyphens=False
-            )
+            for line in wrap(text, WIDTH - indent, break_long_words=False, break_on_hyphens=False)
         )
     return text if _plain(text, _BLOCK) else _quoted(text)
 
