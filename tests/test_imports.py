@@ -18,8 +18,10 @@ PACKAGE = Path(twitchnet.__file__).parent
 # What each room may import.  Rooms to the right of an arrow include what those may import;
 # `errors` and `codes` are open to all and import nothing.
 ROOMS = {
-    "cli": {"", "api", "batch", "bundled", "cli_batch", "diagnosis", "io", "model", "plan", "show"},
+    "cli": {"", "api", "batch", "bench", "bundled", "diagnosis", "io", "model", "plan", "show"}
+    | {"cli_batch"},
     "api": {"batch", "bundled", "diagnosis", "engine", "io", "model", "plan", "show"},
+    "bench": {"batch", "diagnosis", "engine", "io", "model", "plan"},
     "batch": {"diagnosis", "engine", "io", "model", "plan", "show"},
     "diagnosis": {"engine", "model", "plan", "show"},
     "plan": {"engine", "model"},

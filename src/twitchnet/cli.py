@@ -332,6 +332,29 @@ def validate(
 cli_batch.register(app)
 
 
+@app.command()
+def bench(
+    is_short: Annotated[
+        bool, typer.Option("--short", help="Some seconds, this engine alone; else ten minutes.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Save the page here, not on stdout.")
+    ] = None,
+) -> None:
+    """Measure the engine, beside the other libraries that are installed; prints Markdown."""
+    import twitchnet
+    from twitchnet.bench.report import markdown
+    from twitchnet.bench.suite import full, short
+
+    legs = twitchnet.load(DEFAULT_MODEL).network
+    measure = short if is_short else full
+    page = markdown(measure(legs, lambda line: typer.echo(line, err=True)))
+    if output:
+        output.write_text(page, encoding="utf-8")
+    else:
+        typer.echo(page, nl=False)
+
+
 def main() -> None:
     """Runs the command line; our own errors end in a message, not in a traceback."""
     try:

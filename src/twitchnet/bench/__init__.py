@@ -1,0 +1,1 @@
+"""Measurements: the same records through this engine and through others; see ``suite.py``."""
