@@ -19,7 +19,7 @@ PACKAGE = Path(twitchnet.__file__).parent
 # `errors` and `codes` are open to all and import nothing.
 ROOMS = {
     "cli": {"", "api", "batch", "bench", "bundled", "diagnosis", "io", "model", "plan", "show"}
-    | {"cli_batch"},
+    | {"cli_batch", "cli_understanding"},
     "api": {"batch", "bundled", "diagnosis", "engine", "io", "model", "plan", "show"},
     "bench": {"batch", "diagnosis", "engine", "io", "model", "plan"},
     "batch": {"diagnosis", "engine", "io", "model", "plan", "show"},
@@ -38,6 +38,7 @@ OPEN_TO_ALL = {"errors", "codes"}
 ROOMS[""] = {"api", "bundled", "diagnosis", "model"}
 ROOMS["__main__"] = {"cli"}
 ROOMS["cli_batch"] = ROOMS["cli"]  # a part of the command line in a file of its own
+ROOMS["cli_understanding"] = ROOMS["cli"]
 # A plan describes work and never does it: these modules of the engine are not for it.
 EXECUTORS = {"reference", "lanes", "kernels", "accelerate"}
 
@@ -117,7 +118,7 @@ def test_no_cycles_between_modules() -> None:
 
 def test_only_the_command_line_needs_typer_and_only_files_need_yaml() -> None:
     places = {
-        "typer": {"cli", "cli_batch"},
+        "typer": {"cli", "cli_batch", "cli_understanding"},
         "rich": {"cli", "show"},
         "yaml": {"io"},
         "pydantic": {"io"},

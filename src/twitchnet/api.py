@@ -5,7 +5,7 @@ The only module that joins rooms.  Everything heavy is built when it is first ne
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import combinations
 from os import PathLike
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from twitchnet.batch.posteriors import Posteriors
+    from twitchnet.diagnosis.diff import Diff
+    from twitchnet.diagnosis.evaluate import Evaluation
+    from twitchnet.diagnosis.interview import Order
 
 
 class Model:
@@ -272,6 +275,38 @@ class Model:
         )
         model._set = self._set | set(read.hard)
         return model
+
+    def diff(self, other: Model, records: Sequence[Mapping[str, object]] = ()) -> Diff:
+        """What changes from this model to another: numbers, marginals, and given records.
+
+        >>> import twitchnet as tn
+        >>> tn.load("demo").diff(tn.load("demo")).same
+        True
+        """
+        from twitchnet.diagnosis.diff import diff
+
+        return diff(self._inference, other._inference, records)
+
+    def evaluate(
+        self, records: Sequence[Mapping[str, object]], truth: Sequence[Mapping[str, object]]
+    ) -> Evaluation:
+        """Log score, Brier score, calibration and top k, where the truth is known.
+
+        ``truth[i]`` maps causes to their true states; what it leaves out is not scored.
+
+        >>> import twitchnet as tn
+        >>> tn.load("demo").evaluate([{"leg_twitching": True}], [{"muscle_fatigue": True}]).top
+        ((1, 1.0), (3, 1.0), (5, 1.0))
+        """
+        from twitchnet.diagnosis.evaluate import evaluate
+
+        return evaluate(self._inference, records, truth)
+
+    def best_order(self, about: str = "causes") -> Order:
+        """The order of questions that asks the most telling first, for an ``Interview``."""
+        from twitchnet.diagnosis.questions import best_order
+
+        return best_order(self._inference, about)
 
     def to_networkx(self) -> nx.DiGraph[str]:
         """The network as a graph with what is known of each node and arc as attributes."""

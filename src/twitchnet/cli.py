@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from twitchnet import cli_batch
+from twitchnet import cli_batch, cli_understanding
 from twitchnet.errors import TwitchnetError
 
 if TYPE_CHECKING:
@@ -98,6 +98,10 @@ def rank(
     ] = None,
     by: Annotated[By, typer.Option(help="Order of the rows.")] = By.posterior,
     top: Annotated[int | None, typer.Option(min=1, help="Show this many rows.")] = None,
+    intervals: Annotated[
+        int, typer.Option(min=0, help="Draw the numbers from their ranges so often: intervals.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same intervals.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Rank the causes, given some answers.
@@ -127,17 +131,23 @@ def rank(
             echo(Page("", (urgency_section(urgent),)), sys.stderr)
         raise
     rows = diagnosis.ranked(by.value)[:top]
+    sure = diagnosis.uncertainty(intervals, rng=seed) if intervals else None
     if as_json:
         document = diagnosis.to_dict()
         found = {(row["cause"], row["state"]): row for row in document["ranking"]}
         ordered = [found[row.cause, row.state] | {"rank": row.rank} for row in rows]
-        _print_json(document | {"ranking": ordered})
+        document |= {"ranking": ordered}
+        if sure:
+            document["intervals"] = cli_understanding.plain(sure.intervals)
+        _print_json(document)
     elif by is By.posterior and top is None:
         echo(page_of(diagnosis.report))
     else:
         if diagnosis.report.urgent:  # red flags come first, whatever the rows are
             echo(Page("", (urgency_section(diagnosis.report.urgent),)), sys.stderr)
         typer.echo(_table(rows))
+    if sure and not as_json:
+        echo(sure.page())
 
 
 def _table(rows: Sequence[RankedCause]) -> str:
@@ -186,7 +196,7 @@ def ask(
     loaded = twitchnet.load(model)
     given = read_answers(loaded.network, read_record(record) if record else {})
     interview = converse(
-        Interview(loaded.network, given.states(loaded.network)),
+        Interview(loaded.network, given.states(loaded.network), order=loaded.best_order()),
         read_line,
         lambda page: echo(page, sys.stderr),
         lambda answers: loaded.diagnose(answers).report,
@@ -330,6 +340,7 @@ def validate(
 
 
 cli_batch.register(app)
+cli_understanding.register(app)
 
 
 @app.command()

@@ -26,6 +26,7 @@ from twitchnet.diagnosis.hypotheses import (
     Supposed,
     columns,
     possible_answers,
+    runs_compiled,
     suppose,
 )
 from twitchnet.diagnosis.inference import Inference
@@ -33,6 +34,7 @@ from twitchnet.diagnosis.interview import Interview, Order
 from twitchnet.diagnosis.pages import Shown, lines, page, said, table
 from twitchnet.diagnosis.triage import triage
 from twitchnet.diagnosis.wording import percent
+from twitchnet.engine import accelerate
 from twitchnet.engine.program import Floats
 from twitchnet.errors import CapacityError, Problem, RecordError, nearest
 from twitchnet.model.care import Urgency
@@ -266,7 +268,8 @@ def _enough(
 def best_order(inference: Inference, about: str = CAUSES) -> Order:
     """An order for :class:`~twitchnet.diagnosis.interview.Interview`: the most telling first.
 
-    Falls back to the order of the file where the answers so far are impossible or too wide.
+    Falls back to the order of the file where the answers so far are impossible or too wide,
+    and where a person would have to wait (``PATIENCE``).
     """
 
     def order(network: Network, known: Mapping[str, str], questions: Sequence[str]) -> str:
@@ -274,6 +277,8 @@ def best_order(inference: Inference, about: str = CAUSES) -> Order:
         answers = Answers({name: by_name[name].states.index(s) for name, s in known.items()})
         nodes = [name for name in questions if by_name[name].local is not None]
         try:
+            if not _is_quick(inference, answers, len(nodes)):
+                return questions[0]
             now = suppose(inference, [answers])
             if now.log_evidence[0] == -math.inf:
                 return questions[0]
@@ -287,3 +292,14 @@ def best_order(inference: Inference, about: str = CAUSES) -> Order:
         return max(rows, key=lambda one: _known(one.value)).name  # the first of equals
 
     return order
+
+
+PATIENCE = 1e8
+"""Planned cells of a look ahead on the numpy path, about ten seconds."""
+
+
+def _is_quick(inference: Inference, answers: Answers, count: int) -> bool:
+    """Whether looking at so many questions takes no longer than a person waits."""
+    if runs_compiled(inference, answers, count):
+        return accelerate.is_compiled() or accelerate.is_cached()
+    return count * inference.plan(inference.evidence(answers)).cells < PATIENCE

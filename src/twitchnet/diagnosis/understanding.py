@@ -176,13 +176,18 @@ class Understanding:
             raise RecordError([Problem("TN205", f"these answers cannot all hold: {words}")])
         after = replace(self, answers=new, beliefs=beliefs)  # type: ignore[type-var]
         states = new.states(self.network)
-        words_of = {name: states.get(name, "likelihood") for name in (*read.hard, *read.soft)}
+        told = {name: states.get(name, "likelihood") for name in (*read.hard, *read.soft)}
+        return self.beside(after, {**told, **dict.fromkeys(back, "")})
+
+    def beside(self, other: Understanding, changes: Mapping[str, object]) -> WhatIf:
+        """This diagnosis beside another one of the same causes; ``changes`` are for the title."""
+        log_ratio = other.beliefs.log_evidence - self.beliefs.log_evidence
         return compare(
-            words_of | dict.fromkeys(back, ""),
+            {name: "present" if state is True else str(state) for name, state in changes.items()},
             self.ranking,
-            after.ranking,
-            (self.triage.urgency, after.triage.urgency),
-            math.exp(min(beliefs.log_evidence - self.beliefs.log_evidence, 700.0)),
+            other.ranking,
+            (self.triage.urgency, other.triage.urgency),
+            math.exp(min(log_ratio, 700.0)),
         )
 
     def single_changes(self) -> tuple[SingleChange, ...]:
