@@ -41,7 +41,10 @@ WITH_PYTHON = [page for page in PAGES if any(kind == "python" for kind, _ in blo
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=name)
 def test_python_examples_run_and_print_what_the_page_says(page: Path) -> None:
-    """The blocks of a page are one program; a text block after one is what it prints."""
+    """The blocks of a page are one program; a text block after one is what it prints.
+
+    A block marked ``py`` is a sketch that needs what is not here, such as a cluster.
+    """
     names: dict[str, object] = {}
     found = blocks(page)
     for (kind, code), (after, text) in zip(found, [*found[1:], ("", "")], strict=True):
