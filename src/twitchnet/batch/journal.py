@@ -124,9 +124,10 @@ class Journal:
     def add(self, data: bytes, rejects: bytes, position: Position) -> None:
         """Adds a whole chunk.  After this returns, a kill does not lose it."""
         for file, content in zip(self._files, (data, rejects), strict=False):
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+            if content:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
         position.data = self.position.data + len(data)
         position.rejects = self.position.rejects + len(rejects)
         self._files[-1].write(json.dumps(asdict(position)).encode() + b"\n")

@@ -132,12 +132,15 @@ def _wrong_weights(name: str, weights: Floats, codes: Codes) -> list[Problem]:
 
 def with_fixed(rows: BatchInput, fixed: Mapping[int, int]) -> BatchInput:
     """The same records with the same further answer in all of them: node -> state."""
-    kept = np.array([node not in fixed for node in rows.node_of.tolist()], dtype=np.bool_)
-    more = np.tile(np.array(list(fixed.values()), dtype=np.int8), (len(rows.codes), 1))
-    return rows._replace(
-        codes=np.ascontiguousarray(np.hstack([rows.codes[:, kept], more])),
-        node_of=np.concatenate([rows.node_of[kept], np.array(list(fixed), dtype=np.int64)]),
-    )
+    nodes = rows.node_of.tolist()
+    at = [nodes.index(node) for node in fixed if node in nodes]
+    new = [node for node in fixed if node not in nodes]
+    codes = np.empty((len(rows.codes), len(nodes) + len(new)), dtype=np.int8)
+    codes[:, : len(nodes)] = rows.codes
+    codes[:, at] = [fixed[nodes[i]] for i in at]
+    codes[:, len(nodes) :] = [fixed[node] for node in new]
+    node_of = np.concatenate([rows.node_of, np.array(new, dtype=np.int64)])
+    return rows._replace(codes=codes, node_of=node_of)
 
 
 def evaluate(

@@ -176,15 +176,15 @@ class Scorer:
         Above 0 when the answers do not belong together.  Source: Jensen, Chamberlain,
         Nordahl and Jensen 1991.
         """
-        total = -main.log_evidence
-        for i, variable in enumerate(self.network.nodes):
-            said = np.unique(codes[:, i]).tolist() if len(codes) else []
-            logs = np.zeros(variable.card + 1)  # the last one is for unknown
-            for state in said:
-                if state >= 0:
-                    logs[state] = self._single(i, state, compiled)
-            if any(state >= 0 for state in said):
-                total = total + logs[codes[:, i]]
+        cards = np.array([variable.card for variable in self.network.nodes])
+        start = np.cumsum(cards + 1) - cards  # each node has a place for unknown before its states
+        flat = codes + start
+        logs = np.zeros(int((cards + 1).sum()))
+        for place in np.flatnonzero(np.bincount(flat.ravel(), minlength=len(logs))):
+            node = int(np.searchsorted(start, place, side="right")) - 1
+            if node >= 0 and place - start[node] < cards[node]:
+                logs[place] = self._single(node, int(place - start[node]), compiled)
+        total: Floats = logs[flat].sum(axis=1) - main.log_evidence
         return total
 
     def _single(self, node: int, state: int, compiled: bool) -> float:
