@@ -206,3 +206,17 @@ def test_every_output_says_which_model_made_it(
         assert document["fingerprint"] == model.fingerprint
     graph = model.to_networkx().graph
     assert (graph["version"], graph["fingerprint"]) == (model.version, model.fingerprint)
+
+
+def test_ask_ends_with_the_command_as_it_was_called(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for called, shown in ((None, "twitchnet"), ("./run", "./run")):
+        monkeypatch.delenv("TWITCHNET_COMMAND", raising=False)
+        if called:
+            monkeypatch.setenv("TWITCHNET_COMMAND", called)
+        monkeypatch.setattr(sys, "argv", ["twitchnet", "ask", "demo"])
+        monkeypatch.setattr(sys, "stdin", io.StringIO("yes\nstop\n"))
+        with pytest.raises(SystemExit):
+            main()
+        assert f"Again: {shown} rank demo leg_twitching\n" in capsys.readouterr().err

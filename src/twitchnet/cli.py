@@ -8,6 +8,7 @@ Everything but typer is imported inside the commands, so that each pays for its 
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -205,7 +206,8 @@ def ask(
     if save:
         write_record(save, interview.record, loaded.network)
     again = ["--from", str(save)] if save else command_line(interview.record)
-    typer.echo(f"Again: {shlex.join(['twitchnet', 'rank', model, *again])}", err=True)
+    called = os.environ.get("TWITCHNET_COMMAND", "twitchnet")  # ./run says how it was called
+    typer.echo(f"Again: {shlex.join([called, 'rank', model, *again])}", err=True)
 
 
 @app.command()
