@@ -230,7 +230,8 @@ def tail(
     unlike = list({tuple(one.hard.values()): one for one in drawn}.values())
     found = suppose(inference, unlike, posteriors=False).log_evidence
     logs = {tuple(one.hard.values()): value for one, value in zip(unlike, found, strict=True)}
-    as_small = sum(logs[tuple(one.hard.values())] <= log_evidence + ROUNDING for one in drawn)
+    most = log_evidence + ROUNDING
+    as_small = sum(bool(logs[tuple(one.hard.values())] <= most) for one in drawn)
     return Tail(as_small / records, *wilson(as_small, records), records)
 
 

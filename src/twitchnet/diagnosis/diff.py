@@ -21,8 +21,14 @@ from twitchnet.model.local import Table
 from twitchnet.model.network import Network
 from twitchnet.show.page import Page
 
+SMALLEST = 0.0005
+"""Changes of a marginal below a twentieth of a percent have no row on a page."""
+
 SHOWN = 20
 """Rows of a table on a page; the values hold all."""
+
+ROUNDING = 1e-12
+"""Two marginals that differ by less are the same, computed in another order."""
 
 Key = tuple[str, str, str]
 
@@ -120,6 +126,7 @@ class Diff(Shown):
                 (
                     (said(one.cause, one.state), percent(one.before), percent(one.after))
                     for one in moved[:SHOWN]
+                    if abs(one.after - one.before) >= SMALLEST
                 ),
             ),
             table(
@@ -158,7 +165,7 @@ def diff(before: Inference, after: Inference, records: Sequence[Mapping[str, obj
                 place = now[cause].states.index(label)
                 p = float(before.prior.probability[cause][state])
                 q = float(after.prior.probability[cause][place])
-                if p != q:
+                if abs(p - q) > ROUNDING:
                     marginals.append(MarginalChange(cause, label, p, q))
     one, other = _solve(before, records), _solve(after, records)
     changes = [_record(i, a, b) for i, (a, b) in enumerate(zip(one, other, strict=True), 1)]

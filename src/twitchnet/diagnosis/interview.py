@@ -147,17 +147,11 @@ class Interview:
 
     @property
     def safety(self) -> tuple[str, ...]:
-        """The open questions that come before all others, whatever they tell about causes."""
-        answers = self.answers
-        waiting = {name for rule in triage(self.network, answers).waiting for name in rule.ask}
+        """The open questions that a red flag hangs on: always asked, or a rule waits for them."""
+        rules = triage(self.network, self.answers).waiting
+        waiting = {name for rule in rules for name in rule.ask}
         by_name = self.network.by_name
-        return tuple(
-            name
-            for name in self.open
-            if by_name[name].always_ask
-            or name in waiting
-            or (by_name[name].kind == "screen" and by_name[name].ask_if)
-        )
+        return tuple(name for name in self.open if by_name[name].always_ask or name in waiting)
 
     @property
     def question(self) -> Question | None:

@@ -31,6 +31,10 @@ class Shown:
 
         return html(self.page())
 
+    def _repr_mimebundle_(self, **wanted: object) -> dict[str, str]:
+        """Text and HTML for notebooks; the fields stay what ``repr`` shows."""
+        return {"text/plain": str(self), "text/html": self._repr_html_()}
+
 
 def page(title: str, *sections: Section | None, subtitle: str = "") -> Page:
     """A page of the sections that there are, with the disclaimer below."""
