@@ -26,6 +26,7 @@ from pyarrow import feather, parquet
 import twitchnet as tn
 from twitchnet.batch import files, journal
 from twitchnet.batch.files import Job, Summary, score_files
+from twitchnet.batch.long import widen
 from twitchnet.batch.readers import Chunk, format_of, open_input
 from twitchnet.batch.score import Scorer
 from twitchnet.batch.simulate import simulate, write_batches
@@ -517,3 +518,88 @@ def test_the_job_of_a_resumed_run_knows_its_input(tmp_path: Path) -> None:
     one = job(tmp_path, path)
     assert one.state == replace(one, threads=2, resume=True).state
     assert one.input.total == 300
+
+
+LONG = """record_id,variable,value
+a,leg_twitching,yes
+a,Caffeine intake,high
+b,leg_twitchin,yes
+c,leg_twitching,no
+c,leg_twitching,yes
+d,leg_twitching,perhaps
+e,urge,yes
+e,leg_twitching,
+a,leg_twitching,no
+f,leg_twitching,yes,more
+f,leg_twitching,yes
+"""
+
+
+def test_long_input(tmp_path: Path) -> None:
+    path = tmp_path / "long.csv"
+    path.write_text(LONG)
+    wide = widen(open_input([str(path)]), DEMO.network, {"urge": "intense_exercise"})
+    scheme = make_scheme(SCORER, wide.columns)
+    for size in (1, 3, 64):
+        summary = score_files(Job(wide, scheme, str(tmp_path / "out.jsonl"), "jsonl", chunk=size))
+        assert summary.refused == {"TN201": 1, "TN202": 1, "TN204": 1, "TN211": 1, "TN214": 1}
+        assert (summary.rows, summary.scored) == (8, 3)
+        rows = read(tmp_path / "out.jsonl")
+        assert [row["record_id"] for row in rows] == ["a", "e", "f"]
+        frame = {"leg_twitching": ["yes"], "caffeine_intake": ["high"]}
+        expected = DEMO.score(frame, details=False)["log_evidence"][0]
+        assert rows[0]["log_evidence"] == pytest.approx(expected, rel=1e-12)
+    with pytest.raises(tn.RecordError, match="TN201 value: a long table has this column"):
+        widen(open_input([str(write(TABLE.select([0, 1]), tmp_path / "r.csv"))]), DEMO.network, {})
+
+
+def start(*words: str, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "twitchnet", *words], stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_promptly_and_resume_goes_on(tmp_path: Path) -> None:
+    path, out, whole = tmp_path / "r.csv", tmp_path / "out.csv", tmp_path / "whole.csv"
+    path.write_text("leg_twitching\n" + "yes\nno\n" * 20_000)
+    words = ("score", str(path), "-m", "demo", "--chunk", "64")
+    run_on = start(*words, "-o", str(out))
+    entries = tmp_path / "out.csv.partial" / "journal"
+    while run_on.poll() is None and not (entries.is_file() and entries.stat().st_size):
+        time.sleep(0.01)
+    run_on.send_signal(signal.SIGINT)
+    asked = time.monotonic()
+    _, said = run_on.communicate(timeout=60)
+    assert time.monotonic() - asked < 10
+    assert run_on.returncode not in (0, None)
+    assert "--resume goes on after the last whole chunk" in said
+    assert not out.exists()
+    assert start(*words, "-o", str(out), "--resume").communicate()[1].startswith("40,000 rows")
+    start(*words, "-o", str(whole)).communicate()
+    assert out.read_bytes() == whole.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits of processes")
+def test_no_more_room_for_the_output(tmp_path: Path) -> None:
+    import resource
+
+    path, out, whole = tmp_path / "r.csv", tmp_path / "out.parquet", tmp_path / "whole.parquet"
+    path.write_text("leg_twitching\n" + "yes\nno\n" * 5_000)
+    words = ("score", str(path), "-m", "demo", "--chunk", "500")
+
+    def small() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path / "pycache")}
+    full = start(*words, "-o", str(out), preexec_fn=small, env=environment)
+    _, said = full.communicate()
+    assert full.returncode == 1
+    assert "File too large" in said
+    assert not out.exists()
+    _, said = start(*words, "-o", str(out), "--resume").communicate()
+    assert "10,000 rows: 10,000 scored" in said
+    assert " of the rows were done before" in said
+    start(*words, "-o", str(whole)).communicate()
+    assert parquet.read_table(out).equals(parquet.read_table(whole), check_metadata=True)

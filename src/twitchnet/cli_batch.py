@@ -63,6 +63,9 @@ def score(
         Path | None,
         typer.Option("--map", help="A YAML or JSON file: column -> variable, '' to leave alone."),
     ] = None,
+    long_input: Annotated[
+        bool, typer.Option("--long-input", help="A row per answer: record_id, variable, value.")
+    ] = False,
     top: Annotated[
         int | None, typer.Option(min=1, help="The most probable causes instead of all.")
     ] = None,
@@ -109,7 +112,7 @@ def score(
     try:
         job = _job(
             inference, inputs, output, format_, output_format, names, top, long, keep, prefix,
-            not lean,
+            not lean, long_input,
         )  # fmt: skip
     except (ValueError, ImportError) as error:
         raise typer.BadParameter(str(error)) from None
@@ -136,14 +139,18 @@ def _job(
     keep: Keep,
     prefix: str,
     details: bool,
+    long_input: bool,
 ) -> Job:
     from twitchnet.batch.files import Job
-    from twitchnet.batch.readers import format_of, open_input
+    from twitchnet.batch.long import widen
+    from twitchnet.batch.readers import Input, format_of, open_input
     from twitchnet.batch.score import Scorer
     from twitchnet.batch.stream import make_scheme
 
     form = format_of(output, output_format.value if output_format else "")
-    found = open_input(inputs, format_.value if format_ else "")
+    found: Input = open_input(inputs, format_.value if format_ else "")
+    if long_input:
+        found, names = widen(found, inference.network, names), {}
     every = sum(inference.network.by_name[name].card - 1 for name in inference.network.ranked)
     scorer = Scorer(inference, (top or every) if long else top, details and not long)
     scheme = make_scheme(

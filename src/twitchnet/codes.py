@@ -462,6 +462,12 @@ _TABLE = (
         'Write `column: variable`, one a line; "" leaves a column alone.',
     ),
     Code(
+        "TN214",
+        "A record in pieces",
+        "In a long table the rows of one record stand together.",
+        "Sort the table by its column record_id.",
+    ),
+    Code(
         "TN220",
         "A run that cannot go on",
         "The interrupted run had another model, other inputs or other options.",

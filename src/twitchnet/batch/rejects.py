@@ -14,11 +14,13 @@ from twitchnet.batch.score import BAD_VALUE, Scores
 from twitchnet.model.network import Network
 
 REASONS = {
+    "TN201": "no such variable",
     "TN202": "no such state",
     "TN203": "yes or no where states belong",
     "TN204": "contradicting answers",
     "TN205": "impossible together",
     "TN211": "not readable",
+    "TN214": "in pieces",
     "TN301": "too wide",
 }
 """Short words of the summary, by code."""

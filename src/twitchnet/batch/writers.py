@@ -50,7 +50,7 @@ def finish(form: str, data: Path, target: Path) -> None:
         data.rename(target)
         return
     pa = arrow()
-    with pa.memory_map(str(data)) as source, pa.ipc.open_stream(source) as stream:
+    with pa.OSFile(str(data), "rb") as source, pa.ipc.open_stream(source) as stream:
         if form == "arrow":
             with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_file(sink, stream.schema) as file:
                 for batch in stream:
