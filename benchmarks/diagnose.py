@@ -1,0 +1,123 @@
+"""How long does one diagnosis take on the readable numpy path, and how much memory?
+
+    python benchmarks/diagnose.py            a table on stdout
+    python benchmarks/diagnose.py --peers    beside pyAgrum and pgmpy, where they finish
+
+Records are sampled from ``twitchy_legs`` with the complaint; age, sex, 80 % of the other
+contexts and 60 % of the findings are answered.  Those with exactly 5 and exactly 12
+present findings are taken as they come, whatever they cost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+import twitchnet as tn
+from twitchnet.bench.networks import Case
+from twitchnet.bench.peers import Peer, available, peak_memory
+from twitchnet.bench.report import number
+from twitchnet.errors import CapacityError
+from twitchnet.model.network import Network
+from twitchnet.model.sampling import hide, sample
+
+SEED = 20_240_602
+RECORDS = 15
+KNOWN = ("age_band", "sex")
+
+
+def records(network: Network, positives: int) -> Case:
+    """The first records with so many present findings."""
+    rng = np.random.default_rng(SEED)
+    people = sample(network, 4000, rng, {network.complaint: "present"})
+    codes = hide(people, network, rng=rng)
+    for name in KNOWN:
+        column = [variable.name for variable in network.nodes].index(name)
+        codes[:, column] = people[:, column]
+    case = Case("", network, codes)
+    return Case(f"{positives} positives", network, codes[case.positives == positives][:RECORDS])
+
+
+def measure(positives: int, peers: list[str]) -> None:
+    """Prints a row for us and for each peer."""
+    model = tn.load("twitchy_legs")
+    model._inference.engine = "numpy"
+    names = {variable.name: variable.states for variable in model.network.nodes}
+    case = records(model.network, positives)
+    model.diagnose({})
+    took = []
+    for i in range(len(case.codes)):
+        record = {name: names[name][state] for name, state in case.record(i).items()}
+        start = time.process_time()
+        try:
+            dx = model.diagnose(record)
+        except CapacityError:
+            continue
+        _ = dx.ranking
+        took.append(time.process_time() - start)
+    show(f"twitchnet, numpy: {case.name}", took, len(case.codes), peak_memory())
+    for name in peers:
+        with Peer(name, model.network, timeout=20.0) as peer:
+            answers = [peer.ask(case.record(i)) for i in range(len(case.codes))]
+            done = [answer.seconds for answer in answers if answer]
+            show(f"{name}: {case.name}", done, len(case.codes), peer.peak)
+
+
+def show(name: str, took: list[float], asked: int, peak: int) -> None:
+    median = number(statistics.median(took) * 1e3) if took else "-"
+    most = number(max(took) * 1e3) if took else "-"
+    memory = number(peak / 2**20) if took else "-"
+    print(f"| {name} | {len(took)} of {asked} | {median} | {most} | {memory} |", flush=True)
+
+
+def fresh_shell(runs: int = 5) -> None:
+    """Seconds and memory of ``twitchnet rank`` in a process of its own, no kernels on disk."""
+    words = ["rank", "leg_twitching", "urge_to_move", "worse_at_night", "numbness=no",
+             "caffeine_intake=high"]  # fmt: skip
+    code = (
+        "import sys, twitchnet.cli as c\n"
+        f"c.app({words!r}, standalone_mode=False)\n"
+        "print(next(l for l in open('/proc/self/status') if l.startswith('VmHWM')), end='')\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        took, peak = [], 0
+        for _ in range(runs):
+            start = time.perf_counter()
+            done = subprocess.run(
+                [sys.executable, "-c", code],
+                env={**os.environ, "TWITCHNET_CACHE": folder},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            took.append(time.perf_counter() - start)
+            peak = max(peak, int(done.stdout.splitlines()[-1].split()[1]) * 1024)
+    show("fresh shell: twitchnet rank", took, runs, peak)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--peers", action="store_true", help="ask pyAgrum and pgmpy too")
+    parser.add_argument("--positives", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.positives:  # in a process of its own, for its peak memory
+        measure(given.positives, available() if given.peers else [])
+        return
+    print("| what | finished | median, ms | most, ms | MB at the peak |")
+    print("| --- | ---: | ---: | ---: | ---: |", flush=True)
+    for positives in (5, 12):
+        words = [sys.executable, str(Path(__file__)), "--positives", str(positives)]
+        subprocess.run([*words, *(["--peers"] if given.peers else [])], check=True)
+    fresh_shell()
+
+
+if __name__ == "__main__":
+    main()
