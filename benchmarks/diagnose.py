@@ -68,14 +68,18 @@ def measure(positives: int, peers: list[str]) -> None:
         with Peer(name, model.network, timeout=20.0) as peer:
             answers = [peer.ask(case.record(i)) for i in range(len(case.codes))]
             done = [answer.seconds for answer in answers if answer]
-            show(f"{name}: {case.name}", done, len(case.codes), peer.peak)
+            why = ", ".join(dict.fromkeys(peer.reasons))
+            show(f"{name}: {case.name}", done, len(case.codes), peer.peak, why)
 
 
-def show(name: str, took: list[float], asked: int, peak: int) -> None:
+def show(name: str, took: list[float], asked: int, peak: int, why: str = "") -> None:
     median = number(statistics.median(took) * 1e3) if took else "-"
     most = number(max(took) * 1e3) if took else "-"
     memory = number(peak / 2**20) if took else "-"
-    print(f"| {name} | {len(took)} of {asked} | {median} | {most} | {memory} |", flush=True)
+    print(
+        f"| {name} | {len(took)} of {asked} | {median} | {most} | {memory} | {why or '-'} |",
+        flush=True,
+    )
 
 
 def fresh_shell(runs: int = 5) -> None:
@@ -111,8 +115,8 @@ def main() -> None:
     if given.positives:  # in a process of its own, for its peak memory
         measure(given.positives, available() if given.peers else [])
         return
-    print("| what | finished | median, ms | most, ms | MB at the peak |")
-    print("| --- | ---: | ---: | ---: | ---: |", flush=True)
+    print("| what | finished | median, ms | most, ms | MB at the peak | stopped by |")
+    print("| --- | ---: | ---: | ---: | ---: | --- |", flush=True)
     for positives in (5, 12):
         words = [sys.executable, str(Path(__file__)), "--positives", str(positives)]
         subprocess.run([*words, *(["--peers"] if given.peers else [])], check=True)

@@ -180,8 +180,26 @@ def test_a_peer_that_takes_too_long_is_left_behind() -> None:
         result = compare(case, [peer])
         assert np.isnan(result.theirs["pyAgrum plain"]).all()
         assert math.isnan(result.ratio("pyAgrum plain"))
-        assert peer.failures == 3
+        assert peer.reasons == ["time"] * 3
     assert not np.isnan(result.ours).any()
+
+
+def test_a_peer_that_is_wrong_says_so() -> None:
+    """An error of ours in talking to it must not pass for a lack of time or memory."""
+    case = standin_records(1, np.random.default_rng(3))
+    with Peer("pyAgrum plain", case.network) as peer:
+        assert peer.ask({"no_such_node": 1}) is None
+        assert "no_such_node" in peer.reasons[0]
+
+
+def test_times_do_not_depend_on_how_records_are_put_in_blocks() -> None:
+    """The workspace is kept, so that no record pays for touching it the first time."""
+    case = standin_records(2, np.random.default_rng(3))
+    engine = Engine(case.network)
+    engine.each(case.codes[:1])
+    kept = engine._scratch
+    engine.each(case.codes[1:])
+    assert engine._scratch is kept
 
 
 def test_a_record_above_the_budget_has_no_time() -> None:

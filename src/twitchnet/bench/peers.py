@@ -194,6 +194,7 @@ class Peer:
         self.network = network
         self.timeout = timeout
         self.failures = 0
+        self.reasons: list[str] = []  # of the failures: time, memory, or the error's own words
         self.peak = 0  # bytes
         self._process: Any = None
         self._pipe: Connection | None = None
@@ -215,17 +216,22 @@ class Peer:
         """The posteriors, or None when the peer ran out of time or memory."""
         if self.failures >= MOST_FAILURES:
             return None
+        reason = "ended"  # the process is gone and left no word
         try:
             pipe = self._pipe or self._start()
             pipe.send(dict(record))
             if pipe.poll(self.timeout):
                 reply = pipe.recv()
-                if reply is not None:
+                if not isinstance(reply, str):
                     seconds, posterior, log_evidence, self.peak = reply
                     return Answer(seconds, posterior, log_evidence)
+                reason = reply
+            else:
+                reason = "time"
         except (EOFError, OSError):
             pass
         self.failures += 1
+        self.reasons.append(reason)
         self.close()
         return None
 
@@ -271,7 +277,8 @@ def _serve(pipe: Connection, name: str, network: Network) -> None:
         start = time.process_time()
         try:
             posterior, log_evidence = solve(record)
-        except Exception:  # whatever goes wrong over there, the record was not answered
-            pipe.send(None)
+        except Exception as error:  # whatever goes wrong over there, it was not answered
+            memory = isinstance(error, MemoryError) or "bad_alloc" in str(error)
+            pipe.send("memory" if memory else f"{type(error).__name__}: {error}")
             continue
         pipe.send((time.process_time() - start, posterior, log_evidence, peak_memory()))
