@@ -283,8 +283,7 @@ def test_check_prints_the_problems_of_a_broken_model(cli: Cli, tmp_path: Path) -
 def test_a_fresh_process_ranks_in_little_memory_and_loads_nothing_idle() -> None:
     # The high-water mark of /proc starts at 0 in a new program; getrusage inherits ours.
     code = (
-        "import os, sys, twitchnet.cli as c\n"
-        "os.environ['TWITCHNET_CACHE'] = '/nonexistent'\n"  # no kernels lie ready
+        "import sys, twitchnet.cli as c\n"
         "words = ['rank', 'leg_twitching', 'urge_to_move', 'numbness=no']\n"
         "c.app(words, standalone_mode=False)\n"
         "print(next(l for l in open('/proc/self/status') if l.startswith('VmHWM')), end='')\n"

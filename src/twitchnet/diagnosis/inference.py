@@ -25,7 +25,7 @@ from twitchnet.model.network import Network
 from twitchnet.plan.build import BUDGET, WORKSPACE, Plan, build_plan, evidence_arrays
 from twitchnet.plan.lower import Lowered, lower
 
-HEAVY = 2e6  # planned cells from which loading the kernels from disk (about a second) pays
+HEAVY = 2e6  # planned cells from which several records are worth loading the kernels from disk
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,7 @@ class Inference:
     """A network made ready for exact inference.  Immutable, so threads may share it.
 
     ``engine`` chooses who computes: numpy, the compiled kernels, or (auto) the kernels when
-    they are loaded already, or on disk and the record is heavy.  A single record never waits
-    for a compiler.
+    something else has loaded them already: one record never waits for them, in time or memory.
     """
 
     def __init__(
@@ -116,10 +115,6 @@ class Inference:
                 if self.engine == "compiled":
                     raise  # else the other planner may still find a cheaper order
         plan = build_plan(numbers, evidence, self.targets, self.budget, self.workspace)
-        load = plan.cells > HEAVY and not accelerate.is_compiled() and accelerate.is_cached()
-        if self.engine == "auto" and load:
-            with suppress(CapacityError):
-                return self._compiled(numbers, evidence)
         return self._read(plan, evidence)
 
     def log_evidence(self, evidence: Evidence) -> float:
