@@ -16,7 +16,7 @@ from math import inf, log2
 
 from twitchnet.engine.sliced import Sliced
 
-RESTART_EVERY = 3e6  # multiply-adds of all lanes that pay for one more order (they take 0.2 s)
+RESTART_EVERY = 2e7  # work that takes about ten times as long as one more order
 LOOK_AHEAD = 0.5  # how much a closed table's own size excuses its cost; 0 and 1 are 10-30 % worse
 
 

@@ -123,7 +123,7 @@ def build_plan(
         count = len(sliced.states)
         if lanes and order.cells * count > COMPARE_ABOVE:
             plain = slice_evidence(program, evidence, targets)
-            other = find_order(plain)
+            other = find_order(plain, restarts=0)
             if other.cells < order.cells * count and 16.0 * other.stored <= workspace:
                 lanes, sliced, order, count = [], plain, other, 1
         if order.cells * count > budget:
