@@ -192,6 +192,21 @@ def test_every_output_says_which_model_made_it(
         "rank": command("rank", "demo", "leg_twitching"),
         "ask": command("ask", "demo", "--save", str(saved)),
     }
+    shown = (
+        dx.explain("muscle_fatigue"),
+        dx.uncertainty(draws=5),
+        dx.sensitivity("muscle_fatigue"),
+        dx.next_questions(),
+        dx.combinations(),
+        dx.conflict(),
+        dx.what_if(caffeine_intake="high"),
+        dx.benefits(),
+    )
+    for one in shown:
+        outputs[type(one).__name__] = str(one)
+        outputs[f"{type(one).__name__} html"] = one._repr_html_()
+    for name in ("explain", "next"):
+        outputs[name] = command(name, "demo", "leg_twitching")
     for output in outputs.values():
         assert model.version in output
         assert model.fingerprint[:12] in output

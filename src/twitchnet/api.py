@@ -300,7 +300,7 @@ class Model:
         """
         from twitchnet.diagnosis.evaluate import evaluate
 
-        return evaluate(self._inference, records, truth)
+        return evaluate(self._inference, records, truth).signed_by(self.network)
 
     def best_order(self, about: str = "causes") -> Order:
         """The order of questions that asks the most telling first, for an ``Interview``."""

@@ -240,4 +240,4 @@ def _show(results: Mapping[str, Shown], as_json: bool) -> None:
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
         return
     for one in results.values():
-        echo(one.page())
+        echo(one.signed())

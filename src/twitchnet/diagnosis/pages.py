@@ -7,15 +7,33 @@ HTML follow.  Helpers turn plain rows into tables with a one-line description of
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Self
 
 from twitchnet.diagnosis.wording import DISCLAIMER
+from twitchnet.model.network import Network
 from twitchnet.show.page import Block, Cell, Column, Page, Paragraph, Section, Table
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """Something with a page: ``str`` is its text, and notebooks get its HTML."""
+    """Something with a page: ``str`` is its text, and notebooks get its HTML.
 
-    __slots__ = ()
+    ``made_by`` names the model with its version and fingerprint, '' where the page names
+    its models itself.
+    """
+
+    made_by: str = ""
+
+    def signed_by(self, network: Network) -> Self:
+        """The same, saying which model it comes from."""
+        model = f"{network.name} {network.version}, fingerprint {network.fingerprint[:12]}."
+        return replace(self, made_by=model)
+
+    def signed(self) -> Page:
+        """The page with the model named below its title."""
+        page = self.page()
+        return replace(page, subtitle=f"{self.made_by} {page.subtitle}".strip())
 
     def page(self) -> Page:
         """The result as plain rows."""
@@ -24,12 +42,12 @@ class Shown:
     def __str__(self) -> str:
         from twitchnet.show.text import text
 
-        return text(self.page())
+        return text(self.signed())
 
     def _repr_html_(self) -> str:
         from twitchnet.show.html import html
 
-        return html(self.page())
+        return html(self.signed())
 
     def _repr_mimebundle_(self, **wanted: object) -> dict[str, str]:
         """Text and HTML for notebooks; the fields stay what ``repr`` shows."""

@@ -95,7 +95,8 @@ class Understanding:
         name = self.leader if cause is None else cause
         accounts = self.beliefs.accounts
         left = self.left_out
-        return explain(self.inference, self.answers, left, accounts, name, state, decisive=decisive)
+        why = explain(self.inference, self.answers, left, accounts, name, state, decisive=decisive)
+        return why.signed_by(self.network)
 
     def uncertainty(
         self, draws: int = 1000, rng: np.random.Generator | int = 0, mass: float = 0.9
@@ -112,7 +113,7 @@ class Understanding:
         """
         return uncertainty(
             self.inference, self.answers, self.columns, draws=draws, rng=rng, mass=mass
-        )
+        ).signed_by(self.network)
 
     def sensitivity(
         self, cause: str | None = None, state: str = "", *, rivals: int = 3
@@ -125,7 +126,8 @@ class Understanding:
         'leg_twitching leak'
         """
         name = self.leader if cause is None else cause
-        return sensitivity(self.inference, self.answers, self.columns, name, state, rivals=rivals)
+        found = sensitivity(self.inference, self.answers, self.columns, name, state, rivals=rivals)
+        return found.signed_by(self.network)
 
     def next_questions(self, k: int | None = 5, about: str = "causes") -> NextQuestions:
         """The ``k`` most telling open questions, safety first, and whether to stop.
@@ -137,7 +139,7 @@ class Understanding:
         >>> dx.next_questions().questions[0].name
         'intense_exercise'
         """
-        return next_questions(self.inference, self.answers, k, about)
+        return next_questions(self.inference, self.answers, k, about).signed_by(self.network)
 
     def benefits(self) -> Benefits:
         """For each option, the probability that the complaint would be gone had it been done.
@@ -149,7 +151,8 @@ class Understanding:
         >>> [one.option for one in dx.benefits().options]
         ['rest', 'less_caffeine']
         """
-        return benefits(self.inference, self.answers, self.beliefs.log_evidence, self.triage)
+        found = benefits(self.inference, self.answers, self.beliefs.log_evidence, self.triage)
+        return found.signed_by(self.network)
 
     def what_if(self, changes: Mapping[str, object] | None = None, /, **answers: object) -> WhatIf:
         """This diagnosis beside the one with some answers changed; unknown takes one back.
@@ -188,7 +191,7 @@ class Understanding:
             other.ranking,
             (self.triage.urgency, other.triage.urgency),
             math.exp(min(log_ratio, 700.0)),
-        )
+        ).signed_by(self.network)
 
     def single_changes(self) -> tuple[SingleChange, ...]:
         """Every change of one answer, and what the causes would then be.
@@ -208,7 +211,9 @@ class Understanding:
         >>> [one.present for one in dx.combinations(2).explanations]
         [(('muscle_fatigue', 'present'),), ()]
         """
-        return combinations_of(self.inference, self.answers, self.columns, k)
+        return combinations_of(self.inference, self.answers, self.columns, k).signed_by(
+            self.network
+        )
 
     def conflict(self, records: int = 0, rng: np.random.Generator | int = 0) -> Conflict:
         """Whether the answers fit together, and which do not.
@@ -225,4 +230,5 @@ class Understanding:
         if records:
             found = tail(self.inference, self.answers, log_evidence, records=records, rng=rng)
         none, unexplained = self.none_present, self.unexplained
-        return conflict(self.inference, self.answers, self.left_out, none, unexplained, found)
+        fit = conflict(self.inference, self.answers, self.left_out, none, unexplained, found)
+        return fit.signed_by(self.network)
