@@ -11,8 +11,8 @@ from functools import cache
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+from twitchnet.bench.peers import fill
 from twitchnet.io.tabular import CELLS, tabulated
-from twitchnet.model.local import Table
 from twitchnet.model.network import Network
 
 
@@ -39,18 +39,5 @@ def pgmpy() -> SimpleNamespace:
 
 
 def to_pyagrum(network: Network, cells: int = CELLS) -> Any:
-    """The network in pyAgrum, built table by table (its readers of files keep float32)."""
-    gum = pyagrum()
-    model, flat = gum.BayesNet(), tabulated(network, cells)
-    for variable in flat.nodes:
-        model.add(gum.LabelizedVariable(variable.name, variable.name, list(variable.states)))
-    for variable in flat.nodes:
-        local = variable.local
-        assert isinstance(local, Table)
-        for parent in local.parents:
-            model.addArc(parent, variable.name)
-        table = model.cpt(variable.name)
-        ours = (*local.parents, variable.name)
-        axes = [ours.index(name) for name in table.names[::-1]]  # its first runs fastest
-        table.fillWith(local.probabilities.transpose(axes).reshape(-1).tolist())
-    return model
+    """The network in pyAgrum, built table by table."""
+    return fill(pyagrum(), tabulated(network, cells))

@@ -63,10 +63,15 @@ def to_pyagrum(network: Network, cells: int) -> Any:
         gum: Any = import_module("pyagrum")  # Any: its own types are incomplete
 
     gum.setNumberOfThreads(1)
-    model, flat = gum.BayesNet(), tabulated(common_order(network), cells)
-    for variable in flat.nodes:
+    return gum, fill(gum, tabulated(common_order(network), cells))
+
+
+def fill(gum: Any, network: Network) -> Any:
+    """A network of tables in pyAgrum, table by table (its readers of files keep float32)."""
+    model = gum.BayesNet()
+    for variable in network.nodes:
         model.add(gum.LabelizedVariable(variable.name, variable.name, list(variable.states)))
-    for variable in flat.nodes:
+    for variable in network.nodes:
         local = variable.local
         assert isinstance(local, Table)
         for parent in local.parents:
@@ -75,7 +80,7 @@ def to_pyagrum(network: Network, cells: int) -> Any:
         ours = (*local.parents, variable.name)
         axes = [ours.index(name) for name in table.names[::-1]]  # its first runs fastest
         table.fillWith(local.probabilities.transpose(axes).reshape(-1).tolist())
-    return gum, model
+    return model
 
 
 def fold(network: Network, record: Record) -> tuple[dict[str, int], dict[str, Floats], float]:
