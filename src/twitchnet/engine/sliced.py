@@ -89,14 +89,17 @@ class _Slicer:
         self.out = Sliced(self.count, lanes, np.ascontiguousarray(grids.T))
         self.unary: dict[int, Floats] = {}
         self.scalar: Floats = np.ones(1)
-        self.hard = evidence.hard.tolist()
+        self.hard: list[int] = evidence.hard.tolist()
+        self.card: list[int] = program.card.tolist()
+        self.scope: list[int] = program.scope.tolist()
+        self.first: list[int] = program.scope_first.tolist()
 
     def part(self, p: int) -> tuple[Axes, Floats]:
         """Part ``p`` with observed and lane nodes fixed: its axes, and (L or 1, levels, ...)."""
         program = self.program
         owner = int(program.part_owner[p])
-        scope = program.scope[program.scope_first[p] : program.scope_first[p + 1]].tolist()
-        shape = [int(program.card[node]) for node in (owner, *scope)]
+        scope = self.scope[self.first[p] : self.first[p + 1]]
+        shape = [self.card[node] for node in (owner, *scope)]
         table = program.part_table[program.part_entry[p] : program.part_entry[p + 1]].reshape(shape)
         lane_nodes = [node for node in scope if node in self.lane_of]
         if lane_nodes:

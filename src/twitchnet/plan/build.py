@@ -24,7 +24,7 @@ from twitchnet.errors import CapacityError
 BUDGET = 1e9  # multiply-adds of one record; about ten seconds on the numpy path
 WORKSPACE = 256 * 2**20  # bytes of tables held at once on the numpy path
 MOST_LANES = 8  # lanes chosen for speed; more only for memory
-FEWEST_USES = 4  # an unknown modifier of fewer links stays an ordinary variable
+FEWEST_USES = 12  # a modifier of fewer links stays a variable: its lanes cost more than they save
 COMPARE_ABOVE = 1e6  # work from which doing without lanes is looked at too
 MOST_CONDITIONED = 24  # binary nodes conditioned on before a record is called too wide
 
@@ -80,11 +80,13 @@ def _modifier_lanes(program: Program, evidence: Evidence, targets: Ints) -> list
     """Unknown nodes that share a part with another parent, most used first, up to 8 lanes."""
     keep = needed(program, evidence, targets)
     uses: Counter[int] = Counter()
+    scope, first = program.scope.tolist(), program.scope_first.tolist()
+    hidden, credit = (evidence.hard < 0).tolist(), program.part_credit.tolist()
     for p, owner in enumerate(program.part_owner.tolist()):
-        scope = program.scope[program.scope_first[p] : program.scope_first[p + 1]].tolist()
-        free = [node for node in scope if evidence.hard[node] < 0]
-        if keep[owner] and (len(free) > 1 or program.part_credit[p] < 0):
-            uses.update(free)
+        if keep[owner]:
+            free = [node for node in scope[first[p] : first[p + 1]] if hidden[node]]
+            if len(free) > 1 or credit[p] < 0:
+                uses.update(free)
     chosen: list[int] = []
     lanes = 1
     for node, count in sorted(uses.items(), key=lambda item: (-item[1], item[0])):
