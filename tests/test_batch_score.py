@@ -155,6 +155,8 @@ def test_impossible_and_unreadable_records_have_a_status(compiled: bool) -> None
     assert scored.index.tolist() == ["x", "y", "z"]
     assert scored["id"].tolist() == [1, 2, 3]
     assert scored["status"].tolist() == ["impossible", "bad value", "ok"]
+    assert pd.isna(scored["urgency"].iloc[1])  # not "no hurry": one answer was not understood
+    assert scored["decided_by"].iloc[1] == "an answer could not be read"
     assert scored["log_evidence"].iloc[0] == -math.inf
     assert (
         scored[["posterior_1", "unexplained", "none_present", "conflict"]].isna().sum().eq(2).all()

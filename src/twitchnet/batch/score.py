@@ -213,7 +213,10 @@ class Scorer:
         unknown = np.zeros(len(good), dtype=np.bool_)
         unknown[good] = failed
         deciding[unknown] = [f"{text}; watches too wide" for text in deciding[unknown]]
-        return dict(zip(_URGENCY_COLUMNS, (whole.words(), whole.flags(), deciding), strict=True))
+        words = whole.words()
+        unread = encoded.bad_rows & (whole.level <= 0)  # nothing alarming, but not all was read
+        words[unread], deciding[unread] = None, "an answer could not be read"
+        return dict(zip(_URGENCY_COLUMNS, (words, whole.flags(), deciding), strict=True))
 
 
 _URGENCY_COLUMNS = ("urgency", "red_flags", "decided_by")
