@@ -457,6 +457,15 @@ def test_an_interview_goes_on_from_a_record(tmp_path: Path) -> None:
     assert "No: Twitching legs." in done.stdout
 
 
+def test_a_likelihood_stays_in_the_record(tmp_path: Path) -> None:
+    record, saved = tmp_path / "record.json", tmp_path / "saved.json"
+    weights = {"absent": 0.2, "present": 0.7}
+    record.write_text(json.dumps({"leg_twitching": weights}), "utf-8")
+    done = run("ask", "demo", "--from", str(record), "--save", str(saved), typed="stop\n")
+    assert done.returncode == 0
+    assert json.loads(saved.read_text("utf-8"))["answers"]["leg_twitching"] == weights
+
+
 def test_a_record_that_cannot_be_saved_is_refused_before_the_first_question() -> None:
     done = run("ask", "demo", "--save", "no/such/folder/record.json", typed="yes\n")
     assert done.returncode == 2

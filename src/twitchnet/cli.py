@@ -11,7 +11,7 @@ import json
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +22,7 @@ from twitchnet import cli_batch, cli_understanding
 from twitchnet.errors import TwitchnetError
 
 if TYPE_CHECKING:
+    from twitchnet.diagnosis.facts import Report
     from twitchnet.diagnosis.ranking import RankedCause
 
 app = typer.Typer(
@@ -196,16 +197,22 @@ def ask(
         raise typer.BadParameter(f"{str(save.parent)!r} is not a folder", param_hint="--save")
     loaded = twitchnet.load(model)
     given = read_answers(loaded.network, read_record(record) if record else {})
+    soft = given.weights(loaded.network)  # kept; an answer in words replaces one
+
+    def report(answers: Mapping[str, str]) -> Report:
+        return loaded.diagnose({**soft, **answers}).report
+
     interview = converse(
         Interview(loaded.network, given.states(loaded.network), order=loaded.best_order()),
         read_line,
         lambda page: echo(page, sys.stderr),
-        lambda answers: loaded.diagnose(answers).report,
+        report,
     )
-    echo(closing_page(interview, lambda answers: loaded.diagnose(answers).report))
+    echo(closing_page(interview, report))
     if save:
-        write_record(save, interview.record, loaded.network)
-    again = ["--from", str(save)] if save else command_line(interview.record)
+        write_record(save, {**soft, **interview.record}, loaded.network)
+    start = ["--from", str(record)] if record and soft else []  # no words say a likelihood
+    again = ["--from", str(save)] if save else [*start, *command_line(interview.record)]
     called = os.environ.get("TWITCHNET_COMMAND", "twitchnet")  # ./run says how it was called
     typer.echo(f"Again: {shlex.join([called, 'rank', model, *again])}", err=True)
 
