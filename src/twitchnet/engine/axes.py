@@ -1,9 +1,9 @@
-"""What does it mean to merge two tables, and to close an axis?
+"""What does it mean to merge two tables?
 
-A table has one axis per variable it still speaks about, after a leading lane axis.
-Axes are numbered; the axes of a table are always in ascending order.  An axis is
-*pointwise* (the states of a node: tables multiply entry by entry) or a *level* axis
-(how far the parts merged so far have raised a max node):
+A table has one axis per variable it still speaks about, and the lane axis last.  Axes
+are numbered; the axes of a table are always in ascending order.  An axis is *pointwise*
+(the states of a node: tables multiply entry by entry) or a *level* axis (how far the
+parts merged so far have raised a max node):
 
 * two tables that hold contributions to the same max node merge by maximum:
   ``out[o] = sum of A[i] B[j] over max(i, j) = o``;
@@ -17,7 +17,8 @@ the cause.  The transpose makes it free of any order of elimination: a node may 
 closed before or after its parents.
 
 Cost: ``card (card + 1) / 2`` multiply-adds per shared level axis, ``card`` per shared
-pointwise axis.
+pointwise axis.  Large tables are split along their shared level axes into views, so the
+arithmetic is on blocks of the pointwise axes; nothing is copied.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ import numpy as np
 from twitchnet.engine.program import Floats, Ints
 
 Axes = tuple[int, ...]
-AT_ONCE = 1 << 16  # numbers of one vectorised merge; larger ones are split along a level axis
+AT_ONCE = 1 << 15  # entries merged by one vectorised step; larger tables are split by level
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """``values`` of shape (L or 1, *cards of axes); ``backward`` are the axes held backward."""
+    """``values`` of shape (*cards of axes, L or 1); ``backward`` are the axes held backward."""
 
     axes: Axes
     values: Floats
@@ -49,10 +50,9 @@ def union(first: Axes, second: Axes) -> Axes:
 
 def spread(table: Table, axes: Axes) -> Floats:
     """A view with one axis per entry of ``axes``, of length 1 where the table has none."""
-    sizes = iter(table.values.shape[1:])
-    return table.values.reshape(
-        table.values.shape[0], *(next(sizes) if axis in table.axes else 1 for axis in axes)
-    )
+    sizes = iter(table.values.shape)
+    own = set(table.axes)
+    return table.values.reshape(*(next(sizes) if axis in own else 1 for axis in axes), next(sizes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ class _Terms:
     i: Ints
     j: Ints
     spread: str
+    rows: tuple[tuple[int, int, int], ...]  # the same as numbers, for loops
 
 
 @cache
@@ -78,8 +79,9 @@ def _terms(card: int, case: str) -> _Terms:
         rows.append((level, up_to, level) if case == "second" else (level, level, up_to))
         for higher in range(level + 1, card):
             rows.append((higher, level, higher) if case == "none" else (level, higher, higher))
-    o, i, j = np.array(sorted(rows), dtype=np.int64).T
-    return _Terms(o, i, j, "first" if case == "second" else "second")
+    rows.sort()
+    o, i, j = np.array(rows, dtype=np.int64).T
+    return _Terms(o, i, j, "first" if case == "second" else "second", tuple(rows))
 
 
 def _level(values: Floats, axis: int, level: int) -> Floats:
@@ -87,25 +89,20 @@ def _level(values: Floats, axis: int, level: int) -> Floats:
     return values[(slice(None),) * axis + (slice(level, level + 1),)]
 
 
+def _levels(values: Floats, axis: int, sums: bool = False) -> list[Floats]:
+    """Views of the levels of an axis; with ``sums`` then their running sums from level 1 on."""
+    parts = [_level(values, axis, level) for level in range(values.shape[axis])]
+    if sums:
+        so_far = parts[0]
+        for part in parts[1:]:
+            so_far = so_far + part
+            parts = [*parts, so_far]
+    return parts
+
+
 def _spread(values: Floats, axis: int) -> Floats:
-    """The levels of an axis, then their running sums from level 1 on."""
-    sums = [_level(values, axis, 0)]
-    for level in range(1, values.shape[axis]):
-        sums.append(sums[-1] + _level(values, axis, level))
-    return np.concatenate([values, *sums[1:]], axis)
-
-
-def _gather(values: Floats, axis: int, card: int) -> Floats:
-    """The transpose of :func:`_spread`."""
-    levels: list[Floats] = []
-    reach: Floats | None = None  # what the running sums that contain this level ask of it
-    for level in range(card - 1, -1, -1):
-        if level:
-            own = _level(values, axis, card + level - 1)
-            reach = own if reach is None else reach + own
-        here = _level(values, axis, level)
-        levels.append(here if reach is None else here + reach)
-    return np.concatenate(levels[::-1], axis)
+    """The levels of an axis, then their running sums from level 1 on, as one array."""
+    return np.concatenate(_levels(values, axis, sums=True), axis)
 
 
 def _sum_by(values: Floats, axis: int, group: Ints) -> Floats:
@@ -131,87 +128,116 @@ def _expand(a: Floats, b: Floats, cases: Cases) -> tuple[Floats, Floats]:
     return a, b
 
 
-def _merge(a: Floats, b: Floats, cases: Cases) -> Floats:
-    """The merge of two arrays that broadcast; see the head of this file."""
-    count = float(np.prod(np.broadcast_shapes(a.shape, b.shape), dtype=float))
-    for position, _ in cases:
-        count *= (a.shape[position] + 1) / 2
-    if count > AT_ONCE and cases:
-        position, case = cases[0]
-        terms = _terms(a.shape[position], case)
-        whole: list[Floats | None] = [None] * a.shape[position]
-        a = _spread(a, position) if terms.spread == "first" else a
-        b = _spread(b, position) if terms.spread == "second" else b
-        for o, i, j in zip(terms.o, terms.i, terms.j, strict=True):
-            term = _merge(np.take(a, [i], position), np.take(b, [j], position), cases[1:])
-            known = whole[o]
-            whole[o] = term if known is None else known + term
-        return np.concatenate([part for part in whole if part is not None], position)
+def _merge(a: Floats, b: Floats, cases: Cases, out: Floats) -> None:
+    """Writes the merge of two arrays that broadcast into ``out``; see the head of this file."""
+    if not cases:
+        np.multiply(a, b, out=out)
+        return
+    if out.size <= AT_ONCE:
+        cards = [a.shape[position] for position, _ in cases]
+        a, b = _expand(a, b, cases)
+        product = a * b
+        for (position, case), card in zip(cases, cards, strict=True):
+            product = _sum_by(product, position, _terms(card, case).o)
+        out[...] = product
+        return
+    (position, case), rest = cases[0], cases[1:]
+    terms = _terms(a.shape[position], case)
+    firsts = _levels(a, position, terms.spread == "first")
+    seconds = _levels(b, position, terms.spread == "second")
+    last = -1
+    for o, i, j in terms.rows:
+        into = _level(out, position, o)
+        if o != last:
+            _merge(firsts[i], seconds[j], rest, into)
+        else:
+            term = np.empty(into.shape)
+            _merge(firsts[i], seconds[j], rest, term)
+            into += term
+        last = o
+
+
+def _adjoint(
+    a: Floats, b: Floats, out: Floats, cases: Cases, a_out: Floats, b_out: Floats | None
+) -> None:
+    """The transpose of :func:`_merge`: adds the derivatives of ``a`` and of ``b``."""
+    if not cases:
+        a_out += fold(out * b, a_out.shape)
+        if b_out is not None:
+            b_out += fold(out * a, b_out.shape)
+        return
+    if out.size <= AT_ONCE:
+        _adjoint_at_once(a, b, out, cases, a_out, b_out)
+        return
+    (position, case), rest = cases[0], cases[1:]
+    card = a.shape[position]
+    terms = _terms(card, case)
+    first_spread, second_spread = terms.spread == "first", terms.spread == "second"
+    firsts, seconds = _levels(a, position, first_spread), _levels(b, position, second_spread)
+    outs = _levels(out, position)
+    a_outs = _open(a_out, position, first_spread)
+    b_outs = _open(b_out, position, second_spread) if b_out is not None else None
+    for o, i, j in terms.rows:
+        _adjoint(firsts[i], seconds[j], outs[o], rest, a_outs[i], b_outs[j] if b_outs else None)
+    if first_spread:
+        _reach(a_outs, card)
+    elif b_outs is not None:
+        _reach(b_outs, card)
+
+
+def _open(values: Floats, axis: int, sums: bool) -> list[Floats]:
+    """Views of the levels to add derivatives to; with ``sums`` also zeros for running sums."""
+    parts = _levels(values, axis)
+    return [*parts, *(np.zeros(parts[0].shape) for _ in parts[1:])] if sums else parts
+
+
+def _reach(parts: list[Floats], card: int) -> None:
+    """The transpose of running sums, in place: each passes what it was asked to its levels."""
+    for level in range(1, card):
+        for below in range(level + 1):
+            parts[below] += parts[card + level - 1]
+
+
+def _adjoint_at_once(
+    a: Floats, b: Floats, out: Floats, cases: Cases, a_out: Floats, b_out: Floats | None
+) -> None:
+    """:func:`_adjoint` for small tables, vectorised over the terms of all level axes."""
     cards = [a.shape[position] for position, _ in cases]
-    a, b = _expand(a, b, cases)
-    out = a * b
-    for (position, case), card in zip(cases, cards, strict=True):
-        out = _sum_by(out, position, _terms(card, case).o)
-    return out
-
-
-def _adjoint(a: Floats, b: Floats, out: Floats, cases: Cases, both: bool) -> tuple[Floats, Floats]:
-    """The transpose of :func:`_merge`: derivatives of ``a`` and (if ``both``) of ``b``."""
-    count = float(out.size)
-    for position, _ in cases:
-        count *= (a.shape[position] + 1) / 2
-    if count > AT_ONCE and cases:
-        position, case = cases[0]
-        card = a.shape[position]
-        terms = _terms(card, case)
-        wide_a = _spread(a, position) if terms.spread == "first" else a
-        wide_b = _spread(b, position) if terms.spread == "second" else b
-        a_out, b_out = np.zeros(wide_a.shape), np.zeros(wide_b.shape)
-        for o, i, j in zip(terms.o, terms.i, terms.j, strict=True):
-            part = _adjoint(
-                np.take(wide_a, [i], position),
-                np.take(wide_b, [j], position),
-                np.take(out, [o], position),
-                cases[1:],
-                both,
-            )
-            np.moveaxis(a_out, position, 0)[i] += np.take(part[0], 0, position)
-            if both:
-                np.moveaxis(b_out, position, 0)[j] += np.take(part[1], 0, position)
-        if terms.spread == "first":
-            return _gather(a_out, position, card), b_out
-        return a_out, _gather(b_out, position, card)
-    shapes = a.shape, b.shape
     wide_a, wide_b = _expand(a, b, cases)
-    for position, case in cases:
-        out = np.take(out, _terms(a.shape[position], case).o, position)
-    a_out = _fold(out * wide_b, wide_a.shape)
-    b_out = _fold(out * wide_a, wide_b.shape) if both else np.zeros(shapes[1])
-    for position, case in cases:
-        card = shapes[0][position]
+    for (position, case), card in zip(cases, cards, strict=True):
+        out = np.take(out, _terms(card, case).o, position)
+    a_part = fold(out * wide_b, wide_a.shape)
+    b_part = fold(out * wide_a, wide_b.shape) if b_out is not None else None
+    for (position, case), card in zip(cases, cards, strict=True):
         terms = _terms(card, case)
-        a_out = _sum_by(a_out, position, terms.i)
+        a_part = _sum_by(a_part, position, terms.i)
         if terms.spread == "first":
-            a_out = _gather(a_out, position, card)
-        if both:
-            b_out = _sum_by(b_out, position, terms.j)
+            a_part = _gather(a_part, position, card)
+        if b_part is not None:
+            b_part = _sum_by(b_part, position, terms.j)
             if terms.spread == "second":
-                b_out = _gather(b_out, position, card)
-    return a_out, b_out
+                b_part = _gather(b_part, position, card)
+    a_out += a_part
+    if b_out is not None and b_part is not None:
+        b_out += b_part
 
 
-def _cases(
-    first: Table, second: Table, axes: Axes, level_axes: frozenset[int]
-) -> list[tuple[int, str]]:
-    """The shared level axes as (position among ``axes`` plus the lane axis, case)."""
-    shared = [axis for axis in axes if axis in first.axes and axis in second.axes]
+def _gather(values: Floats, axis: int, card: int) -> Floats:
+    """The transpose of :func:`_spread`."""
+    parts = [part.copy() for part in _levels(values, axis)]
+    _reach(parts, card)
+    return np.concatenate(parts[:card], axis)
+
+
+def _cases(first: Table, second: Table, axes: Axes, level_axes: frozenset[int]) -> Cases:
+    """The shared level axes as (position among ``axes``, case)."""
     return [
         (
-            axes.index(axis) + 1,
+            position,
             "first" if axis in first.backward else "second" if axis in second.backward else "none",
         )
-        for axis in shared
-        if axis in level_axes
+        for position, axis in enumerate(axes)
+        if axis in level_axes and axis in first.axes and axis in second.axes
     ]
 
 
@@ -219,25 +245,38 @@ def merge(first: Table, second: Table, level_axes: frozenset[int]) -> Table:
     """The table over the union of the axes; see the head of this file."""
     axes = union(first.axes, second.axes)
     a, b = spread(first, axes), spread(second, axes)
-    cases = _cases(first, second, axes, level_axes)
-    return Table(axes, _merge(a, b, cases), first.backward | second.backward)
+    out = np.empty(np.broadcast_shapes(a.shape, b.shape))
+    _merge(a, b, _cases(first, second, axes, level_axes), out)
+    return Table(axes, out, first.backward | second.backward)
 
 
-def _fold(values: Floats, shape: tuple[int, ...]) -> Floats:
-    """Sums ``values`` over the axes along which a table of ``shape`` was broadcast."""
-    over = tuple(i for i, size in enumerate(shape) if size == 1 and values.shape[i] != 1)
-    return values.sum(axis=over, keepdims=True) if over else values
+def fold(values: Floats, shape: tuple[int, ...]) -> Floats:
+    """Sums ``values`` over the axes along which a table of ``shape`` was broadcast.
+
+    One axis after the other, first axes first: halves of a large block add at full speed,
+    where a reduction over scattered short axes is ten times slower.
+    """
+    for axis, size in enumerate(shape):
+        if size == 1 and values.shape[axis] != 1:
+            levels = _levels(values, axis)
+            values = levels[0] + levels[1]
+            for level in levels[2:]:
+                values += level
+    return values
 
 
 def merge_adjoint(
     first: Table, second: Table, adjoint: Floats, level_axes: frozenset[int], both: bool = True
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats | None]:
     """Derivatives with respect to the operands of a merge, given the one of its result.
 
-    The second is left at 0 unless ``both``.
+    The second is None unless ``both``.
     """
     axes = union(first.axes, second.axes)
     a, b = spread(first, axes), spread(second, axes)
-    cases = _cases(first, second, axes, level_axes)
-    a_out, b_out = _adjoint(a, b, adjoint, cases, both)
-    return a_out.reshape(first.values.shape), b_out.reshape(second.values.shape)
+    a_out = np.zeros(a.shape)
+    b_out = np.zeros(b.shape) if both else None
+    _adjoint(a, b, adjoint, _cases(first, second, axes, level_axes), a_out, b_out)
+    if b_out is not None:
+        b_out = b_out.reshape(second.values.shape)
+    return a_out.reshape(first.values.shape), b_out

@@ -96,7 +96,7 @@ class _Adjoints(_Run):
 
     def credited(self, i: int, adjoint: Floats) -> Floats:
         """The derivative of P(evidence) by every number of leaf ``i``."""
-        return adjoint
+        return self.as_leaf(i, adjoint)
 
 
 def unfold(program: Program, evidence: Evidence, lanes: tuple[int, ...]) -> Sliced:
@@ -118,8 +118,8 @@ def gradient(
     the evidence says nothing about.  P = 0 gives ``-inf`` and zeros.
     """
     sliced = unfold(program, evidence, lanes)
-    run = _Adjoints(sliced, slice(None))
-    total = run.upward(find_order(sliced))
+    run = _Adjoints(sliced, find_order(sliced), slice(None))
+    total = run.upward()
     result = np.zeros(len(program.part_table))
     if not total.any():
         return -np.inf, 0.0, result

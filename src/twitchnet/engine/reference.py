@@ -8,15 +8,20 @@ probability of that axis' states with the evidence.
 
 Tables are rescaled by powers of two, so P(evidence) may be far below the smallest
 float64.  All lanes of a run share one scale.
+
+How the axes of a table are laid out decides how fast numpy is.  Within a run they are
+numbered by *place*: level axes first, because large tables are split along them; then
+the others as they are closed, so that those which stay longest, and which most tables
+share, are together at the end; the lanes last.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from twitchnet.engine.axes import Table, merge, merge_adjoint
+from twitchnet.engine.axes import Axes, Table, fold, merge, merge_adjoint
 from twitchnet.engine.order import Step
 from twitchnet.engine.program import Floats
 from twitchnet.engine.sliced import Sliced
@@ -27,7 +32,7 @@ class Sweep:
     """The result of one run, all values to be multiplied by 2**exponent.
 
     ``total`` (L,) is P(evidence) per lane; ``marginal[axis]`` (L, card) is
-    P(state, evidence) of a node that the run summed over; ``credit[i]`` (L,) is P(the
+    P(state, evidence) of a wanted node that the run summed over; ``credit[i]`` (L,) is P(the
     link of leaf i produced its finding, evidence).
     """
 
@@ -37,109 +42,133 @@ class Sweep:
     credit: dict[int, Floats]
 
 
+SMALL = -16  # exponent of a largest entry below which a table is rescaled; thirty such multiply
+
+
 @dataclass(slots=True)
 class _Closed:
     """What the backward pass needs of one step."""
 
     step: Step
-    partial: list[Table]  # the operand(s) merged so far, first to last
+    partial: list[Table]  # the operands merged so far, without the last merge
+    axes: Axes  # of the last merge, which was closed
+    shape: tuple[int, ...]
     case: str
     scale: int
-    other: int = -1
+    other: int  # the place of the axis that came in, or -1
 
 
 def _scaled(table: Table) -> tuple[Table, int]:
-    """The table with its largest entry in [1/2, 1), and the exponent taken out."""
-    largest = float(np.abs(table.values).max(initial=0.0))
+    """The table with a largest entry that is not small, and the exponent taken out."""
+    values = table.values
+    largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
     if largest == 0.0 or not np.isfinite(largest):
         return table, 0
     exponent = int(np.frexp(largest)[1])
-    return Table(table.axes, np.ldexp(table.values, -exponent), table.backward), exponent
+    if SMALL <= exponent <= 0:
+        return table, 0
+    return Table(table.axes, np.ldexp(values, -exponent), table.backward), exponent
 
 
-@dataclass(slots=True)
 class _Run:
-    """One upward and one backward pass."""
+    """One upward and one backward pass over the lanes of ``chunk``."""
 
-    sliced: Sliced
-    chunk: slice
-    tables: dict[int, Table] = field(default_factory=dict)
-    closed: list[_Closed] = field(default_factory=list)
-    exponent: int = 0
-    partners: dict[int, int] = field(default_factory=dict)
+    def __init__(self, sliced: Sliced, steps: tuple[Step, ...], chunk: slice) -> None:
+        self.sliced, self.steps, self.chunk = sliced, steps, chunk
+        self.exponent = sliced.exponent
+        self.tables: dict[int, Table] = {}
+        self.closed: list[_Closed] = []
+        closing = {step.axis: i for i, step in enumerate(steps)}
+        self.axis = sorted(closing, key=lambda a: (a not in sliced.level_axes, closing[a]))
+        self.place = {axis: place for place, axis in enumerate(self.axis)}
+        self.levels = frozenset(self.place[axis] for axis in sliced.level_axes)
+        self.partners: dict[int, int] = {}
+        for level, node in sliced.consumer.items():
+            first, second = self.place[level], self.place[node]
+            self.partners |= {first: second, second: first}
 
-    def close(self, axis: int, table: Table) -> tuple[Table, str, int]:
-        """Closes ``axis`` of a merged table: the table without it, how it was done, and the
-        axis that came in.
+    def laid_out(self, axes: Axes, values: Floats) -> tuple[Axes, Floats]:
+        """Values (L or 1, *cards of axes) of a leaf as a table of this run."""
+        values = values[self.chunk] if len(values) > 1 else values
+        order = sorted(range(len(axes)), key=lambda i: self.place[axes[i]])
+        values = values.transpose(*(1 + i for i in order), 0)
+        return tuple(self.place[axes[i]] for i in order), np.ascontiguousarray(values)
+
+    def as_leaf(self, i: int, values: Floats) -> Floats:
+        """The transpose of :meth:`laid_out` for leaf ``i``."""
+        places, axes = self.tables[i].axes, self.sliced.leaves[i].axes
+        return values.transpose(len(axes), *(places.index(self.place[axis]) for axis in axes))
+
+    def close(self, place: int, table: Table) -> tuple[Table, str, int]:
+        """Closes an axis of a merged table: the table without it, how it was done, and the
+        place of the axis that came in.
         """
-        sliced = self.sliced
-        position = table.axes.index(axis) + 1
-        other = self.partners.pop(axis, -1)
+        sliced, axis = self.sliced, self.axis[place]
+        position = table.axes.index(place)
+        other = self.partners.pop(place, -1)
         self.partners.pop(other, None)
         if axis in sliced.level_axes and other < 0:
-            if axis in table.backward:
+            if place in table.backward:
                 values = np.take(table.values, 0, axis=position)
-                return _without(table, axis, values), "start", -1
+                return _without(table, place, values), "start", -1
             weights = _along(self.weights(axis), position, table.values.ndim)
-            values = (table.values * weights).sum(axis=position)
-            return _without(table, axis, values), "terminal", -1
+            values = _summed(table.values * weights, position)
+            return _without(table, place, values), "terminal", -1
         if other < 0:
-            return _without(table, axis, table.values.sum(axis=position)), "sum", -1
+            return _without(table, place, _summed(table.values, position)), "sum", -1
         level_in = axis in sliced.level_axes
-        values = self.flipped(table.values, axis, other, position)
+        values = self.flipped(table.values, place, other, position)
         if other not in table.axes:
-            axes = tuple(sorted({*table.axes, other} - {axis}))
-            values = np.moveaxis(values, position, axes.index(other) + 1)
+            axes = tuple(sorted({*table.axes, other} - {place}))
+            values = np.ascontiguousarray(np.moveaxis(values, position, axes.index(other)))
             backward = table.backward if level_in else table.backward | {other}
             return Table(axes, values, backward), "rename", other
+        axes = tuple(a for a in table.axes if a != place)
         if level_in:  # all contributions are in: the level is the node's state
-            pair = np.moveaxis(values, (position, table.axes.index(other) + 1), (-2, -1))
+            pair = np.moveaxis(values, (position, table.axes.index(other)), (-2, -1))
             diagonal = np.diagonal(pair, axis1=-2, axis2=-1)
-            axes = tuple(a for a in table.axes if a != axis)
-            values = np.moveaxis(diagonal, -1, axes.index(other) + 1)
+            values = np.moveaxis(diagonal, -1, axes.index(other))
             return Table(axes, np.ascontiguousarray(values), table.backward), "diagonal", other
         # contributions from below the node's own closing: a function of the level so far
-        pair = np.moveaxis(values, (table.axes.index(other) + 1, position), (-2, -1))
+        pair = np.moveaxis(values, (table.axes.index(other), position), (-2, -1))
         card = pair.shape[-1]
         out = np.zeros(pair.shape[:-1])
         for so_far in range(card):
             for level in range(card):
                 out[..., so_far] += pair[..., level, max(level, so_far)]
-        axes = tuple(a for a in table.axes if a != axis)
-        values = np.moveaxis(out, -1, axes.index(other) + 1)
+        values = np.ascontiguousarray(np.moveaxis(out, -1, axes.index(other)))
         return Table(axes, values, table.backward | {other}), "fold", other
 
-    def flipped(self, values: Floats, axis: int, other: int, position: int) -> Floats:
+    def flipped(self, values: Floats, place: int, other: int, position: int) -> Floats:
         """Reverses the closed axis of a flipped max node: states to levels, or back."""
-        level = max(axis, other)  # level axes are numbered after the nodes
+        level = max(self.axis[place], self.axis[other])  # level axes are numbered after the nodes
         return np.flip(values, axis=position) if level in self.sliced.flip else values
 
     def weights(self, axis: int) -> Floats:
-        """The terminal of a level axis on this run's lanes."""
+        """The terminal (card, L or 1) of a level axis on this run's lanes."""
         weights = self.sliced.terminal[axis]
-        return weights[self.chunk] if len(weights) > 1 else weights
+        return (weights[self.chunk] if len(weights) > 1 else weights).T
 
-    def upward(self, steps: tuple[Step, ...]) -> Floats:
+    def upward(self) -> Floats:
         """P(evidence) per lane, scaled by 2**exponent."""
-        self.partners = dict(self.sliced.consumer)
-        self.partners |= {b: a for a, b in self.sliced.consumer.items()}
-        levels = frozenset(self.sliced.level_axes)
         for i, leaf in enumerate(self.sliced.leaves):
-            values = leaf.values[self.chunk] if len(leaf.values) > 1 else leaf.values
-            table = Table(leaf.axes, values)
+            table = Table(*self.laid_out(leaf.axes, leaf.values))
             if leaf.credit < 0:  # credits read their leaf as it is
                 table, scale = _scaled(table)
                 self.exponent += scale
             self.tables[i] = table
         fresh = len(self.tables)
-        for step in steps:
-            partial = [self.tables[step.operands[0]]]
+        for step in self.steps:
+            merged = self.tables[step.operands[0]]
+            partial = []
             for operand in step.operands[1:]:
-                partial.append(merge(partial[-1], self.tables[operand], levels))
-            table, case, other = self.close(step.axis, partial[-1])
+                partial.append(merged)
+                merged = merge(merged, self.tables[operand], self.levels)
+            table, case, other = self.close(self.place[step.axis], merged)
             table, scale = _scaled(table)
             self.exponent += scale
-            self.closed.append(_Closed(step, partial, case, scale, other))
+            shape = merged.values.shape
+            self.closed.append(_Closed(step, partial, merged.axes, shape, case, scale, other))
             self.tables[fresh] = table
             fresh += 1
         total = np.ones(len(self.sliced.states[self.chunk]))
@@ -153,27 +182,27 @@ class _Run:
 
     def unclose(self, closed: _Closed, adjoint: Floats) -> Floats:
         """The transpose of :meth:`close`."""
-        table, axis = closed.partial[-1], closed.step.axis
-        position = table.axes.index(axis) + 1
-        adjoint = np.ldexp(adjoint, -closed.scale)
+        place, shape = self.place[closed.step.axis], closed.shape
+        position = closed.axes.index(place)
+        if closed.scale:
+            adjoint = np.ldexp(adjoint, -closed.scale)
         if closed.case == "sum":
-            return np.broadcast_to(np.expand_dims(adjoint, position), table.values.shape)
+            return np.broadcast_to(np.expand_dims(adjoint, position), shape)
         if closed.case == "terminal":
-            weights = _along(self.weights(axis), position, table.values.ndim)
-            full = np.expand_dims(adjoint, position) * weights
-            return _narrow(full, table.values.shape)
+            weights = _along(self.weights(closed.step.axis), position, len(shape))
+            return _narrow(np.expand_dims(adjoint, position) * weights, shape)
         if closed.case == "start":
-            result = np.zeros(table.values.shape)
+            result = np.zeros(shape)
             np.moveaxis(result, position, 0)[0] = adjoint
             return result
         other = closed.other
-        axes = tuple(sorted({*table.axes, other} - {axis}))
+        axes = tuple(sorted({*closed.axes, other} - {place}))
         if closed.case == "rename":
-            result = np.moveaxis(adjoint, axes.index(other) + 1, position)
-            return self.flipped(result, axis, other, position)
-        first, second = position, table.axes.index(other) + 1
-        back = np.moveaxis(adjoint, axes.index(other) + 1, -1)
-        result = np.zeros(table.values.shape)
+            result = np.moveaxis(adjoint, axes.index(other), position)
+            return self.flipped(result, place, other, position)
+        first, second = position, closed.axes.index(other)
+        back = np.moveaxis(adjoint, axes.index(other), -1)
+        result = np.zeros(shape)
         card = back.shape[-1]
         if closed.case == "diagonal":
             pair = np.moveaxis(result, (first, second), (-2, -1))
@@ -184,11 +213,19 @@ class _Run:
             for so_far in range(card):
                 for level in range(card):
                     pair[..., level, max(level, so_far)] += back[..., so_far]
-        return self.flipped(result, axis, other, position)
+        return self.flipped(result, place, other, position)
+
+    def asked(self) -> list[bool]:
+        """Per table, whether anything that it was made of is wanted: a node or a credit."""
+        wanted = [leaf.credit >= 0 for leaf in self.sliced.leaves]
+        for step in self.steps:
+            below = any(wanted[operand] for operand in step.operands)
+            wanted.append(below or step.axis in self.sliced.wanted)
+        return wanted
 
     def backward(self, total: Floats) -> tuple[dict[int, Floats], dict[int, Floats]]:
         """Marginals per node axis and credits per leaf; see :class:`Sweep`."""
-        levels = frozenset(self.sliced.level_axes)
+        asked = self.asked()
         adjoints: dict[int, Floats] = {}
         scalars = self.scalars()
         values = [np.broadcast_to(self.tables[i].values, total.shape) for i in scalars]
@@ -203,22 +240,29 @@ class _Run:
             adjoints[scalars[place]] = _narrow(prefix[place] * after, table.values.shape)
             after = after * values[place]
         marginal: dict[int, Floats] = {}
-        leaves = len(self.sliced.leaves)
-        fresh = len(self.tables) - 1
+        fresh = len(self.tables)
         for closed in reversed(self.closed):
-            adjoint = self.unclose(closed, adjoints.pop(fresh))
             fresh -= 1
-            axis, merged = closed.step.axis, closed.partial[-1]
-            if axis < self.sliced.count:
-                marginal[axis] = _reduce(merged.values * adjoint, merged.axes.index(axis) + 1)
-            for place in range(len(closed.step.operands) - 1, 0, -1):
-                operand = closed.step.operands[place]
-                asked = operand >= leaves or self.sliced.leaves[operand].credit >= 0
+            upper = adjoints.pop(fresh, None)
+            if upper is None or not asked[fresh]:
+                continue
+            adjoint, operands = self.unclose(closed, upper), closed.step.operands
+            for place in range(len(operands) - 1, 0, -1):
+                operand = operands[place]
                 adjoint, other = merge_adjoint(
-                    closed.partial[place - 1], self.tables[operand], adjoint, levels, asked
+                    closed.partial[place - 1],
+                    self.tables[operand],
+                    adjoint,
+                    self.levels,
+                    asked[operand],
                 )
-                adjoints[operand] = other
-            adjoints[closed.step.operands[0]] = adjoint
+                if other is not None:
+                    adjoints[operand] = other
+            adjoints[operands[0]] = adjoint
+            if closed.step.axis in self.sliced.wanted:
+                first = self.tables[operands[0]]  # each operand gives the same marginal
+                position = first.axes.index(self.place[closed.step.axis])
+                marginal[closed.step.axis] = _reduced(first.values * adjoint, position)
         credit: dict[int, Floats] = {}
         for i, leaf in enumerate(self.sliced.leaves):
             if leaf.credit >= 0 and i in adjoints:
@@ -228,6 +272,7 @@ class _Run:
     def credited(self, i: int, adjoint: Floats) -> Floats:
         """Joint probability that leaf i's link produced its finding, per lane."""
         leaf = self.sliced.leaves[i]
+        adjoint = self.as_leaf(i, adjoint)
         position = leaf.axes.index(leaf.own) + 1
         made = leaf.values if leaf.levels is None else leaf.levels
         made = made[self.chunk] if len(made) > 1 else made
@@ -238,32 +283,44 @@ class _Run:
         return joint.sum(axis=tuple(range(1, joint.ndim)))
 
 
-def _without(table: Table, axis: int, values: Floats) -> Table:
-    return Table(tuple(a for a in table.axes if a != axis), values, table.backward - {axis})
+def _without(table: Table, place: int, values: Floats) -> Table:
+    return Table(tuple(a for a in table.axes if a != place), values, table.backward - {place})
 
 
 def _along(weights: Floats, position: int, ndim: int) -> Floats:
-    """(L or 1, card) weights shaped to multiply along one axis."""
-    return weights.reshape(len(weights), *[1] * (position - 1), -1, *[1] * (ndim - position - 1))
+    """(card, L or 1) weights shaped to multiply along one axis."""
+    shape = [1] * ndim
+    shape[position], shape[-1] = weights.shape
+    return weights.reshape(shape)
+
+
+def _summed(values: Floats, position: int) -> Floats:
+    """Sums over one axis."""
+    shape = list(values.shape)
+    shape[position] = 1
+    return fold(values, tuple(shape)).squeeze(position)
 
 
 def _narrow(values: Floats, shape: tuple[int, ...]) -> Floats:
     """Sums over lanes where the target has only one."""
-    return values if values.shape[0] == shape[0] else values.sum(axis=0, keepdims=True)
+    return values if values.shape[-1] == shape[-1] else values.sum(axis=-1, keepdims=True)
 
 
-def _reduce(values: Floats, position: int) -> Floats:
-    """Sums over every axis but the lanes and one."""
-    return values.sum(axis=tuple(i for i in range(1, values.ndim) if i != position))
+def _reduced(values: Floats, position: int) -> Floats:
+    """(L, card): sums over every axis but the lanes and one."""
+    shape = [1] * values.ndim
+    shape[position], shape[-1] = values.shape[position], values.shape[-1]
+    return fold(values, tuple(shape)).reshape(values.shape[position], values.shape[-1]).T
 
 
 def sweep(sliced: Sliced, steps: tuple[Step, ...], chunk: slice = slice(None)) -> Sweep:
     """Runs a plan's steps on the lanes of ``chunk``; see :class:`Sweep`.
 
-    Memory is what the plan says: every merged table is kept for the backward pass.
+    Memory is what the plan says: merged tables are kept for the backward pass.  Without
+    anything wanted there is no backward pass.
     """
-    run = _Run(sliced, chunk, exponent=sliced.exponent)
-    total = run.upward(steps)
+    run = _Run(sliced, steps, chunk)
+    total = run.upward()
     if not total.any():
         return Sweep(0, total, {}, {})
     marginal, credit = run.backward(total)

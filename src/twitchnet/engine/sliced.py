@@ -54,6 +54,7 @@ class Sliced:
     count: int  # V
     lanes: tuple[int, ...]
     states: Ints  # (L, number of lane nodes): the assignment of each lane
+    wanted: frozenset[int] = frozenset()  # the nodes whose marginals are asked for
     card: dict[int, int] = field(default_factory=dict)
     leaves: list[Leaf] = field(default_factory=list)
     level_axes: set[int] = field(default_factory=set)
@@ -82,11 +83,11 @@ class _Slicer:
         self.program, self.evidence = program, evidence
         self.count = len(program.card)
         self.keep = needed(program, evidence, targets)
-        self.wanted = set(targets.tolist())
+        self.wanted = frozenset(targets.tolist())
         count = int(np.prod([program.card[node] for node in lanes], dtype=np.int64))
         grids = np.indices([program.card[node] for node in lanes]).reshape(len(lanes), count)
         self.lane_of = {node: grids[i] for i, node in enumerate(lanes)}
-        self.out = Sliced(self.count, lanes, np.ascontiguousarray(grids.T))
+        self.out = Sliced(self.count, lanes, np.ascontiguousarray(grids.T), self.wanted)
         self.unary: dict[int, Floats] = {}
         self.scalar: Floats = np.ones(1)
         self.hard: list[int] = evidence.hard.tolist()
