@@ -49,9 +49,11 @@ class _Search:
         self.bit = {axis: 1 << i for i, axis in enumerate(axes)}
         self.axes = axes
         self.levels = sum(self.bit[axis] for axis in axes if axis in sliced.level_axes)
-        self.binary = all(sliced.card[axis] == 2 for axis in axes)
-        self.card = [sliced.card[axis] for axis in axes]
-        self.sizes: dict[int, float] = {}
+        self.wide = [  # axes of more than two states, beside what a binary axis counts
+            (self.bit[axis], sliced.card[axis] / 2, (sliced.card[axis] + 1) / 3)
+            for axis in axes
+            if sliced.card[axis] != 2
+        ]
         self.scopes = [sum(self.bit[axis] for axis in leaf.axes) for leaf in sliced.leaves]
         # a level axis and its consumer are neighbours: closing one brings the other in
         self.partner = {}
@@ -61,26 +63,19 @@ class _Search:
 
     def size(self, mask: int) -> float:
         """Cells of a table over ``mask``."""
-        if self.binary:
-            return float(1 << mask.bit_count())
-        known = self.sizes.get(mask)
-        if known is None:
-            known = 1.0
-            for i, card in enumerate(self.card):
-                if mask >> i & 1:
-                    known *= card
-            self.sizes[mask] = known
-        return known
+        result = float(1 << mask.bit_count())
+        for bit, more, _ in self.wide:
+            if mask & bit:
+                result *= more
+        return result
 
     def work(self, first: int, second: int) -> float:
         """Multiply-adds of merging tables over two masks."""
         shared = first & second & self.levels
-        if self.binary:
-            return float(1 << (first | second).bit_count()) * 1.5 ** shared.bit_count()
-        result = self.size(first | second)
-        for i, card in enumerate(self.card):
-            if shared >> i & 1:
-                result *= (card + 1) / 2
+        result = self.size(first | second) * 1.5 ** shared.bit_count()
+        for bit, _, more in self.wide:
+            if shared & bit:
+                result *= more
         return result
 
     def merges(self, tables: list[int], scopes: dict[int, int]) -> tuple[float, float, list[int]]:
