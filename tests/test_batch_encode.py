@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import twitchnet as tn
-from twitchnet.batch.encode import MOST_HINTS, check_codes, encode, encode_frame
+from twitchnet.batch.encode import MOST_HINTS, Encoder, check_codes, encode, encode_frame
 from twitchnet.diagnosis.answers import is_unknown, state_of
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network, Variable
@@ -45,6 +45,12 @@ class Capsule:
         return self.table.__arrow_c_stream__(requested_schema)
 
 
+def unsigned(array: pa.Array) -> pa.Array:
+    """As polars writes categories: indices that cannot hold -1."""
+    encoded = array.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(encoded.indices.cast(pa.uint8()), encoded.dictionary)
+
+
 KINDS = {
     "plain": lambda data: data,
     "pandas": pd.DataFrame,
@@ -65,6 +71,15 @@ KINDS = {
     "arrow dictionary": lambda data: pa.table(
         {name: pa.array(values).dictionary_encode() for name, values in data.items()}
     ),
+    "arrow unsigned dictionary": lambda data: pa.table(
+        {name: unsigned(pa.array(values)) for name, values in data.items()}
+    ),
+    "arrow sliced": lambda data: pa.table(
+        {
+            name: pa.array([values[1], *values] if values else []).dictionary_encode()
+            for name, values in data.items()
+        }
+    ).slice(1),
     "arrow chunks": lambda data: pa.concat_tables(
         [pa.table(data).slice(0, 1), pa.table(data).slice(1)]
     ),
@@ -212,3 +227,16 @@ def test_codes_pass_straight_through() -> None:
 def test_what_is_no_frame(frame: object) -> None:
     with pytest.raises(TypeError):
         encode_frame(NETWORK, frame)
+
+
+def test_an_encoder_keeps_nothing_of_the_frames_before() -> None:
+    """A run that is resumed tells the same of a chunk as one that read all before it."""
+    network = tn.load("demo").network
+    encoder = Encoder(network)
+    strange = {"leg_twitching": [f"strange {i}" for i in range(2 * MOST_HINTS)]}
+    encoder(strange)
+    for frame in ({"leg_twitching": ["yess", "yes"]}, {"caffeine_intake": ["hihg"]}):
+        again, first = encoder(frame), encode_frame(network, frame)
+        assert [*again.bad] == [*first.bad]
+        assert np.array_equal(again.codes, first.codes)
+        assert (again.used, again.other) == (first.used, first.other)

@@ -171,5 +171,16 @@ def _arrow(column: Any) -> Levels:
         whole = pyarrow.concat_arrays(whole.chunks) if whole.num_chunks else None
     if whole is None or len(whole) == 0:
         return Levels([], np.empty(0, dtype=np.int64))
-    index = whole.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return Levels(whole.dictionary.to_pylist(), index)
+    return Levels(whole.dictionary.to_pylist(), _places(whole.indices))
+
+
+def _places(indices: Any) -> Indices:
+    """An Arrow array of indices (rows,), -1 where it is null; they may be unsigned."""
+    if not indices.null_count:
+        found: Indices = indices.to_numpy().astype(np.int64)
+        return found
+    bits, values = indices.buffers()
+    start, stop = indices.offset, indices.offset + len(indices)
+    there = np.unpackbits(np.frombuffer(bits, np.uint8), count=stop, bitorder="little")[start:]
+    places = np.frombuffer(values, indices.type.to_pandas_dtype(), stop)[start:]
+    return np.where(there, places.astype(np.int64), -1)

@@ -185,25 +185,45 @@ def encode_frame(network: Network, frame: Any, names: Mapping[str, str] | None =
     ``RecordError`` when two columns answer one variable, when ``names`` names none, or
     when no column is a variable.
     """
-    source = open_source(frame)
-    used, other = match_columns(network, source.names, names or {})
-    nodes = {variable.name: i for i, variable in enumerate(network.nodes)}
-    screens = {name: i for i, name in enumerate(network.names("screen"))}
-    # Column-major: each column is written at once, and kernels read rows of a copy.
-    codes = np.full((source.rows, len(nodes)), -1, dtype=np.int8, order="F")
-    answers = np.full((source.rows, len(screens)), -1, dtype=np.int8, order="F")
-    bad = []
-    for column, name in used.items():
-        found, wrong = read_column(network.by_name[name], source.levels(column))
-        if name in nodes:
-            codes[:, nodes[name]] = found
-        else:
-            answers[:, screens[name]] = found
-        if wrong:
-            bad.append(BadColumn(column, *wrong))
-    return Encoded(
-        np.ascontiguousarray(codes), np.ascontiguousarray(answers), tuple(bad), used, other
-    )
+    return Encoder(network, names)(frame)
+
+
+class Encoder:
+    """A reader of frames, for one after the other: what a word means is looked up once.
+
+    Raises what ``encode_frame`` raises.
+    """
+
+    def __init__(self, network: Network, names: Mapping[str, str] | None = None) -> None:
+        self.network = network
+        self.names = dict(names or {})
+        self.nodes = {variable.name: i for i, variable in enumerate(network.nodes)}
+        self.screens = {name: i for i, name in enumerate(network.names("screen"))}
+        self.columns: tuple[str, ...] | None = None
+        self.used: dict[str, str] = {}
+        self.other: dict[str, str] = {}
+        self.readers: dict[str, _Reader] = {}
+
+    def __call__(self, frame: Any) -> Encoded:
+        """The codes of a frame."""
+        source = open_source(frame)
+        if source.names != self.columns:
+            self.used, self.other = match_columns(self.network, source.names, self.names)
+            self.columns = source.names
+        codes = np.full((source.rows, len(self.nodes)), -1, dtype=np.int8)
+        answers = np.full((source.rows, len(self.screens)), -1, dtype=np.int8)
+        bad = []
+        for column, name in self.used.items():
+            if name not in self.readers:
+                self.readers[name] = _Reader(self.network.by_name[name])
+            found, wrong = read_column(self.readers[name], source.levels(column))
+            if name in self.nodes:
+                codes[:, self.nodes[name]] = found
+            else:
+                answers[:, self.screens[name]] = found
+            if wrong:
+                bad.append(BadColumn(column, *wrong))
+        return Encoded(codes, answers, tuple(bad), self.used, self.other)
 
 
 def match_columns(
@@ -244,26 +264,26 @@ def match_columns(
 
 
 def read_column(
-    variable: Variable, levels: Levels
+    read: _Reader, levels: Levels
 ) -> tuple[Codes, tuple[Indices, Indices, tuple[tuple[object, Problem], ...]] | None]:
     """Codes of one column (rows,), and its bad cells as ``BadColumn`` holds them."""
-    read = _Reader(variable)
+    read.bad = 0  # what is told of a frame does not depend on those before
     table = np.full(len(levels.values) + 1, -1, dtype=np.int8)  # the last one is for -1
-    wrong = np.full(len(levels.values) + 1, -1, dtype=np.int64)
-    cells: list[tuple[object, Problem]] = []
+    wrong: dict[int, tuple[object, Problem]] = {}
     for i, value in enumerate(levels.values):
         state = read(value)
         if isinstance(state, Problem):
-            wrong[i] = len(cells)
-            cells.append((value, state))
+            wrong[i] = (value, state)
         else:
             table[i] = state
     codes = table[levels.index]
-    if not cells:
+    if not wrong:
         return codes, None
-    which = wrong[levels.index]
+    place = np.full(len(table), -1, dtype=np.int64)
+    place[list(wrong)] = np.arange(len(wrong))
+    which = place[levels.index]
     rows = np.flatnonzero(which >= 0)
-    return codes, ((rows, which[rows], tuple(cells)) if len(rows) else None)
+    return codes, ((rows, which[rows], tuple(wrong.values())) if len(rows) else None)
 
 
 class _Reader:

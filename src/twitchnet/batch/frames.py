@@ -5,6 +5,7 @@ No inference here: :class:`Scores` are put beside what the caller gave.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
@@ -103,9 +104,19 @@ def attach(source: Source, frame: Any, kept: list[str], columns: Mapping[str, Co
     arrays = [source.frame.column(source.names.index(name)) for name in kept]
     arrays += [arrow_array(values) for values in columns.values()]
     table = pyarrow.table(arrays, names=[*kept, *columns])
+    duckdb = sys.modules.get("duckdb")
+    if duckdb is not None and isinstance(frame, duckdb.DuckDBPyRelation):
+        return _relation(frame, table)
     if isinstance(frame, pyarrow.RecordBatch):
         return table.combine_chunks().to_batches()[0] if len(table) else _empty(table.schema)
     return table
+
+
+def _relation(relation: Any, scored: Any) -> Any:
+    """A relation over the table ``scored``, in the connection of another relation."""
+    # DuckDB finds a table by the name of a local variable, if it has no table of that name.
+    twitchnet_scored_rows = scored  # noqa: F841  (read by DuckDB)
+    return relation.query("twitchnet_before", "SELECT * FROM twitchnet_scored_rows")
 
 
 def _polars(polars: Any, name: str, values: Column) -> Any:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twitchnet.batch.columns import needs
-from twitchnet.batch.encode import Encoded, encode_frame, match_columns
+from twitchnet.batch.encode import Encoded, Encoder, match_columns
 from twitchnet.batch.frames import arrow_array, refuse_same_names
 from twitchnet.batch.posteriors import Progress
 from twitchnet.batch.score import Scorer, Scores
@@ -65,9 +66,13 @@ class Scheme:
         fields += [pa.field(self.prefix + name, kind) for name, kind in own.items()]
         return pa.schema(fields, metadata(self.scorer))
 
+    @cached_property
+    def _encoder(self) -> Encoder:
+        return Encoder(self.scorer.network, self.names)
+
     def encode(self, frame: Any) -> Encoded:
-        """Codes of a batch, or of a mapping of lists."""
-        return encode_frame(self.scorer.network, frame, self.names)
+        """Codes of a batch, or of a mapping of lists; for one thread at a time."""
+        return self._encoder(frame)
 
     def rows(
         self, kept: Mapping[str, Any], scores: Scores, at: NDArray[np.int64], numbers: Any = None
