@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from tests.oracle import enumerate_joint
 from tests.strategies import networks, records
 from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.diagnosis.inference import Inference
 
 RELATIVE = 1e-9
@@ -52,6 +54,27 @@ def test_posteriors_equal_enumeration(data: st.DataObject) -> None:
             assert close(beliefs.accounts.get((name, finding), 0.0), want), (name, finding)
         if name in beliefs.produced:
             assert close(beliefs.produced[name], expected.produced[name] / expected.evidence)
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_nothing_present_and_nothing_explained_equal_enumeration(data: st.DataObject) -> None:
+    """P(unexplained) comes from the same pass where the complaint is present, else from its own."""
+    network = data.draw(networks())
+    answers, present = read(data.draw(records(network)))
+    rows = {name: tuple(np.eye(network.by_name[name].card)[s]) for name, s in answers.hard.items()}
+    expected = enumerate_joint(network, rows | dict(answers.soft), present)
+    if expected.evidence < 1e-280:
+        return
+    inference = Inference(network)
+    dx = Diagnosis(network, answers, inference.beliefs(answers), inference)
+    assert close(dx.none_present, expected.none_present / expected.evidence)
+    if not network.complaint:
+        return
+    assert close(dx.unexplained, expected.unexplained / expected.evidence)
+    if network.complaint in present:
+        again = replace(dx, beliefs=replace(dx.beliefs, unexplained=math.nan))
+        assert close(again.unexplained, expected.unexplained / expected.evidence)
 
 
 @settings(max_examples=60)

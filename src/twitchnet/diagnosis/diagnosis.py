@@ -113,6 +113,7 @@ class Diagnosis(Understanding):
             if self.answers.hard.get(name, 0) > 0:
                 return 0.0
             evidence.hard[index[name]] = 0
+            evidence.is_soft[index[name]] = False
         joint = self.inference.log_evidence(evidence)
         for name in self.network.ranked:
             if name in self.answers.soft:  # hard zero replaced the likelihood: put its weight back
@@ -126,8 +127,8 @@ class Diagnosis(Understanding):
     @cached_property
     def unexplained(self) -> float:
         """P(no cause produced the complaint | answers), NaN for a model without a complaint."""
-        if not self.network.complaint:
-            return math.nan
+        if not self.network.complaint or not math.isnan(self.beliefs.unexplained):
+            return self.beliefs.unexplained
         evidence = self.inference.evidence(self.answers)
         for (of, parent), node in self.inference.lowered.producer.items():
             if of == self.network.complaint and parent:

@@ -15,9 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twitchnet.diagnosis.answers import Answers
-from twitchnet.diagnosis.inference import HEAVY, Inference
-from twitchnet.engine import accelerate
-from twitchnet.engine.batch import STATUS, BatchInput, run_batch
+from twitchnet.diagnosis.inference import HEAVY, Inference, kernels_are_loaded
 from twitchnet.engine.program import Floats, Ints, Program
 from twitchnet.errors import CapacityError
 from twitchnet.model.network import Network
@@ -69,8 +67,10 @@ def runs_compiled(inference: Inference, answers: Answers, count: int) -> bool:
     """Whether ``count`` records like this one are computed by the compiled kernels."""
     if inference.engine != "auto":
         return inference.engine == "compiled"
-    if accelerate.is_compiled():
+    if kernels_are_loaded():
         return True
+    from twitchnet.engine import accelerate
+
     cells = count * inference.plan(inference.evidence(answers)).cells
     return cells > WORTH_COMPILING or (cells > HEAVY and accelerate.is_cached())
 
@@ -97,6 +97,8 @@ def _batch(
     inference: Inference, records: Sequence[Answers], posteriors: bool, program: Program
 ) -> Supposed:
     """The same by one run of the compiled kernels."""
+    from twitchnet.engine.batch import STATUS, BatchInput, run_batch
+
     low, network = inference.lowered, inference.network
     names = [name for name in low.index if any(name in one.hard for one in records)]
     soft_names = [name for name in low.index if any(name in one.soft for one in records)]

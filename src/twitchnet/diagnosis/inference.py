@@ -7,6 +7,7 @@ diagnosis shows follows from its :class:`Beliefs`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,8 +17,6 @@ from typing import Literal
 import numpy as np
 
 from twitchnet.diagnosis.answers import Answers
-from twitchnet.engine import accelerate
-from twitchnet.engine.batch import run_single
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 from twitchnet.engine.reference import Sweep, sweep
 from twitchnet.errors import CapacityError
@@ -28,6 +27,12 @@ from twitchnet.plan.lower import Lowered, lower
 HEAVY = 2e6  # planned cells from which several records are worth loading the kernels from disk
 
 
+def kernels_are_loaded() -> bool:
+    """Whether compiled kernels are ready; asking does not import what belongs to them."""
+    module = sys.modules.get("twitchnet.engine.accelerate")
+    return module is not None and bool(module.is_compiled())
+
+
 @dataclass(frozen=True)
 class Beliefs:
     """What the answers make of the targets.
@@ -36,7 +41,8 @@ class Beliefs:
     ``produced[name]`` the posterior that it is producing the complaint (empty without a
     complaint); ``explains[name]`` the expected number of present findings that its links
     produced; ``log_evidence`` the natural log of P(answers), ``-inf`` when impossible
-    (the posteriors are NaN then).
+    (the posteriors are NaN then).  ``unexplained`` is P(no cause produced the complaint |
+    answers), NaN where it would take another pass.
     """
 
     log_evidence: float
@@ -44,6 +50,7 @@ class Beliefs:
     produced: Mapping[str, float]
     explains: Mapping[str, float]
     accounts: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    unexplained: float = np.nan
 
 
 class Inference:
@@ -79,6 +86,13 @@ class Inference:
         return np.array(nodes, dtype=np.int64)
 
     @cached_property
+    def complaint(self) -> int:
+        """The node of a complaint that has producers, or -1."""
+        name = self.network.complaint
+        has_producers = any(of == name for of, _ in self.lowered.producer)
+        return self.lowered.index[name] if has_producers else -1
+
+    @cached_property
     def prior(self) -> Beliefs:
         """Beliefs with nothing observed."""
         return self.beliefs(Answers())
@@ -101,25 +115,32 @@ class Inference:
 
     def plan(self, evidence: Evidence, targets: Ints | None = None) -> Plan:
         """The plan for some evidence.  Raises ``CapacityError`` above the budget."""
-        wanted = self.targets if targets is None else targets
-        return build_plan(self.lowered.program, evidence, wanted, self.budget, self.workspace)
+        program = self.lowered.program
+        if targets is not None:
+            return build_plan(program, evidence, targets, self.budget, self.workspace)
+        return self._plan(program, evidence)
+
+    def _plan(self, program: Program, evidence: Evidence) -> Plan:
+        """The plan of what beliefs are made of."""
+        return build_plan(
+            program, evidence, self.targets, self.budget, self.workspace, self.complaint
+        )
 
     def beliefs(self, answers: Answers, program: Program | None = None) -> Beliefs:
         """Posteriors of every target.  ``program`` replaces the numbers of the network."""
         evidence = self.evidence(answers)
         numbers = program or self.lowered.program
-        if self.engine == "compiled" or (self.engine == "auto" and accelerate.is_compiled()):
+        if self.engine == "compiled" or (self.engine == "auto" and kernels_are_loaded()):
             try:
                 return self._compiled(numbers, evidence)
             except CapacityError:
                 if self.engine == "compiled":
                     raise  # else the other planner may still find a cheaper order
-        plan = build_plan(numbers, evidence, self.targets, self.budget, self.workspace)
-        return self._read(plan, evidence)
+        return self._read(self._plan(numbers, evidence), evidence)
 
     def log_evidence(self, evidence: Evidence) -> float:
         """The natural log of P(evidence), ``-inf`` when it is impossible."""
-        if self.engine != "numpy" and accelerate.is_compiled():
+        if self.engine != "numpy" and kernels_are_loaded():
             with suppress(CapacityError):  # the other planner may still find a cheaper order
                 return self._compiled(self.lowered.program, evidence, down=False).log_evidence
         plan = self.plan(evidence, np.empty(0, dtype=np.int64))
@@ -141,6 +162,8 @@ class Inference:
 
     def _compiled(self, program: Program, evidence: Evidence, down: bool = True) -> Beliefs:
         """The same by the compiled kernels, which must be loaded already."""
+        from twitchnet.engine.batch import run_single
+
         low, network = self.lowered, self.network
         single = run_single(program, evidence, self.wanted, self.budget, self.workspace, down)
         if single.status == "too wide":
@@ -179,11 +202,7 @@ class Inference:
         total = sum(float(run.total.sum()) * by for (_, run), by in zip(runs, scale, strict=True))
 
         def marginal(node: int) -> Floats:
-            card = int(low.program.card[node])
-            if evidence.hard[node] >= 0:
-                known: Floats = np.eye(card)[evidence.hard[node]]
-                return known
-            result = np.zeros(card)
+            result = np.zeros(int(low.program.card[node]))
             for (chunk, run), by in zip(runs, scale, strict=True):
                 if node in plan.sliced.lanes:
                     states = plan.sliced.states[chunk, plan.sliced.lanes.index(node)]
@@ -192,9 +211,16 @@ class Inference:
                     result += run.marginal[node].sum(axis=0) * by
             return result / total
 
-        probability = {name: marginal(low.index[name]) for name in network.ranked}
+        def posterior(node: int) -> Floats:
+            state = int(evidence.hard[node])
+            if state < 0:
+                return marginal(node)
+            known: Floats = np.eye(int(low.program.card[node]))[state]
+            return known
+
+        probability = {name: posterior(low.index[name]) for name in network.ranked}
         produced = {
-            parent: float(marginal(node)[1])
+            parent: float(posterior(node)[1])
             for (of, parent), node in low.producer.items()
             if of == network.complaint and parent in probability
         }
@@ -208,7 +234,10 @@ class Inference:
                     share = float(joint.sum()) * by / total
                     explains[name] += share
                     accounts[name, finding] = accounts.get((name, finding), 0.0) + share
-        return Beliefs(log_evidence, probability, produced, explains, accounts)
+        unexplained = np.nan
+        if self.complaint in runs[0][1].marginal and evidence.hard[self.complaint] >= 0:
+            unexplained = float(marginal(self.complaint)[0])
+        return Beliefs(log_evidence, probability, produced, explains, accounts, unexplained)
 
 
 def _runs(plan: Plan) -> list[tuple[slice, Sweep]]:

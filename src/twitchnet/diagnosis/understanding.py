@@ -2,7 +2,8 @@
 
 :class:`Understanding` is the part of :class:`~twitchnet.diagnosis.diagnosis.Diagnosis` that
 explains it.  It delegates and computes nothing; the formulas and their sources stand at
-the heads of the modules that it calls, and in ``docs/understanding.md``.
+the heads of the modules that it calls, and in ``docs/understanding.md``.  Those modules are
+imported inside the methods, so that a ranking pays for none of them.
 """
 
 from __future__ import annotations
@@ -16,21 +17,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from twitchnet.diagnosis.answers import Answers, find_variable, read_answers
-from twitchnet.diagnosis.benefits import Benefits, benefits
-from twitchnet.diagnosis.conflict import Conflict, Tail, conflict, tail
-from twitchnet.diagnosis.explain import Explanation, LeftOut, explain, leave_out
 from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Beliefs, Inference
-from twitchnet.diagnosis.joint import Combinations, combinations_of
-from twitchnet.diagnosis.questions import NextQuestions, next_questions
-from twitchnet.diagnosis.ranking import RankedCause
-from twitchnet.diagnosis.sensitivity import Sensitivity, sensitivity
-from twitchnet.diagnosis.triage import Triage
-from twitchnet.diagnosis.uncertainty import Uncertainty, uncertainty
-from twitchnet.diagnosis.whatif import SingleChange, WhatIf, changed, compare, single_changes
 from twitchnet.engine.program import Floats
 from twitchnet.errors import Problem, RecordError
 from twitchnet.model.network import Network
+
+if TYPE_CHECKING:
+    from twitchnet.diagnosis.benefits import Benefits
+    from twitchnet.diagnosis.conflict import Conflict
+    from twitchnet.diagnosis.explain import Explanation, LeftOut
+    from twitchnet.diagnosis.joint import Combinations
+    from twitchnet.diagnosis.questions import NextQuestions
+    from twitchnet.diagnosis.ranking import RankedCause
+    from twitchnet.diagnosis.sensitivity import Sensitivity
+    from twitchnet.diagnosis.triage import Triage
+    from twitchnet.diagnosis.uncertainty import Uncertainty
+    from twitchnet.diagnosis.whatif import SingleChange, WhatIf
 
 
 class Understanding:
@@ -77,6 +80,8 @@ class Understanding:
     @cached_property
     def left_out(self) -> LeftOut:
         """The posteriors with each answer left out in turn; one pass per answer."""
+        from twitchnet.diagnosis.explain import leave_out
+
         return leave_out(self.inference, self.answers)
 
     def explain(
@@ -92,6 +97,8 @@ class Understanding:
         >>> [one.answer for one in dx.explain("stimulant_excess").supporting]
         ['caffeine_intake', 'leg_twitching']
         """
+        from twitchnet.diagnosis.explain import explain
+
         name = self.leader if cause is None else cause
         accounts = self.beliefs.accounts
         left = self.left_out
@@ -111,6 +118,8 @@ class Understanding:
         >>> one.low < one.posterior < one.high
         True
         """
+        from twitchnet.diagnosis.uncertainty import uncertainty
+
         return uncertainty(
             self.inference, self.answers, self.columns, draws=draws, rng=rng, mass=mass
         ).signed_by(self.network)
@@ -125,6 +134,8 @@ class Understanding:
         >>> dx.sensitivity("muscle_fatigue").turns[0].name
         'leg_twitching leak'
         """
+        from twitchnet.diagnosis.sensitivity import sensitivity
+
         name = self.leader if cause is None else cause
         found = sensitivity(self.inference, self.answers, self.columns, name, state, rivals=rivals)
         return found.signed_by(self.network)
@@ -139,6 +150,8 @@ class Understanding:
         >>> dx.next_questions().questions[0].name
         'intense_exercise'
         """
+        from twitchnet.diagnosis.questions import next_questions
+
         return next_questions(self.inference, self.answers, k, about).signed_by(self.network)
 
     def benefits(self) -> Benefits:
@@ -151,6 +164,8 @@ class Understanding:
         >>> [one.option for one in dx.benefits().options]
         ['rest', 'less_caffeine']
         """
+        from twitchnet.diagnosis.benefits import benefits
+
         found = benefits(self.inference, self.answers, self.beliefs.log_evidence, self.triage)
         return found.signed_by(self.network)
 
@@ -165,6 +180,8 @@ class Understanding:
         >>> one.cause, one.after > one.before
         ('stimulant_excess', True)
         """
+        from twitchnet.diagnosis.whatif import changed
+
         said = {**(changes or {}), **answers}
         read = read_answers(self.network, said)
         names = [find_variable(self.network, name) or name for name in said]
@@ -184,6 +201,8 @@ class Understanding:
 
     def beside(self, other: Understanding, changes: Mapping[str, object]) -> WhatIf:
         """This diagnosis beside another one of the same causes; ``changes`` are for the title."""
+        from twitchnet.diagnosis.whatif import compare
+
         log_ratio = other.beliefs.log_evidence - self.beliefs.log_evidence
         return compare(
             {name: "present" if state is True else str(state) for name, state in changes.items()},
@@ -201,6 +220,8 @@ class Understanding:
         >>> [one.state for one in dx.single_changes() if one.answer == "caffeine_intake"]
         ['low', 'moderate', 'high']
         """
+        from twitchnet.diagnosis.whatif import single_changes
+
         return single_changes(self.inference, self.answers)
 
     def combinations(self, k: int = 5) -> Combinations:
@@ -211,6 +232,8 @@ class Understanding:
         >>> [one.present for one in dx.combinations(2).explanations]
         [(('muscle_fatigue', 'present'),), ()]
         """
+        from twitchnet.diagnosis.joint import combinations_of
+
         return combinations_of(self.inference, self.answers, self.columns, k).signed_by(
             self.network
         )
@@ -225,8 +248,10 @@ class Understanding:
         >>> tn.load("demo").diagnose(leg_twitching=True, intense_exercise=True).conflict().fits
         True
         """
+        from twitchnet.diagnosis.conflict import conflict, tail
+
         log_evidence = self.beliefs.log_evidence
-        found: Tail | None = None
+        found = None
         if records:
             found = tail(self.inference, self.answers, log_evidence, records=records, rng=rng)
         none, unexplained = self.none_present, self.unexplained

@@ -11,6 +11,10 @@ Slicing fixes the observed nodes in every part, before anything is planned:
 
 Nodes that a plan conditions on are sliced too, once per lane.
 
+Of one max node that is observed present it may be asked what its links did *apart* from
+its leak.  Its level axis then holds the links alone and ends in an axis of the node itself,
+whose marginal is the answer; a leaf over the two says what the leak has to add.
+
 A level axis may be *signed*: its tables are kept as cumulative sums (U, U + E) that
 multiply pointwise, and the difference is taken when the axis is closed.  That is
 cheaper, and safe where the base b of the node is not small: every entry of E is at
@@ -78,16 +82,22 @@ class _Slicer:
     """Builds a :class:`Sliced`; one pass over the parts of the needed nodes."""
 
     def __init__(
-        self, program: Program, evidence: Evidence, targets: Ints, lanes: tuple[int, ...]
+        self,
+        program: Program,
+        evidence: Evidence,
+        targets: Ints,
+        lanes: tuple[int, ...],
+        apart: int = -1,
     ) -> None:
-        self.program, self.evidence = program, evidence
+        self.program, self.evidence, self.apart = program, evidence, apart
         self.count = len(program.card)
         self.keep = needed(program, evidence, targets)
         self.wanted = frozenset(targets.tolist())
         count = int(np.prod([program.card[node] for node in lanes], dtype=np.int64))
         grids = np.indices([program.card[node] for node in lanes]).reshape(len(lanes), count)
         self.lane_of = {node: grids[i] for i, node in enumerate(lanes)}
-        self.out = Sliced(self.count, lanes, np.ascontiguousarray(grids.T), self.wanted)
+        asked = self.wanted | {apart}
+        self.out = Sliced(self.count, lanes, np.ascontiguousarray(grids.T), asked)
         self.unary: dict[int, Floats] = {}
         self.scalar: Floats = np.ones(1)
         self.hard: list[int] = evidence.hard.tolist()
@@ -182,6 +192,14 @@ class _Slicer:
                 live.append((p, axes, table))
             else:
                 base = _raise(base, table)
+        if node == self.apart and present and soft is None and len(live) > 1:
+            leak = [one for one in live if program.part_credit[one[0]] < 0]
+            if len(leak) == 1:
+                live.remove(leak[0])
+                self.level_axis(node, base, live, present)
+                self.out.card[node], self.out.consumer[self.count + node] = card, node
+                self.insert(node, leak[0][1], _completed(leak[0][2], weights))
+                return
         self.max_node(node, base, live, weights, internal, present)
 
     def table(self, node: int, p: int, soft: Floats | None) -> None:
@@ -214,7 +232,7 @@ class _Slicer:
         present: bool,
     ) -> None:
         """A max node that was not observed silent: a table, a row, or a level axis."""
-        card, flip = base.shape[1], bool(self.program.flip[node])
+        flip = bool(self.program.flip[node])
         if internal and len(live) < 2:
             axes, table = (live[0][1], _raise(base, live[0][2])) if live else ((), base)
             table = table * weights.reshape(*weights.shape, *[1] * len(axes))
@@ -224,11 +242,7 @@ class _Slicer:
         if not live:
             self.multiply((), (base * weights).sum(axis=1))
             return
-        self.out.card[axis] = card
-        self.out.leaves.append(Leaf((axis,), base, -1, axis))
-        for p, axes, table in live:
-            credit = int(self.program.part_credit[p]) if present else -1
-            self.out.leaves.append(Leaf((*axes, axis), np.moveaxis(table, 1, -1), credit, axis))
+        self.level_axis(node, base, live, present)
         if internal:
             self.out.consumer[axis] = node
             if flip:
@@ -236,7 +250,18 @@ class _Slicer:
             self.multiply((node,), weights[:, ::-1] if flip else weights)
         else:
             self.out.terminal[axis] = weights
+
+    def level_axis(
+        self, node: int, base: Floats, live: list[tuple[int, Axes, Floats]], present: bool
+    ) -> None:
+        """The level axis of a max node with its base and its live parts."""
+        axis = self.count + node
+        self.out.card[axis] = base.shape[1]
         self.out.level_axes.add(axis)
+        self.out.leaves.append(Leaf((axis,), base, -1, axis))
+        for p, axes, table in live:
+            credit = int(self.program.part_credit[p]) if present else -1
+            self.out.leaves.append(Leaf((*axes, axis), np.moveaxis(table, 1, -1), credit, axis))
 
     def sign(self) -> None:
         """Turns the level axes with large bases into signed ones; see the head of this file."""
@@ -292,12 +317,26 @@ def _raise(base: Floats, table: Floats) -> Floats:
     return low.reshape(*low.shape, *rest) * table + base.reshape(*base.shape, *rest) * before
 
 
+def _completed(table: Floats, weights: Floats) -> Floats:
+    """What a last part (L or 1, levels, ...) makes of each level so far, weighed (1, levels)."""
+    levels = range(table.shape[1])
+    rows = [
+        sum(weights[0, max(so_far, own)] * table[:, own] for own in levels) for so_far in levels
+    ]
+    return np.stack(rows, axis=1)
+
+
 def slice_evidence(
-    program: Program, evidence: Evidence, targets: Ints, lanes: tuple[int, ...] = ()
+    program: Program,
+    evidence: Evidence,
+    targets: Ints,
+    lanes: tuple[int, ...] = (),
+    apart: int = -1,
 ) -> Sliced:
     """The factors of one record, conditioned on ``lanes`` (nodes that are not observed).
 
-    ``targets`` (T,) are the nodes whose posteriors are wanted.  Nothing larger than a
-    part times the number of lanes is allocated.
+    ``targets`` (T,) are the nodes whose posteriors are wanted; ``apart`` is a node whose
+    links are to be told apart from its leak, or -1 (see the head of this file).  Nothing
+    larger than a part times the number of lanes is allocated.
     """
-    return _Slicer(program, evidence, targets, lanes).run()
+    return _Slicer(program, evidence, targets, lanes, apart).run()
