@@ -120,9 +120,11 @@ def score(
     try:
         with Meter(job.input.total) as meter:
             summary = score_files(job, meter)
-    except (OSError, KeyboardInterrupt):
+    except (OSError, KeyboardInterrupt) as error:
         if Path(f"{output}.partial").is_dir():
             typer.echo("interrupted; --resume goes on after the last whole chunk", err=True)
+        if isinstance(error, KeyboardInterrupt):
+            raise typer.Exit(130) from None
         raise
     typer.echo(str(summary), err=True)
 

@@ -66,17 +66,24 @@ def open_source(frame: Any) -> Source:
     """
     if isinstance(frame, Mapping):
         return _open_mapping(frame)
-    pandas, polars = sys.modules.get("pandas"), sys.modules.get("polars")
-    if pandas is not None and isinstance(frame, pandas.DataFrame):
+    if isinstance(frame, _class("pandas", "DataFrame")):
         named = frame.set_axis([str(name) for name in frame.columns], axis="columns")
         return Source(named, "pandas", tuple(named.columns), len(named))
-    if polars is not None and isinstance(frame, polars.LazyFrame):
+    if isinstance(frame, _class("polars", "LazyFrame")):
         read = frame.collect()
         return Source(read, "polars", tuple(read.columns), len(read), lazy=True)
-    if polars is not None and isinstance(frame, polars.DataFrame):
+    if isinstance(frame, _class("polars", "DataFrame")):
         return Source(frame, "polars", tuple(frame.columns), len(frame))
     table = _arrow_table(frame)
     return Source(table, "pyarrow", tuple(table.column_names), table.num_rows)
+
+
+def _class(package: str, name: str) -> Any:
+    """A class of a package that is loaded, or no class.
+
+    Another thread may be just importing the package; a frame is of no such class then.
+    """
+    return getattr(sys.modules.get(package), name, ())
 
 
 def _open_mapping(frame: Mapping[Any, Any]) -> Source:

@@ -227,9 +227,12 @@ class Encoder:
 
 
 def match_columns(
-    network: Network, columns: tuple[str, ...], names: Mapping[str, str]
+    network: Network, columns: tuple[str, ...], names: Mapping[str, str], quiet: bool = False
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Variables by column, and hints by column for those that are no variables."""
+    """Variables by column, and hints by column for those that are no variables.
+
+    Names that are nearly those of variables are told in the log, unless ``quiet``.
+    """
     problems = [
         Problem("TN201", "the frame has no such column", column, hint=nearest(column, columns))
         for column in names
@@ -258,7 +261,7 @@ def match_columns(
     if problems:
         raise RecordError(problems)
     for column, hint in other.items():
-        if hint and not column.startswith(TRUTH):
+        if hint and not quiet and not column.startswith(TRUTH):
             LOG.warning("column %r is no variable of the model and is not read: %s", column, hint)
     return used, other
 

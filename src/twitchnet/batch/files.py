@@ -1,7 +1,7 @@
 """How do ten million records in files become results in a file, with nothing lost?
 
-Chunks are read and encoded one ahead, scored on all cores, and written aside; the output
-appears under its name when it is whole.  Every row of the input is counted once: scored,
+Chunks are read and encoded one ahead, scored on all cores, and written aside one behind; the
+output appears under its name when it is whole.  Every row of the input is counted once: scored,
 or refused with a line in the rejects file.
 """
 
@@ -10,19 +10,23 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from twitchnet.batch.encode import Encoded
+from twitchnet.batch.encode import Encoded, match_columns
+from twitchnet.batch.interruption import Interruption
 from twitchnet.batch.journal import Journal, Position, put
+from twitchnet.batch.opening import Chunk, Cursor, Reject, unreadable
 from twitchnet.batch.posteriors import SMALL
-from twitchnet.batch.readers import Chunk, Input, Reject, unreadable
+from twitchnet.batch.readers import Input
 from twitchnet.batch.rejects import REASONS, as_csv, refused
+from twitchnet.batch.score import Scores
 from twitchnet.batch.stream import Scheme, arrow, metadata
 from twitchnet.batch.writers import finish, piece
 from twitchnet.errors import Problem, RecordError
@@ -30,6 +34,9 @@ from twitchnet.show.progress import duration
 
 CHUNK = 8192
 """Rows between two entries of the journal: a kill loses less than this."""
+
+BEHIND = 2
+"""Scored chunks that may wait for the disk; more cost memory."""
 
 Told = Callable[[int], object]
 
@@ -54,6 +61,14 @@ class Job:
         if self.rejects:
             return Path(self.rejects)
         return None if self.output == "-" else Path(f"{self.output}.rejects.csv")
+
+    @property
+    def wanted(self) -> Input:
+        """The input, told which of its columns are used."""
+        scheme = self.scheme
+        names, network = tuple(self.input.columns), scheme.scorer.network
+        used, _ = match_columns(network, names, scheme.names, quiet=True)
+        return replace(self.input, answers=tuple(used), kept=scheme.kept)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -135,12 +150,16 @@ def score_files(job: Job, progress: Told | None = None) -> Summary:
     with Journal(output, state, job.resume) as journal:
         before = journal.position.rows
         if not journal.position.whole:
-            for data, rejects, position in _pieces(job, journal.position, progress):
-                if job.strict and rejects:
-                    journal.discard()
-                    raise _strict(rejects[0])
+
+            def store(data: bytes, rejects: list[Reject], after: Position) -> None:
                 lines = as_csv(rejects, header=not journal.position.chunks)
-                journal.add(data, lines, position)
+                journal.add(data, lines, after)
+
+            try:
+                _run(job, journal.position, store, progress)
+            except _Refused as stop:
+                journal.discard()
+                raise _strict(stop.reject) from None
             journal.add(b"", b"", replace(journal.position, whole=True))
         summary = _summary(job, journal.position, start, before)
         _name(job, journal, summary)
@@ -164,7 +183,7 @@ def _name(job: Job, journal: Journal, summary: Summary) -> None:
         about.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
         put(about, Path(f"{job.output}.meta.json"))
     if data.exists():
-        finish(job.format, data, final)
+        finish(job.format, data, final, job.input.columns)
         put(final, output)
         data.unlink(missing_ok=True)
 
@@ -175,21 +194,22 @@ def _to_pipe(job: Job, stream: BinaryIO, progress: Told | None) -> Position:
         raise unreadable("-", "Parquet cannot be written to a pipe", "use --output-format arrow")
     path = job.rejects_path
     listed = path.open("wb") if path else None
-    position = Position()
+
+    def store(data: bytes, rejects: list[Reject], after: Position) -> None:
+        stream.write(data)
+        stream.flush()
+        if listed:
+            listed.write(as_csv(rejects, header=after.chunks == 1))
+        else:
+            for reject in rejects:
+                sys.stderr.write(f"refused: {_problem(reject)}\n")
+
     try:
-        for data, rejects, after in _pieces(job, Position(), progress):
-            if job.strict and rejects:
-                raise _strict(rejects[0])
-            stream.write(data)
-            stream.flush()
-            if listed:
-                listed.write(as_csv(rejects, header=not position.chunks))
-            else:
-                for reject in rejects:
-                    sys.stderr.write(f"refused: {_problem(reject)}\n")
-            position = after
+        position = _run(job, Position(), store, progress)
         if job.format == "arrow":
             stream.write(b"\xff\xff\xff\xff\0\0\0\0")  # the end of an Arrow stream
+    except _Refused as stop:
+        raise _strict(stop.reject) from None
     finally:
         if listed:
             listed.close()
@@ -213,43 +233,93 @@ def _strict(reject: Reject) -> RecordError:
     return RecordError([_problem(reject)])
 
 
-def _pieces(
-    job: Job, done: Position, progress: Told | None
-) -> Iterator[tuple[bytes, list[Reject], Position]]:
-    """For each chunk after ``done``: bytes, refused rows, and the position after it."""
-    position = done
-    scheme = job.scheme
-    for index, (chunk, encoded) in enumerate(_ahead(_encoded(job, done.chunks))):
-        index += done.chunks
-        told = _shifted(progress, position.rows)
-        scores = scheme.scorer.score(
-            encoded,
-            threads=job.threads,
-            progress=told,
-            # only an input of one small chunk may do without the kernels
-            compiled=True if index or len(chunk.numbers) > SMALL else None,
-        )
-        rejects = refused(scheme.scorer.network, chunk, encoded, scores)
+class _Refused(Exception):
+    """A row was refused in a run that stops at the first."""
+
+    def __init__(self, reject: Reject) -> None:
+        self.reject = reject
+
+
+Store = Callable[[bytes, list[Reject], Position], None]
+"""What becomes of a chunk: its bytes, its refused rows, and the position after it."""
+
+
+def _run(job: Job, done: Position, store: Store, progress: Told | None) -> Position:
+    """Scores all chunks after ``done``; the position at the end.
+
+    A chunk is read while the one before is scored, and stored while the next one is.
+    """
+    writing = _Writing(job, done, store)
+    with ThreadPoolExecutor(1, "twitchnet-write") as pool, Interruption() as asked:
+        waiting: deque[Future[None]] = deque()
+        index, rows = done.chunks, done.rows
+        for chunk, encoded in _ahead(_encoded(job, done)):
+            scores = job.scheme.scorer.score(
+                encoded,
+                threads=job.threads,
+                progress=_shifted(progress, rows, asked),
+                # only an input of one small chunk may do without the kernels
+                compiled=True if index or len(chunk.numbers) > SMALL else None,
+            )
+            waiting.append(pool.submit(writing.add, chunk, encoded, scores))
+            index, rows = index + 1, rows + chunk.rows
+            if len(waiting) > BEHIND:
+                waiting.popleft().result()
+            asked.check()
+        for one in waiting:
+            one.result()
+    if writing.position.chunks == 0:
+        empty = arrow().RecordBatch.from_pylist([], schema=job.scheme.schema)
+        store(piece(job.format, empty, first=True), [], Position(chunks=1))
+        return Position(chunks=1)
+    return writing.position
+
+
+class _Writing:
+    """What is stored of a run; after an error nothing more is, so no chunk is skipped."""
+
+    def __init__(self, job: Job, done: Position, store: Store) -> None:
+        self.job = job
+        self.position = done
+        self.store = store
+        self.failed = False
+
+    def add(self, chunk: Chunk, encoded: Encoded, scores: Scores) -> None:
+        if self.failed:
+            return
+        self.failed = True
+        job, before = self.job, self.position
+        rejects = refused(job.scheme.scorer.network, chunk, encoded, scores)
+        if job.strict and rejects:
+            raise _Refused(rejects[0])
         ok = np.flatnonzero(scores.status == "ok")
-        batch = scheme.rows(_kept(scheme, chunk), scores, ok, chunk.numbers)
-        counts = dict(position.refused)
+        batch = job.scheme.rows(_kept(job.scheme, chunk), scores, ok, chunk.numbers)
+        counts = dict(before.refused)
         for reject in rejects:
             counts[reject.code] = counts.get(reject.code, 0) + 1
-        position = Position(
-            index + 1, position.rows + chunk.rows, position.scored + len(ok), counts
-        )
-        yield piece(job.format, batch, first=index == 0), rejects, position
-    if position.chunks == 0:
-        empty = arrow().RecordBatch.from_pylist([], schema=scheme.schema)
-        yield piece(job.format, empty, first=True), [], Position(chunks=1)
+        cursor = list(chunk.cursor) if chunk.cursor else []
+        after = Position(
+            before.chunks + 1, before.rows + chunk.rows, before.scored + len(ok), counts,
+            cursor=cursor,
+        )  # fmt: skip
+        self.store(piece(job.format, batch, first=before.chunks == 0), rejects, after)
+        self.position = after
+        self.failed = False
 
 
-def _shifted(progress: Told | None, before: int) -> Told | None:
-    return None if progress is None else lambda done: progress(before + done)
+def _shifted(progress: Told | None, before: int, asked: Interruption) -> Told:
+    def told(done: int) -> None:
+        asked.check()
+        if progress is not None:
+            progress(before + done)
+
+    return told
 
 
-def _encoded(job: Job, skip: int) -> Iterator[tuple[Chunk, Encoded]]:
-    for index, chunk in enumerate(job.input.chunks(job.chunk)):
+def _encoded(job: Job, done: Position) -> Iterator[tuple[Chunk, Encoded]]:
+    start = Cursor(*done.cursor) if done.cursor else Cursor()
+    skip = 0 if done.cursor else done.chunks
+    for index, chunk in enumerate(job.wanted.chunks(job.chunk, start)):
         if index >= skip:
             yield chunk, job.scheme.encode(chunk.frame)
 

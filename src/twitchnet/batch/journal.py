@@ -31,7 +31,10 @@ except ImportError:  # Windows has no flock; two runs are not told apart there
 
 @dataclass
 class Position:
-    """How far a run has come: whole chunks, rows by outcome, bytes of both files."""
+    """How far a run has come: whole chunks, rows by outcome, bytes of both files.
+
+    ``cursor`` is where reading goes on, as ``opening.Cursor``; empty when it cannot.
+    """
 
     chunks: int = 0
     rows: int = 0
@@ -39,6 +42,7 @@ class Position:
     refused: dict[str, int] = field(default_factory=dict)
     data: int = 0
     rejects: int = 0
+    cursor: list[int] = field(default_factory=list)
     whole: bool = False
 
 

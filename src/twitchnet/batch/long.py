@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from twitchnet.batch.readers import Chunk, Input, Reject
+from twitchnet.batch.opening import Chunk, Cursor, Reject
+from twitchnet.batch.readers import Input
 from twitchnet.diagnosis.answers import find_variable
 from twitchnet.errors import Problem, RecordError, nearest
 from twitchnet.model.network import Network
@@ -30,8 +31,12 @@ class LongInput(Input):
     network: Network | None = None
     names: Mapping[str, str] | None = None
 
-    def chunks(self, size: int) -> Iterator[Chunk]:
-        """All records, in order, at most ``size`` at a time; ``numbers`` count records."""
+    def chunks(self, size: int, start: Cursor = Cursor()) -> Iterator[Chunk]:  # noqa: B008
+        """All records, in order, at most ``size`` at a time; ``numbers`` count records.
+
+        A chunk has no cursor, and reading begins with the first record: whether a record
+        is in one piece can only be told by whoever has seen all before it.
+        """
         assert self.source is not None
         widening = _Widening(self)
         for chunk in self.source.chunks(size):
@@ -55,7 +60,9 @@ def widen(source: Input, network: Network, names: Mapping[str, str]) -> LongInpu
     kind = source.columns["value"]
     columns = {variable.name: kind for variable in network.variables}
     columns = {COLUMNS[0]: source.columns[COLUMNS[0]], **columns}
-    return LongInput(source.paths, source.format, columns, 0, source, network, names)
+    return LongInput(
+        source.paths, source.format, columns, source=source, network=network, names=names
+    )
 
 
 class _Widening:

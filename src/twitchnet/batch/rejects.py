@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from twitchnet.batch.encode import BadCell, Encoded
-from twitchnet.batch.readers import Chunk, Reject
+from twitchnet.batch.opening import Chunk, Reject
 from twitchnet.batch.score import BAD_VALUE, Scores
 from twitchnet.model.network import Network
 

@@ -8,11 +8,11 @@ and turned into the file at the end.
 from __future__ import annotations
 
 import io
-import json
-import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from twitchnet.batch.json_text import json_lines
 from twitchnet.batch.stream import arrow
 
 ROW_GROUP = 131_072
@@ -28,24 +28,16 @@ def piece(form: str, batch: Any, first: bool) -> bytes:
         csv.write_csv(batch, text, csv.WriteOptions(include_header=first))
         return text.getvalue()
     if form == "jsonl":
-        return "".join(_line(row) for row in batch.to_pylist()).encode()
+        return json_lines(batch)
     head = batch.schema.serialize().to_pybytes() if first else b""
     return bytes(head + batch.serialize().to_pybytes())
 
 
-def _line(row: dict[str, Any]) -> str:
-    try:
-        return json.dumps(row, ensure_ascii=False, allow_nan=False, default=str) + "\n"
-    except ValueError:  # a kept number that is not finite; JSON has none
-        finite = {
-            name: None if isinstance(value, float) and not math.isfinite(value) else value
-            for name, value in row.items()
-        }
-        return json.dumps(finite, ensure_ascii=False, default=str) + "\n"
+def finish(form: str, data: Path, target: Path, types: Mapping[str, Any] | None = None) -> None:
+    """Makes the output ``target`` from the rows aside in ``data``.
 
-
-def finish(form: str, data: Path, target: Path) -> None:
-    """Makes the output ``target`` from the rows aside in ``data``."""
+    ``types`` are those of the input: texts that were dictionaries are so again in Parquet.
+    """
     if form not in ("parquet", "arrow"):
         data.rename(target)
         return
@@ -58,21 +50,46 @@ def finish(form: str, data: Path, target: Path) -> None:
             return
         from pyarrow import parquet
 
+        schema = _with_dictionaries(stream.schema, types or {})
         waiting: list[Any] = []
+        count = 0
         with parquet.ParquetWriter(
             str(target),
-            stream.schema,
+            schema,
             compression="zstd",
             # posteriors hardly repeat: a dictionary of them costs time and saves nothing
-            use_dictionary=[f.name for f in stream.schema if not pa.types.is_floating(f.type)],
+            use_dictionary=[f.name for f in schema if not pa.types.is_floating(f.type)],
         ) as file:
             for batch in stream:
                 waiting.append(batch)
-                if sum(one.num_rows for one in waiting) >= ROW_GROUP:
+                count += batch.num_rows
+                if count >= ROW_GROUP:
                     table = pa.Table.from_batches(waiting)
-                    file.write_table(table.slice(0, ROW_GROUP), ROW_GROUP)
+                    file.write_table(_as(table.slice(0, ROW_GROUP), schema), ROW_GROUP)
                     waiting = table.slice(ROW_GROUP).to_batches()
+                    count -= ROW_GROUP
             while waiting:
                 table = pa.Table.from_batches(waiting)
-                file.write_table(table.slice(0, ROW_GROUP), ROW_GROUP)
+                file.write_table(_as(table.slice(0, ROW_GROUP), schema), ROW_GROUP)
                 waiting = table.slice(ROW_GROUP).to_batches()
+
+
+def _with_dictionaries(schema: Any, types: Mapping[str, Any]) -> Any:
+    """A schema with the dictionaries of ``types``; the order of ordered ones is not kept."""
+    pa = arrow()
+    for i, field in enumerate(schema):
+        kind = types.get(field.name)
+        if kind is None or not pa.types.is_dictionary(kind) or kind.ordered:
+            continue
+        if kind.value_type == field.type:
+            schema = schema.set(i, field.with_type(pa.dictionary(pa.int32(), field.type)))
+    return schema
+
+
+def _as(table: Any, schema: Any) -> Any:
+    """The table with the columns that are dictionaries in ``schema``."""
+    columns = [
+        column.dictionary_encode() if column.type != field.type else column
+        for column, field in zip(table.columns, schema, strict=True)
+    ]
+    return arrow().Table.from_arrays(columns, schema=schema)

@@ -1,0 +1,306 @@
+"""How is CSV read, a chunk at a time, with every row accounted for and a place to go on from?
+
+The text is cut into blocks at ends of rows, and each block is parsed by Arrow.  A newline
+with an even number of quotes before it ends a row, if every quote stands where quotes belong
+(RFC 4180).  Where one does not (``5" pipe`` without quotes around it), Arrow reads the rest
+of the file as one stream; a run is then resumed from there.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchnet.batch.columnar import one_batch
+from twitchnet.batch.opening import (
+    BLOCK,
+    Chunk,
+    Columns,
+    Cursor,
+    Reject,
+    guarded,
+    guarded_batches,
+    joined,
+    open_bytes,
+    peek,
+    unreadable,
+)
+from twitchnet.batch.stream import arrow
+
+PIECE = 1 << 22
+"""Bytes parsed at once; smaller ones cost more calls, larger ones memory."""
+
+QUOTE, NEWLINE = b'"', b"\n"
+
+
+def delimiter(path: str) -> str:
+    """The character between cells, by the suffix."""
+    return "\t" if ".tsv" in Path(path).name.lower() else ","
+
+
+def csv_columns(path: str) -> Columns:
+    """Names of the header, all of them text, and no count."""
+    try:
+        names, _ = _header(path)
+    except csv.Error as error:
+        raise unreadable(path, f"the header cannot be read: {error}") from None
+    if not names:
+        raise unreadable(path, "the file is empty: a CSV file begins with the names of its columns")
+    if any("\0" in name or any("\udc80" <= c <= "\udcff" for c in name) for name in names):
+        raise unreadable(path, "the header is not UTF-8 text", "save the file as UTF-8")
+    return [(name, arrow().string()) for name in names], 0
+
+
+def _header(path: str) -> tuple[list[str], int]:
+    """The names of the columns, and the bytes up to the first row."""
+    head = peek(path)
+    mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
+    # the header ends before the first cell that is not UTF-8, or the header is not UTF-8
+    text = io.StringIO(head[mark:].decode("utf-8", errors="surrogateescape"), newline="")
+    names = next(csv.reader(text, delimiter=delimiter(path)), [])
+    read = text.getvalue()[: text.tell()]
+    return names, mark + len(read.encode("utf-8", errors="surrogateescape"))
+
+
+class _Part(NamedTuple):
+    """Rows of one block: ``origin`` says where it begins, ``last`` is the number of its last
+    row, refused rows included.
+    """
+
+    batch: Any
+    numbers: NDArray[np.int64]
+    rejects: list[Reject]
+    origin: Cursor
+    last: int
+
+
+def csv_chunks(path: str, size: int, start: Cursor, columns: Mapping[str, Any]) -> Iterator[Chunk]:
+    """The rows after ``start``; a chunk ends where a multiple of ``size`` rows is accounted for."""
+    pa = arrow()
+    names, begin = _header(path)
+    if not start.offset:
+        start = start._replace(offset=begin)
+    columns = {name: columns[name] for name in names}  # in the order of this file
+    waiting: list[_Part] = []
+
+    def take(until: int) -> Chunk:
+        """The rows up to a number, out of the waiting ones."""
+        batches, numbers, rejects = [], [], []
+        origin = waiting[-1].origin
+        for part in waiting:
+            due = int(np.searchsorted(part.numbers, until, side="right"))
+            batches.append(part.batch.slice(0, due))
+            numbers.append(part.numbers[:due])
+            rejects += [reject for reject in part.rejects if reject.row <= until]
+        part = waiting[-1]
+        due = len(numbers[-1])
+        rest = [reject for reject in part.rejects if reject.row > until]
+        left = part._replace(batch=part.batch.slice(due), numbers=part.numbers[due:], rejects=rest)
+        waiting[:] = [left] if until < part.last else []
+        frame = batches[0] if len(batches) == 1 else one_batch(pa.Table.from_batches(batches))
+        return Chunk(path, frame, np.concatenate(numbers), rejects, origin._replace(row=until))
+
+    done = start.row
+    for part in _parts(path, start, columns):
+        if part.last <= done:
+            continue
+        waiting.append(part)
+        while waiting and waiting[-1].last >= done - done % size + size:
+            done += size - done % size
+            yield take(done)
+    if waiting:
+        yield take(waiting[-1].last)
+
+
+def _parts(path: str, start: Cursor, columns: Mapping[str, Any]) -> Iterator[_Part]:
+    """The parsed blocks, without the rows up to ``start.row``."""
+    for part in _blocks(path, start, columns):
+        fresh = int(np.searchsorted(part.numbers, start.row, side="right"))
+        if fresh or part.origin.base < start.row:
+            rejects = [reject for reject in part.rejects if reject.row > start.row]
+            part = part._replace(
+                batch=part.batch.slice(fresh), numbers=part.numbers[fresh:], rejects=rejects
+            )
+        yield part
+
+
+def _blocks(path: str, start: Cursor, columns: Mapping[str, Any]) -> Iterator[_Part]:
+    """The parsed blocks from the byte ``start.offset`` on."""
+    offset, base = start.offset, start.base
+    stream = guarded(path, lambda: open_bytes(path, offset if path != "-" else 0))
+    if path == "-":
+        stream.read(offset)
+    size, rest = PIECE, b""
+    while True:
+        block = rest + guarded(path, lambda: stream.read(size - len(rest)))  # noqa: B023
+        is_last = len(block) < size
+        cut = len(block) if is_last else row_end(block)
+        if not cut:
+            if is_last:
+                return
+            rest, size = block, 2 * size  # a row that is longer than a block
+            continue
+        origin = Cursor(start.file, 0, offset, base)
+        parser = _Parser(path, columns, base)
+        table = parser.table(block[:cut])
+        hidden = parser.ragged or not _is_plain(table)  # quotes that did not stand around a cell
+        if hidden and QUOTE in block and not quotes_belong(block[:cut], delimiter(path).encode()):
+            yield from _stream(path, columns, origin, joined(block, stream))
+            return
+        part = parser.part(table, origin, whole=True)
+        yield part
+        offset, base, rest = offset + cut, part.last, block[cut:]
+        size = max(PIECE, len(rest) + 1)
+
+
+def row_end(block: bytes) -> int:
+    r"""The end of the last whole row, 0 when there is none.
+
+    >>> row_end(b'a,"b\nc"\nd,"e\nf'), row_end(b'"a\nb')
+    (8, 0)
+    """
+    cut = block.rfind(NEWLINE) + 1
+    while cut and block.count(QUOTE, 0, cut) % 2:
+        cut = block.rfind(NEWLINE, 0, block.rfind(QUOTE, 0, cut)) + 1
+    return cut
+
+
+def _is_plain(table: Any) -> bool:
+    """Whether no cell holds a quote, so that every quote of the text stood around a cell."""
+    for column in table.columns:
+        for chunk in column.chunks:
+            data = chunk.buffers()[2]
+            if data is not None and (np.frombuffer(data, np.uint8) == QUOTE[0]).any():
+                return False
+    return True
+
+
+def quotes_belong(block: bytes, between: bytes) -> bool:
+    r"""Whether each quote opens a cell, closes one, or is one of two inside of one.
+
+    >>> quotes_belong(b'a,"b ""c"" d"\n', b","), quotes_belong(b'a,5" pipe\n', b",")
+    (True, False)
+    """
+    data = np.frombuffer(block, np.uint8)
+    quotes = np.flatnonzero(data == QUOTE[0])
+    if len(quotes) % 2:
+        return False
+    edge = np.zeros(256, dtype=np.bool_)
+    edge[list(between + b'\r\n"')] = True
+    opening, closing = quotes[::2], quotes[1::2]
+    before = opening[opening > 0] - 1
+    after = closing[closing < len(data) - 1] + 1
+    return bool(edge[data[before]].all() and edge[data[after]].all())
+
+
+def _stream(path: str, columns: Mapping[str, Any], origin: Cursor, rest: Any) -> Iterator[_Part]:
+    """The rest of a file, cut by Arrow."""
+    parser = _Parser(path, columns, origin.base)
+    reader = guarded(path, lambda: parser.open(arrow().PythonFile(rest, "r")))
+    for batch in guarded_batches(path, reader):
+        yield parser.part(arrow().Table.from_batches([batch]), origin)
+    if parser.ragged:
+        yield parser.part(reader.schema.empty_table(), origin, whole=True)
+
+
+class _Parser:
+    """Parses text that follows ``base`` rows."""
+
+    def __init__(self, path: str, columns: Mapping[str, Any], base: int) -> None:
+        self.path = path
+        self.columns = columns
+        self.base = base
+        self.seen = base  # numbers given so far
+        self.ragged: list[Reject] = []
+
+    def refuse(self, row: Any) -> str:
+        """A row of too few or too many cells."""
+        message = f"the row has {row.actual_columns} cells, the header {row.expected_columns}"
+        number = self.base + row.number
+        self.ragged.append(Reject(self.path, number, "TN211", "", row.text[:200], message))
+        return "skip"
+
+    def options(self, size: int) -> dict[str, Any]:
+        """How Arrow parses."""
+        from pyarrow import csv as arrow_csv
+
+        return {
+            # one thread: only then does the parser know the numbers of ragged rows
+            "read_options": arrow_csv.ReadOptions(
+                use_threads=False, block_size=size, column_names=list(self.columns)
+            ),
+            "parse_options": arrow_csv.ParseOptions(
+                delimiter=delimiter(self.path),
+                newlines_in_values=True,
+                invalid_row_handler=self.refuse,
+            ),
+            "convert_options": arrow_csv.ConvertOptions(
+                column_types=dict(self.columns),
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                check_utf8=False,
+            ),
+        }
+
+    def table(self, block: bytes) -> Any:
+        """A block of whole rows."""
+        pa = arrow()
+        from pyarrow import csv as arrow_csv
+
+        if not block.strip(b"\r\n"):
+            schema = pa.schema(list(self.columns.items()))
+            return schema.empty_table()
+        source = pa.BufferReader(block)
+        options = self.options(len(block) + 1)
+        return guarded(self.path, lambda: arrow_csv.read_csv(source, **options))
+
+    def open(self, source: Any) -> Any:
+        """A reader of batches."""
+        from pyarrow import csv as arrow_csv
+
+        return arrow_csv.open_csv(source, **self.options(BLOCK))
+
+    def part(self, table: Any, origin: Cursor, whole: bool = False) -> _Part:
+        """Rows with their numbers, and the refused ones between them; ``whole``: after them too."""
+        numbers = np.arange(self.seen + 1, self.seen + 1 + table.num_rows)
+        due: list[Reject] = []
+        while self.ragged and (whole or (len(numbers) and self.ragged[0].row <= numbers[-1])):
+            due.append(self.ragged.pop(0))
+            numbers[numbers >= due[-1].row] += 1
+        self.seen += table.num_rows + len(due)
+        clean, numbers, bad = whole_text(self.path, one_batch(table), numbers)
+        return _Part(clean, numbers, sorted([*due, *bad], key=_row), origin, self.seen)
+
+
+def _row(reject: Reject) -> int:
+    return reject.row
+
+
+def whole_text(
+    path: str, batch: Any, numbers: NDArray[np.int64]
+) -> tuple[Any, NDArray[np.int64], list[Reject]]:
+    """The rows whose cells are UTF-8, and the others."""
+    pa = arrow()
+    bad: dict[int, Reject] = {}
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid:
+            for i, cell in enumerate(column.view(pa.binary()).to_pylist()):
+                try:
+                    (cell or b"").decode()
+                except UnicodeDecodeError:
+                    text = cell.decode(errors="replace")[:200]
+                    found = Reject(path, int(numbers[i]), "TN211", name, text, "not UTF-8 text")
+                    bad.setdefault(i, found)
+    if not bad:
+        return batch, numbers, []
+    good = np.array([i not in bad for i in range(batch.num_rows)])
+    return batch.filter(pa.array(good)), numbers[good], list(bad.values())

@@ -1,0 +1,164 @@
+"""How are JSON Lines read, a chunk at a time, with every line accounted for?
+
+A chunk of lines that are all plain (texts, numbers, true, false and null of the types that
+the file began with) is parsed by Arrow at once.  Any other chunk is read line by line, and
+the lines that are no records are refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from twitchnet.batch.opening import (
+    BLOCK,
+    Chunk,
+    Columns,
+    Cursor,
+    Reject,
+    guarded,
+    open_bytes,
+    peek,
+    unreadable,
+)
+from twitchnet.batch.stream import arrow
+from twitchnet.errors import nearest
+
+PIECE = 1 << 20
+"""Bytes read at once."""
+
+
+def _read_line(line: bytes) -> dict[str, Any]:
+    """One record.  Raises ``ValueError`` with what is wrong."""
+    document = json.loads(line.decode("utf-8-sig"))
+    if not isinstance(document, dict):
+        raise ValueError(f"a record is a JSON object, not {type(document).__name__}")
+    return document
+
+
+def json_columns(path: str) -> Columns:
+    """Every key of the first block, with the type that its values have."""
+    pa = arrow()
+    values: dict[str, list[Any]] = {}
+    head = peek(path)
+    lines = head.split(b"\n")
+    for line in lines[:-1] if len(head) == BLOCK else lines:
+        try:
+            for name, value in _read_line(line).items():
+                values.setdefault(name, []).append(value)
+        except ValueError:  # told when the line is read
+            continue
+    if not values:
+        raise unreadable(path, "no line is a JSON object", 'write {"name": "state", ...}')
+    columns = []
+    for name, cells in values.items():
+        try:
+            kind = pa.array(cells).type
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            kind = pa.string()  # values of several types: kept as JSON text
+        columns.append((name, pa.string() if pa.types.is_null(kind) else kind))
+    return columns, 0
+
+
+def json_chunks(path: str, size: int, start: Cursor, columns: Mapping[str, Any]) -> Iterator[Chunk]:
+    """The lines after ``start``, ``size`` of them at a time; empty ones do not count."""
+    offset, row = start.offset, start.row
+    for lines, taken in _lines(path, size, offset):
+        offset += taken
+        frame = _at_once(lines, columns)
+        numbers = np.arange(row + 1, row + 1 + len(lines))
+        rejects: list[Reject] = []
+        if frame is None:
+            frame, numbers, rejects = _one_by_one(path, lines, numbers, columns)
+        row += len(lines)
+        yield Chunk(path, frame, numbers, rejects, Cursor(start.file, row, offset, row))
+
+
+def _lines(path: str, size: int, offset: int) -> Iterator[tuple[list[bytes], int]]:
+    """Lines that are not empty, and the bytes that they and the empty ones before take."""
+    stream = guarded(path, lambda: open_bytes(path, offset))
+    waiting: list[bytes] = []
+    taken, rest, is_last = 0, b"", False
+    while not is_last:
+        fresh = guarded(path, lambda: stream.read(PIECE))
+        is_last = not fresh
+        *lines, rest = (rest + fresh).split(b"\n")
+        if is_last and rest.strip():
+            lines.append(rest)
+        for line in lines:
+            taken += len(line) + 1
+            if line.strip():
+                waiting.append(line)
+            if len(waiting) == size:
+                yield waiting, taken
+                waiting, taken = [], 0
+    if waiting:
+        yield waiting, taken
+
+
+def _at_once(lines: list[bytes], columns: Mapping[str, Any]) -> Any:
+    """The lines as a record batch, or None when they must be looked at one by one."""
+    pa = arrow()
+    from pyarrow import json as arrow_json
+
+    types = pa.types
+    if not all(
+        types.is_string(kind)
+        or types.is_boolean(kind)
+        or types.is_int64(kind)
+        or types.is_float64(kind)
+        for kind in columns.values()
+    ):
+        return None
+    text = b"\n".join(lines) + b"\n"
+    if b"\r" in text:
+        text = text.replace(b"}\r\n", b"}\n")
+    # A value that spans two lines, or two values on one, would otherwise pass unseen.
+    if not text.startswith(b"{") or text.count(b"}\n{") != len(lines) - 1 or text[-2:] != b"}\n":
+        return None
+    options = arrow_json.ParseOptions(
+        explicit_schema=pa.schema(list(columns.items())), unexpected_field_behavior="error"
+    )
+    try:
+        table = arrow_json.read_json(
+            pa.BufferReader(text),
+            arrow_json.ReadOptions(use_threads=False, block_size=len(text) + 1),
+            options,
+        )
+        if table.num_rows != len(lines):
+            return None
+        table.validate(full=not text.isascii())
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        return None
+    return table.combine_chunks().to_batches()[0]
+
+
+def _one_by_one(
+    path: str, lines: list[bytes], numbers: Any, columns: Mapping[str, Any]
+) -> tuple[dict[str, list[Any]], Any, list[Reject]]:
+    """The records among the lines as a mapping of lists, their numbers, and the others."""
+    pa = arrow()
+    rows: list[dict[str, Any]] = []
+    good: list[int] = []
+    rejects: list[Reject] = []
+    for number, line in zip(numbers.tolist(), lines, strict=True):
+        try:
+            row = _read_line(line)
+            strange = next((name for name in row if name not in columns), None)
+            if strange is not None:
+                hint = nearest(strange, columns)
+                raise ValueError(f"no record before has the key {strange!r} {hint}".rstrip())
+            for name, value in row.items():
+                if not isinstance(value, str | int | bool | float | None):
+                    pa.array([value], type=columns[name])
+        except (ValueError, pa.ArrowTypeError) as error:
+            text = line[:200].decode(errors="replace").strip()
+            rejects.append(Reject(path, number, "TN211", "", text, str(error)))
+        else:
+            rows.append(row)
+            good.append(number)
+    frame = {name: [row.get(name) for row in rows] for name in columns}
+    return frame, np.array(good, dtype=np.int64), rejects

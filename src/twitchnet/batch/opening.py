@@ -1,0 +1,173 @@
+"""How is a file of records opened, and what is a chunk of it?
+
+A :class:`Chunk` holds rows that could be read, with their numbers in the file, the rows
+that could not, and the :class:`Cursor` at which the next chunk begins.  What the cells mean
+is not judged here.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchnet.batch.stream import arrow
+from twitchnet.errors import Problem, RecordError
+
+T = TypeVar("T")
+
+COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
+
+BLOCK = 1 << 24
+"""Bytes of text that are looked at first; a header of 100,000 names must fit."""
+
+Columns = tuple[list[tuple[str, Any]], int]
+"""Names and Arrow types of a file, and its rows when it says how many."""
+
+
+class Cursor(NamedTuple):
+    """A place between two chunks.
+
+    ``row`` rows of the file number ``file`` come before it; reading may begin at the byte
+    ``offset`` (of the text, when the file is compressed), where ``base`` rows were before.
+    """
+
+    file: int = 0
+    row: int = 0
+    offset: int = 0
+    base: int = 0
+
+
+class Reject(NamedTuple):
+    """A row without a result: where it is, and the first thing that is wrong with it."""
+
+    file: str
+    row: int
+    code: str
+    column: str
+    value: str
+    reason: str
+    more: str = ""
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Some rows of a file.
+
+    ``frame`` is a record batch or a mapping of lists; ``numbers`` (rows,) are the rows'
+    numbers in the file, from 1 and without the header; ``rejects`` are rows that could
+    not be read; ``rows`` counts both.  ``cursor`` is None when reading cannot begin there.
+    """
+
+    file: str
+    frame: Any
+    numbers: NDArray[np.int64]
+    rejects: list[Reject] = field(default_factory=list)
+    cursor: Cursor | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows of the input that this chunk accounts for."""
+        return len(self.numbers) + len(self.rejects)
+
+
+def unreadable(path: str, message: str, hint: str = "") -> RecordError:
+    """The error for an input that cannot be read as a whole."""
+    return RecordError([Problem("TN210", message, "", path, hint=hint)])
+
+
+def guarded(path: str, call: Callable[[], T]) -> T:
+    """The result of a call; Arrow's errors about the file become ours."""
+    pa = arrow()
+    try:
+        return call()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
+            raise
+        said = str(error).partition("\n")[0][:300]
+        raise unreadable(path, f"cannot be read: {said}", "is the file whole?") from None
+
+
+def guarded_batches(path: str, batches: Iterable[Any]) -> Iterator[Any]:
+    """The same batches; Arrow's errors about the file become ours."""
+    iterator = iter(batches)
+    while (batch := guarded(path, lambda: next(iterator, None))) is not None:
+        yield batch
+
+
+def is_compressed(path: str) -> bool:
+    """Whether the suffix says so."""
+    return Path(path).suffix.lower() in COMPRESSED
+
+
+def open_bytes(path: str, offset: int = 0) -> Any:
+    """A readable stream of bytes, decompressed by the suffix, from ``offset`` on."""
+    pa = arrow()
+    if path == "-":
+        return STDIN.stream()
+    kind = COMPRESSED.get(Path(path).suffix.lower())
+    stream = pa.OSFile(path, "rb")
+    if kind is None:
+        stream.seek(offset)
+        return stream
+    text = pa.CompressedInputStream(stream, kind)
+    while offset > 0 and (passed := len(text.read(min(offset, BLOCK)))):
+        offset -= passed
+    return text
+
+
+def peek(path: str) -> bytes:
+    """The first block of a text file."""
+    if path == "-":
+        return STDIN.peek(BLOCK)
+    try:
+        return bytes(open_bytes(path).read(BLOCK))
+    except OSError as error:
+        if not Path(path).is_file():
+            raise
+        raise unreadable(path, f"cannot be read: {error}", "is the file whole?") from None
+
+
+class _Stdin:
+    """Standard input, whose first block is looked at and then read again."""
+
+    def __init__(self) -> None:
+        self.head = b""
+
+    def peek(self, size: int) -> bytes:
+        if not self.head:
+            self.head = sys.stdin.buffer.read(size)
+        return self.head
+
+    def stream(self) -> Any:
+        return arrow().PythonFile(joined(self.head, sys.stdin.buffer), "r")
+
+
+class _Joined(io.RawIOBase):
+    """Bytes, then the rest of a stream."""
+
+    def __init__(self, head: bytes, rest: Any) -> None:
+        self.head = io.BytesIO(head)
+        self.rest = rest
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self.head.read(len(buffer)) or self.rest.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def joined(head: bytes, rest: Any) -> io.BufferedReader:
+    """A stream of bytes that gives ``head`` and then ``rest``."""
+    return io.BufferedReader(_Joined(head, rest), BLOCK)
+
+
+STDIN = _Stdin()
