@@ -6,6 +6,7 @@ It imports ``twitchnet.model`` and nothing else of ours, and follows the definit
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -18,7 +19,10 @@ Weights = Mapping[str, Sequence[float]]
 
 @dataclass
 class Joint:
-    """Sums over the joint distribution, weighted by the evidence."""
+    """Sums over the joint distribution, weighted by the evidence.
+
+    ``underflowed`` says that a possible world was too rare to be told from an impossible one.
+    """
 
     evidence: float = 0.0
     marginal: dict[str, list[float]] = field(default_factory=dict)
@@ -27,6 +31,7 @@ class Joint:
     accounts: dict[tuple[str, str], float] = field(default_factory=dict)
     none_present: float = 0.0
     unexplained: float = 0.0
+    underflowed: bool = False
 
 
 def strength(part: Leak | Link, world: Mapping[str, int]) -> object:
@@ -52,6 +57,11 @@ def enumerate_joint(network: Network, weights: Weights, present: Sequence[str] =
         produced=dict.fromkeys(network.ranked, 0.0),
         explains=dict.fromkeys(network.ranked, 0.0),
     )
+
+    def times(*factors: float) -> float:
+        mass = math.prod(factors)
+        result.underflowed |= mass == 0.0 and all(factors)
+        return mass
 
     def switches(child: str) -> list[Leak | Link]:
         local = network.by_name[child].local
@@ -79,7 +89,7 @@ def enumerate_joint(network: Network, weights: Weights, present: Sequence[str] =
                     at + 1,
                     world | {name: state},
                     mechanisms,
-                    mass * float(cells[state]) * row[state],
+                    times(mass, float(cells[state]), row[state]),
                 )
             return
         parts = switches(name)
@@ -108,7 +118,7 @@ def enumerate_joint(network: Network, weights: Weights, present: Sequence[str] =
         for levels in product(*(range(len(chance)) for chance in chances)):
             chance = 1.0
             for level, options in zip(levels, chances, strict=True):
-                chance *= options[level]
+                chance = times(chance, options[level])
             state = max(levels)
             if isinstance(local, NoisyAnd):
                 state = 1 - state
@@ -116,7 +126,7 @@ def enumerate_joint(network: Network, weights: Weights, present: Sequence[str] =
                 at + 1,
                 world | {name: state},
                 mechanisms | {name: list(levels)},
-                mass * chance * row[state],
+                times(mass, chance, row[state]),
             )
 
     def count(world: dict[str, int], mechanisms: dict[str, list[int]], mass: float) -> None:

@@ -38,7 +38,7 @@ def test_posteriors_equal_enumeration(data: st.DataObject) -> None:
     answers, present = read(rows)
     expected = enumerate_joint(network, rows, present)
     beliefs = Inference(network).beliefs(answers)
-    if expected.evidence == 0.0:
+    if expected.evidence == 0.0 and not expected.underflowed:
         assert beliefs.log_evidence == -math.inf
         return
     if expected.evidence < 1e-280:  # plain enumeration itself loses digits there
