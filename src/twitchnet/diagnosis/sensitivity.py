@@ -30,8 +30,9 @@ from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.pages import Shown, page, table
 from twitchnet.diagnosis.wording import percent
 from twitchnet.engine.gradient import gradient, unfold
-from twitchnet.engine.order import Step, find_order
+from twitchnet.engine.order import Step
 from twitchnet.engine.program import Floats
+from twitchnet.engine.search import find_order
 from twitchnet.engine.sliced import Sliced
 from twitchnet.errors import CapacityError
 from twitchnet.plan.lower import COMPLEMENT, NUMBER

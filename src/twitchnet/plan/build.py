@@ -16,8 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twitchnet.engine.order import Order, find_order
+from twitchnet.engine.order import Order
 from twitchnet.engine.program import Evidence, Ints, Program
+from twitchnet.engine.search import find_order
 from twitchnet.engine.sliced import Sliced, needed, slice_evidence
 from twitchnet.errors import CapacityError
 
@@ -25,7 +26,7 @@ BUDGET = 1e9  # multiply-adds of one record; about ten seconds on the numpy path
 WORKSPACE = 256 * 2**20  # bytes of tables held at once on the numpy path
 MOST_LANES = 8  # lanes chosen for speed; more only for memory
 FEWEST_USES = 12  # a modifier of fewer links stays a variable: its lanes cost more than they save
-COMPARE_ABOVE = 1e6  # work from which doing without lanes is looked at too
+COMPARE_ABOVE = 4e6  # work from which doing without lanes is looked at too
 MOST_CONDITIONED = 24  # binary nodes conditioned on before a record is called too wide
 
 
