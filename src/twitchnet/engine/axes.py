@@ -31,7 +31,7 @@ import numpy as np
 from twitchnet.engine.program import Floats, Ints
 
 Axes = tuple[int, ...]
-AT_ONCE = 1 << 15  # entries merged by one vectorised step; larger tables are split by level
+AT_ONCE = 1 << 17  # terms of one vectorised merge; larger ones are split along a level axis
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _merge(a: Floats, b: Floats, cases: Cases, out: Floats) -> None:
     if not cases:
         np.multiply(a, b, out=out)
         return
-    if out.size <= AT_ONCE:
+    if out.size * 1.5 ** len(cases) <= AT_ONCE:
         cards = [a.shape[position] for position, _ in cases]
         a, b = _expand(a, b, cases)
         product = a * b
@@ -166,7 +166,7 @@ def _adjoint(
         if b_out is not None:
             b_out += fold(out * a, b_out.shape)
         return
-    if out.size <= AT_ONCE:
+    if out.size * 1.5 ** len(cases) <= AT_ONCE:
         _adjoint_at_once(a, b, out, cases, a_out, b_out)
         return
     (position, case), rest = cases[0], cases[1:]

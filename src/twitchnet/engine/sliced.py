@@ -304,9 +304,25 @@ class _Slicer:
                 self.node(node)
         self.sign()
         out.leaves.append(Leaf((), self.scalar))
-        for axis in sorted(self.unary):
-            out.leaves.append(Leaf((axis,), self.unary[axis]))
+        self.absorb()
         return out
+
+    def absorb(self) -> None:
+        """Multiplies each folded row into the first factor that speaks of its node."""
+        for i, leaf in enumerate(self.out.leaves):
+            if leaf.credit >= 0 or leaf.levels is not None:
+                continue
+            values = leaf.values
+            for place, axis in enumerate(leaf.axes):
+                row = self.unary.pop(axis, None)
+                if row is not None:
+                    shape = [1] * values.ndim
+                    shape[0], shape[1 + place] = row.shape
+                    values = values * row.reshape(shape)
+            if values is not leaf.values:
+                self.out.leaves[i] = Leaf(leaf.axes, values, leaf.credit, leaf.own)
+        for axis in sorted(self.unary):
+            self.out.leaves.append(Leaf((axis,), self.unary[axis]))
 
 
 def _raise(base: Floats, table: Floats) -> Floats:
