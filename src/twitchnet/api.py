@@ -169,6 +169,9 @@ class Model:
         keep: Literal["other", "all", "none"] = "other",
         prefix: str = "",
         details: bool = True,
+        reasons: int = 0,
+        intervals: int = 0,
+        seed: int = 0,
         threads: int | None = None,
         progress: bool | Callable[[int], object] = False,
         on_error: Literal["status", "raise"] = "status",
@@ -181,8 +184,12 @@ class Model:
         those that are no answers, ``all``, or ``none``.  The results are a posterior per
         cause (``top`` replaces them by the most probable ones), ``status``,
         ``log_evidence``, and with ``details`` ``conflict``, ``none_present``,
-        ``unexplained``, ``urgency``, ``red_flags`` and ``decided_by``; docs/batch.md says
-        what each means.
+        ``unexplained``, ``urgency``, ``red_flags`` and ``decided_by``.  ``reasons=3`` adds the
+        three answers that speak most for the leading cause and the three against it, with
+        their weights in decibans; ``intervals=200`` the 5 % and 95 % points of every
+        posterior over 200 draws of the numbers, which ``seed`` decides, and the share of
+        draws in which the leading cause ranks first.  docs/batch.md says what each means
+        and costs.
 
         A record that cannot be scored has a ``status`` that says why, and no numbers; with
         ``on_error="raise"`` the first ones are an error.
@@ -191,12 +198,14 @@ class Model:
         >>> scored = tn.load("demo").score({"id": [7], "leg_twitching": ["yes"]}, top=1)
         >>> [*scored][:4]
         ['id', 'cause_1', 'posterior_1', 'status']
+        >>> tn.load("demo").score({"leg_twitching": ["yes"]}, reasons=1)["for_1"][0]
+        'leg_twitching=present'
         """
         from twitchnet.batch.frames import score_frame
         from twitchnet.batch.score import Scorer
 
         return score_frame(
-            Scorer(self._inference, top, details),
+            Scorer(self._inference, top, details, reasons=reasons, intervals=intervals, seed=seed),
             frame,
             names=names,
             keep=keep,
@@ -215,6 +224,9 @@ class Model:
         keep: Literal["other", "all", "none"] = "other",
         prefix: str = "",
         details: bool = True,
+        reasons: int = 0,
+        intervals: int = 0,
+        seed: int = 0,
         threads: int | None = None,
     ) -> Iterator[Any]:
         """Scored Arrow record batches, one for each that comes in and row for row.
@@ -225,7 +237,9 @@ class Model:
         from twitchnet.batch.score import Scorer
         from twitchnet.batch.stream import score_batches
 
-        scorer = Scorer(self._inference, top, details)
+        scorer = Scorer(
+            self._inference, top, details, reasons=reasons, intervals=intervals, seed=seed
+        )
         return score_batches(
             scorer, batches, names=names, keep=keep, prefix=prefix, threads=threads
         )

@@ -77,6 +77,14 @@ def score(
     lean: Annotated[
         bool, typer.Option("--lean", help="Posteriors, status and log evidence alone: one pass.")
     ] = False,
+    reasons: Annotated[
+        int, typer.Option(min=0, help="Add so many answers for and against the leading cause.")
+    ] = 0,
+    intervals: Annotated[
+        int,
+        typer.Option(min=0, help="Add 90 % intervals over so many draws of the numbers (200)."),
+    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The draws of --intervals.")] = 0,
     rejects: Annotated[
         str, typer.Option(help="Refused rows.  [default: OUT.rejects.csv]", show_default=False)
     ] = "",
@@ -112,7 +120,7 @@ def score(
     try:
         job = _job(
             inference, inputs, output, format_, output_format, names, top, long, keep, prefix,
-            not lean, long_input,
+            long_input, details=not lean, reasons=reasons, intervals=intervals, seed=seed,
         )  # fmt: skip
     except (ValueError, ImportError) as error:
         raise typer.BadParameter(str(error)) from None
@@ -140,8 +148,10 @@ def _job(
     long: bool,
     keep: Keep,
     prefix: str,
-    details: bool,
     long_input: bool,
+    *,
+    details: bool,
+    **told: int,
 ) -> Job:
     from twitchnet.batch.files import Job
     from twitchnet.batch.long import widen
@@ -154,7 +164,8 @@ def _job(
     if long_input:
         found, names = widen(found, inference.network, names), {}
     every = sum(inference.network.by_name[name].card - 1 for name in inference.network.ranked)
-    scorer = Scorer(inference, (top or every) if long else top, details and not long)
+    top = (top or every) if long else top
+    scorer = Scorer(inference, top, details and not long, **told)
     scheme = make_scheme(
         scorer, found.columns, names=names, keep=keep.value, prefix=prefix, long=long
     )

@@ -7,7 +7,7 @@ small one never waits for a compiler and runs record by record on numpy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,15 +18,42 @@ from twitchnet.batch.encode import Codes, check_codes
 from twitchnet.diagnosis.inference import HEAVY, Inference
 from twitchnet.engine import accelerate
 from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput, run_batch
-from twitchnet.engine.program import Evidence, Floats, Ints
+from twitchnet.engine.program import Evidence, Floats, Ints, Program
 from twitchnet.errors import CapacityError, Problem, RecordError, nearest
 from twitchnet.model.network import Network
-from twitchnet.plan.build import evidence_arrays
+from twitchnet.plan.build import build_plan, evidence_arrays
 
 SMALL = 32
 """Records up to which a batch does not load the kernels: about two seconds on numpy."""
 
 Progress = Callable[[int], object]
+
+
+class Meters:
+    """One progress for several runs over the same ``count`` records.
+
+    ``shares`` say how long each run takes; each tells the records that it has done.
+    """
+
+    def __init__(self, progress: Progress | None, count: int, shares: Sequence[float]) -> None:
+        self.progress = progress
+        self.count = count
+        self.shares = shares
+
+    def of(self, run: int) -> Progress | None:
+        """What a run tells, when those before it are done."""
+        progress = self.progress
+        if progress is None:
+            return None
+        before, share, total = sum(self.shares[:run]), self.shares[run], sum(self.shares)
+        count = max(self.count, 1)
+
+        def told(done: int) -> object:
+            return progress(int(self.count * (before + share * min(done / count, 1.0)) / total))
+
+        return told
+
+
 OK, IMPOSSIBLE, TOO_WIDE = (STATUS.index(name) for name in ("ok", "impossible", "too wide"))
 
 
@@ -152,21 +179,23 @@ def evaluate(
     threads: int | None = None,
     progress: Progress | None = None,
     compiled: bool | None = None,
+    program: Program | None = None,
 ) -> BatchOutput:
     """One pass over a batch; an upward one only when ``columns`` is empty.
 
-    ``compiled`` says who computes: the kernels, numpy, or (None) whoever is quicker.
+    ``compiled`` says who computes: the kernels, numpy, or (None) whoever is quicker;
+    ``program`` replaces the numbers of the network.
     """
     if compiled is None:
         compiled = len(rows.codes) > SMALL or accelerate.is_compiled()
     if not compiled:
-        found = _one_by_one(inference, rows, columns, progress)
+        found = _one_by_one(inference, rows, columns, progress, program)
         if found is not None:
             return found
     low, network = inference.lowered, inference.network
     states = [network.by_name[name].states.index(state) for name, state in columns]
     return run_batch(
-        low.program,
+        program or low.program,
         rows,
         wanted if columns else np.zeros_like(wanted),
         np.array([low.index[name] for name, _ in columns], dtype=np.int64),
@@ -183,6 +212,7 @@ def _one_by_one(
     rows: BatchInput,
     columns: tuple[tuple[str, str], ...],
     progress: Progress | None,
+    program: Program | None = None,
 ) -> BatchOutput | None:
     """A small batch on numpy; None when a record is so heavy that cached kernels pay."""
     network, count = inference.network, len(rows.codes)
@@ -194,23 +224,22 @@ def _one_by_one(
         np.zeros(count, dtype=np.int8),
         np.zeros(count),
     )
-    nothing = np.empty(0, dtype=np.int64)
+    numbers = program or inference.lowered.program
+    targets = inference.targets if columns else np.empty(0, dtype=np.int64)
     for row in range(count):
         evidence = _evidence(inference, rows, row)
         try:
-            plan = inference.plan(evidence, None if columns else nothing)
+            plan = build_plan(numbers, evidence, targets, inference.budget, inference.workspace)
         except CapacityError as error:
             out.status[row], out.cells[row] = TOO_WIDE, error.cells
             continue
         out.cells[row] = plan.cells
         if plan.cells > HEAVY and accelerate.is_cached():
             return None
+        beliefs = inference._read(plan, evidence)
+        out.log_evidence[row] = beliefs.log_evidence
         if columns:
-            beliefs = inference._read(plan, evidence)
-            out.log_evidence[row] = beliefs.log_evidence
             out.probability[row] = [beliefs.probability[name][state] for name, state in at]
-        else:
-            out.log_evidence[row] = inference.log_evidence(evidence)
         if out.log_evidence[row] == -np.inf:
             out.status[row] = IMPOSSIBLE
         if progress is not None:

@@ -17,7 +17,7 @@ from twitchnet.batch.stream import Keep, arrow, make_scheme, score_batches
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.model.network import Network
 
-_SCORERS: dict[tuple[str, float, int | None, bool], Scorer] = {}
+_SCORERS: dict[tuple[object, ...], Scorer] = {}
 """What this Python worker has built already; tasks that follow reuse it."""
 
 
@@ -30,6 +30,9 @@ def score_spark(
     keep: Keep = "other",
     prefix: str = "",
     details: bool = True,
+    reasons: int = 0,
+    intervals: int = 0,
+    seed: int = 0,
     threads: int = 1,
 ) -> Any:
     """A Spark DataFrame with a row of results per row of ``frame``, evaluated when asked.
@@ -46,12 +49,13 @@ def score_spark(
         raise needs("pyspark", "spark") from None
     network, budget = model.network, model._inference.budget
     types = {field.name: field.type for field in to_arrow_schema(frame.schema)}
-    scorer = Scorer(model._inference, top, details)
+    told = {"reasons": reasons, "intervals": intervals, "seed": seed}
+    scorer = Scorer(model._inference, top, details, **told)
     scheme = make_scheme(scorer, types, names=names, keep=keep, prefix=prefix)
     sent = frame.sparkSession.sparkContext.broadcast(network)
 
     def task(batches: Iterable[Any]) -> Iterator[Any]:
-        mine = scorer_of(sent.value, budget, top, details)
+        mine = scorer_of(sent.value, budget, top, details, **told)
         scored = score_batches(
             mine, batches, names=names, keep=keep, prefix=prefix, threads=threads
         )
@@ -61,9 +65,11 @@ def score_spark(
     return frame.mapInArrow(task, from_arrow_schema(arrow().schema(list(scheme.schema))))
 
 
-def scorer_of(network: Network, budget: float, top: int | None, details: bool) -> Scorer:
+def scorer_of(
+    network: Network, budget: float, top: int | None, details: bool, **told: int
+) -> Scorer:
     """The scorer of a model in this process, built when it is first asked for."""
-    key = (network.fingerprint, budget, top, details)
+    key = (network.fingerprint, budget, top, details, *sorted(told.items()))
     if key not in _SCORERS:
-        _SCORERS[key] = Scorer(Inference(network, budget), top, details)
+        _SCORERS[key] = Scorer(Inference(network, budget), top, details, **told)
     return _SCORERS[key]

@@ -39,8 +39,8 @@ class Scheme:
     """How batches of one schema are scored.
 
     ``names`` maps columns to variables; ``kept`` are the columns that stay, with their
-    types in ``types``; ``long`` gives a row per record and rank (record, rank, cause,
-    posterior) instead of a row per record.
+    types in ``types``; ``long`` gives a row per record and rank (``Content.long``) instead of
+    a row per record, and needs a ``top``.
     """
 
     scorer: Scorer
@@ -55,15 +55,14 @@ class Scheme:
         """The Arrow schema of the output, with model and fingerprint in its metadata."""
         pa = arrow()
         fields = [pa.field(name, self.types[name]) for name in self.kept]
+        if self.long and not self.kept:
+            fields = [pa.field("record", pa.int64())]
         if self.long:
-            own: dict[str, Any] = {"rank": pa.int32(), "cause": pa.string()}
-            own["posterior"] = pa.float64()
-            if not self.kept:
-                fields = [pa.field("record", pa.int64())]
-        else:
-            kinds = {float: pa.float64(), str: pa.string()}
-            own = {name: kinds[kind] for name, kind in self.scorer.schema.items()}
-        fields += [pa.field(self.prefix + name, kind) for name, kind in own.items()]
+            fields += [pa.field(self.prefix + "rank", pa.int32())]
+        kinds = {float: pa.float64(), str: pa.string()}
+        content = self.scorer.content
+        own = content.long if self.long else content.schema
+        fields += [pa.field(self.prefix + name, kinds[kind]) for name, kind in own.items()]
         return pa.schema(fields, metadata(self.scorer))
 
     @cached_property
@@ -96,20 +95,29 @@ class Scheme:
     ) -> Any:
         pa = arrow()
         ranks = range(1, (self.scorer.top or 0) + 1)
-        causes = np.stack([scores.columns[f"cause_{rank}"][at] for rank in ranks], axis=1)
-        numbers_of = [scores.columns[f"posterior_{rank}"][at] for rank in ranks]
-        posterior = np.stack(numbers_of, axis=1).astype(np.float64)
-        there = ~np.isnan(posterior)
+
+        def by_rank(name: str) -> NDArray[Any]:
+            """A column of long output, (records, ranks); what has no rank is of the first."""
+            if name in _RANKED:
+                return np.stack([scores.columns[f"{name}_{rank}"][at] for rank in ranks], axis=1)
+            first = scores.columns[name][at]
+            nothing = None if first.dtype == object else np.nan
+            found: NDArray[Any] = np.full((len(at), len(ranks)), nothing, dtype=first.dtype)
+            found[:, 0] = first
+            return found
+
+        there = ~np.isnan(by_rank("posterior").astype(np.float64))
         record, rank = np.nonzero(there)
         arrays = [kept[name].take(pa.array(at[record])) for name in self.kept]
         if not self.kept:
             arrays = [pa.array(np.asarray(numbers)[at[record]])]
-        arrays += [
-            pa.array((rank + 1).astype(np.int32)),
-            pa.array(causes[there], type=pa.string()),
-            pa.array(posterior[there]),
-        ]
+        arrays += [pa.array((rank + 1).astype(np.int32))]
+        arrays += [arrow_array(by_rank(name)[there]) for name in self.scorer.content.long]
         return pa.RecordBatch.from_arrays([_plain_array(one) for one in arrays], schema=self.schema)
+
+
+_RANKED = ("cause", "posterior", "low", "high", "first")
+"""The columns of long output that have one value for each rank."""
 
 
 def _plain_array(array: Any) -> Any:
@@ -118,15 +126,17 @@ def _plain_array(array: Any) -> Any:
 
 
 def metadata(scorer: Scorer) -> dict[str, str]:
-    """What the output says of the model that made it."""
+    """What the output says of the model, and of the draws, that made it."""
     # not imported: the public page stands above this room
     version = sys.modules[__name__.partition(".")[0]].__version__
-    network = scorer.network
+    network, content = scorer.network, scorer.content
+    drawn = {"twitchnet.draws": str(content.intervals), "twitchnet.seed": str(content.seed)}
     return {
         "twitchnet.version": str(version),
         "twitchnet.model": network.name,
         "twitchnet.model_version": network.version,
         "twitchnet.fingerprint": network.fingerprint,
+        **(drawn if content.intervals else {}),
     }
 
 

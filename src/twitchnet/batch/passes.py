@@ -1,0 +1,142 @@
+"""Which passes does a batch need, and over which of its records?
+
+:class:`Batch` is the readable records of a batch with the ways of running them again:
+something fixed in all of them, only what watches may see.  It computes and names nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchnet.batch.encode import Codes
+from twitchnet.batch.posteriors import Progress, evaluate, make_rows, target_states, with_fixed
+from twitchnet.diagnosis.hypotheses import WORTH_COMPILING
+from twitchnet.diagnosis.inference import HEAVY, Inference
+from twitchnet.engine import accelerate
+from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput
+from twitchnet.engine.program import Floats, Ints, Program
+from twitchnet.model.care import URGENCIES
+
+Column = NDArray[np.float64] | NDArray[np.object_]
+
+
+class Batch:
+    """The readable records of a batch, ``codes`` (records, ``network.nodes``)."""
+
+    def __init__(
+        self, inference: Inference, codes: Codes, threads: int | None, compiled: bool
+    ) -> None:
+        self.inference = inference
+        self.targets = target_states(inference.network)
+        self.codes = codes
+        self.rows = make_rows(inference, codes, {})
+        self.threads = threads
+        self.compiled = compiled
+
+    def run(
+        self,
+        rows: BatchInput,
+        columns: tuple[tuple[str, str], ...],
+        progress: Progress | None = None,
+        wanted: Ints | None = None,
+        program: Program | None = None,
+    ) -> BatchOutput:
+        """One pass over ``rows``, an upward one when there are no ``columns``.
+
+        ``program`` replaces the numbers of the network.
+        """
+        return evaluate(
+            self.inference,
+            rows,
+            self.inference.wanted if wanted is None else wanted,
+            columns,
+            threads=self.threads,
+            progress=progress,
+            compiled=self.compiled,
+            program=program,
+        )
+
+    def ratio(self, at: Ints, main: BatchOutput, fixed: Mapping[int, int]) -> Floats:
+        """P(fixed | answers) of the records ``at``, NaN elsewhere; 0 where an answer says no."""
+        found = np.full(len(self.codes), np.nan)
+        if not fixed:
+            return found
+        held = np.isin(self.rows.node_of, list(fixed))
+        denied = np.any(self.codes[:, held] > 0, axis=1)[at]
+        found[at] = 0.0
+        at = at[~denied]
+        rows = self.rows._replace(codes=self.codes[at], soft=self.rows.soft[at])
+        out = self.run(with_fixed(rows, fixed), ())
+        with np.errstate(invalid="ignore"):
+            share = np.exp(np.minimum(out.log_evidence - main.log_evidence[at], 0.0))
+        found[at] = share
+        return found
+
+    def watched(
+        self, level: NDArray[np.int8], main: BatchOutput
+    ) -> tuple[dict[str, Floats], NDArray[np.bool_]]:
+        """P(target | what watches may see) by target, and where that was too wide.
+
+        Absent findings are left out of the answers, so it is another pass; records that
+        have none, or whose urgency no watch can reach, are spared it.
+        """
+        network = self.inference.network
+        failed = np.zeros(len(self.codes), dtype=np.bool_)
+        if not network.watches or not len(self.codes):
+            return {}, failed
+        names = tuple(dict.fromkeys(w.target.partition("=")[0] for w in network.watches))
+        columns = tuple(pair for pair in self.targets if pair[0] in names)
+        places = [self.targets.index(pair) for pair in columns]
+        finding = np.array([variable.kind == "finding" for variable in network.nodes])
+        seen = np.where(finding & (self.codes == 0), np.int8(-1), self.codes)
+        reach = max(URGENCIES.index(watch.urgency) for watch in network.watches)
+        same = (seen == self.codes).all(axis=1)
+        again = np.flatnonzero(~same & (level <= reach))
+        probability = np.where(same[:, None], main.probability[:, places], np.nan)
+        failed |= same & (level <= reach) & (main.status == STATUS.index("too wide"))
+        if len(again):
+            wanted = np.zeros_like(self.inference.wanted)
+            wanted[[self.inference.lowered.index[name] for name in names]] = 1
+            rows = self.rows._replace(codes=seen[again], soft=self.rows.soft[again])
+            out = self.run(rows, columns, wanted=wanted)
+            probability[again] = out.probability
+            failed[again] = out.status == STATUS.index("too wide")
+        found = {}
+        for watch in network.watches:
+            name, _, state = watch.target.partition("=")
+            at = [i for i, pair in enumerate(columns) if pair[0] == name and state in ("", pair[1])]
+            found[watch.target] = probability[:, at].sum(axis=1)
+        return found, failed
+
+
+def spread(values: Any, good: NDArray[np.bool_]) -> Floats:
+    """Numbers of the readable records among all records, NaN for the others."""
+    found = np.full(len(good), np.nan)
+    found[good] = values
+    return found
+
+
+def placed(
+    columns: Mapping[str, Column], good: NDArray[np.bool_], at: Ints | None = None
+) -> dict[str, Column]:
+    """Columns of the readable records ``at`` (all of them for None) among all records.
+
+    The other records have NaN or None.
+    """
+    rows = np.flatnonzero(good)
+    rows = rows if at is None else rows[at]
+    found: dict[str, Column] = {}
+    for name, values in columns.items():
+        whole: Any = np.full(len(good), None if values.dtype == object else np.nan, values.dtype)
+        whole[rows] = values
+        found[name] = whole
+    return found
+
+
+def pays(cells: float) -> bool:
+    """Whether so many planned cells are quicker by kernels that are not loaded yet."""
+    return cells > WORTH_COMPILING or (cells > HEAVY and accelerate.is_cached())
