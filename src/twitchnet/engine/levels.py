@@ -111,7 +111,7 @@ def gathered(values: Floats, axis: int, card: int) -> Floats:
 
 def pick(values: Floats, index: Ints | None, axis: int) -> Floats:
     """The entries of an axis by index; None is all of them."""
-    return values if index is None else np.take(values, index, axis)
+    return values if index is None else values.take(index, axis)
 
 
 def sum_by(values: Floats, axis: int, groups: Groups, out: Floats | None = None) -> Floats:
