@@ -68,6 +68,18 @@ def test_scores_are_those_of_single_diagnoses(compiled: bool) -> None:
         assert row["conflict"] == pytest.approx(parts - dx.log_evidence, abs=1e-9)
 
 
+def test_conflict_is_that_of_a_single_record_where_both_ask_the_same(compiled: bool) -> None:
+    """Without contexts; with them the single record asks among people of the same contexts."""
+    findings = [name for name in LEGS.findings if name not in LEGS.network.descriptors]
+    record = {"leg_twitching": "yes", findings[1]: "yes", findings[2]: "no", findings[3]: "yes"}
+    scored = LEGS.score({name: [said] for name, said in record.items()})
+    assert scored["conflict"][0] == pytest.approx(LEGS.diagnose(record).conflict().conflict)
+    record |= {"age_band": "65+", "sex": "male"}
+    scored = LEGS.score({name: [said] for name, said in record.items()})
+    other = LEGS.diagnose(record).conflict().conflict
+    assert abs(scored["conflict"][0] - other) > 1e-3
+
+
 def test_posteriors_take_codes_or_a_frame(compiled: bool) -> None:
     records = some_records(DEMO, 5)
     frame = pd.DataFrame(records)

@@ -190,4 +190,6 @@ def _places(indices: Any) -> Indices:
     start, stop = indices.offset, indices.offset + len(indices)
     there = np.unpackbits(np.frombuffer(bits, np.uint8), count=stop, bitorder="little")[start:]
     places = np.frombuffer(values, indices.type.to_pandas_dtype(), stop)[start:]
-    return np.where(there, places.astype(np.int64), -1)
+    found = places.astype(np.int64)
+    found[there == 0] = -1
+    return found

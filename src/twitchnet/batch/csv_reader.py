@@ -153,7 +153,7 @@ def _blocks(path: str, start: Cursor, columns: Mapping[str, Any]) -> Iterator[_P
         if hidden and QUOTE in block and not quotes_belong(block[:cut], delimiter(path).encode()):
             yield from _stream(path, columns, origin, joined(block, stream))
             return
-        part = parser.part(table, origin, whole=True)
+        part = parser.part(table, origin, whole=True, is_text=block.isascii())
         yield part
         offset, base, rest = offset + cut, part.last, block[cut:]
         size = max(PIECE, len(rest) + 1)
@@ -166,7 +166,8 @@ def row_end(block: bytes) -> int:
     (8, 0)
     """
     cut = block.rfind(NEWLINE) + 1
-    while cut and block.count(QUOTE, 0, cut) % 2:
+    data = np.frombuffer(block, np.uint8)
+    while cut and np.count_nonzero(data[:cut] == QUOTE[0]) % 2:
         cut = block.rfind(NEWLINE, 0, block.rfind(QUOTE, 0, cut)) + 1
     return cut
 
@@ -267,15 +268,21 @@ class _Parser:
 
         return arrow_csv.open_csv(source, **self.options(BLOCK))
 
-    def part(self, table: Any, origin: Cursor, whole: bool = False) -> _Part:
-        """Rows with their numbers, and the refused ones between them; ``whole``: after them too."""
+    def part(self, table: Any, origin: Cursor, whole: bool = False, is_text: bool = False) -> _Part:
+        """Rows with their numbers, and the refused ones between them; ``whole``: after them too.
+
+        ``is_text`` says that every byte is known to be text.
+        """
         numbers = np.arange(self.seen + 1, self.seen + 1 + table.num_rows)
         due: list[Reject] = []
         while self.ragged and (whole or (len(numbers) and self.ragged[0].row <= numbers[-1])):
             due.append(self.ragged.pop(0))
             numbers[numbers >= due[-1].row] += 1
         self.seen += table.num_rows + len(due)
-        clean, numbers, bad = whole_text(self.path, one_batch(table), numbers)
+        clean = one_batch(table)
+        bad: list[Reject] = []
+        if not is_text:
+            clean, numbers, bad = whole_text(self.path, clean, numbers)
         return _Part(clean, numbers, sorted([*due, *bad], key=_row), origin, self.seen)
 
 

@@ -210,18 +210,17 @@ class Scorer:
     def _conflict(self, codes: Codes, main: BatchOutput, compiled: bool) -> Floats:
         """The conflict measure: sum of log P(answer) - log P(answers).
 
-        Above 0 when the answers do not belong together.  Source: Jensen, Chamberlain,
-        Nordahl and Jensen 1991.
+        Above 0 when the answers do not belong together.  Each answer is held against its
+        probability among everybody; ``diagnosis.conflict`` holds findings against theirs
+        among those with the same contexts, for a pass per answer.  Source: Jensen,
+        Chamberlain, Nordahl and Jensen 1991.
         """
-        cards = np.array([variable.card for variable in self.network.nodes])
-        start = np.cumsum(cards + 1) - cards  # each node has a place for unknown before its states
-        flat = codes + start
-        logs = np.zeros(int((cards + 1).sum()))
-        for place in np.flatnonzero(np.bincount(flat.ravel(), minlength=len(logs))):
-            node = int(np.searchsorted(start, place, side="right")) - 1
-            if node >= 0 and place - start[node] < cards[node]:
-                logs[place] = self._single(node, int(place - start[node]), compiled)
-        total: Floats = logs[flat].sum(axis=1) - main.log_evidence
+        total: Floats = -main.log_evidence
+        for node, variable in enumerate(self.network.nodes):
+            said = codes[:, node]
+            if (said >= 0).any():
+                logs = [self._single(node, state, compiled) for state in range(variable.card)]
+                total += np.array([*logs, 0.0])[said]  # the last one is for unknown, -1
         return total
 
     def _single(self, node: int, state: int, compiled: bool) -> float:
