@@ -13,6 +13,7 @@ model leaves out.  Source for the method: Morgan & Henrion 1990, *Uncertainty*, 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.pages import Shown, page, table
 from twitchnet.diagnosis.wording import percent
 from twitchnet.engine import accelerate
+from twitchnet.engine.batch import run_single
 from twitchnet.engine.program import Floats
 from twitchnet.model.network import Network
 from twitchnet.show.page import Page
@@ -126,17 +128,41 @@ def uncertainty(
         raise ValueError("at least one draw, and a mass between 0 and 1")
     generator = np.random.default_rng(rng)
     numbers = drawn_numbers(inference, draws, generator)
-    places = columns(inference.network)
-    if runs_compiled(inference, answers, draws):
-        accelerate.compiled()
-
-    def solve(row: Floats) -> Floats:
-        beliefs = inference.beliefs(answers, inference.lowered.with_numbers(row))
-        return np.array([beliefs.probability[name][state] for name, state in places])
-
+    solve = _solver(inference, answers, draws)
     with ThreadPoolExecutor(min(os.cpu_count() or 1, draws)) as pool:
         found = np.array(list(pool.map(solve, numbers)))
     return summarise(inference.network, posterior, found, mass, set(answers.hard))
+
+
+def _solver(inference: Inference, answers: Answers, draws: int) -> Callable[[Floats], Floats]:
+    """From all numbers of the network (N,) to the posteriors (columns,) of the record.
+
+    NaN when the answers are impossible under these numbers.
+    """
+    places = columns(inference.network)
+    low, evidence = inference.lowered, inference.evidence(answers)
+
+    def read(numbers: Floats) -> Floats:
+        beliefs = inference.beliefs(answers, low.with_numbers(numbers))
+        return np.array([beliefs.probability[name][state] for name, state in places])
+
+    if not runs_compiled(inference, answers, draws):
+        return read
+    accelerate.compiled()
+    nodes, states = [low.index[name] for name, _ in places], [state for _, state in places]
+    wanted = inference.wanted_targets  # nothing but ranked causes: a tenth less work
+
+    def run(numbers: Floats) -> Floats:
+        program = low.with_numbers(numbers)
+        single = run_single(program, evidence, wanted, inference.budget, inference.workspace)
+        if single.status == "too wide":
+            return read(numbers)  # the other planner may still find a cheaper order
+        if single.status == "impossible":
+            return np.full(len(places), np.nan)
+        found: Floats = single.marginal[states, nodes]
+        return found
+
+    return run
 
 
 def summarise(
