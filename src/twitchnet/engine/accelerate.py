@@ -16,13 +16,13 @@ from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
-from twitchnet.engine import decode, kernels, lanes, tape
+from twitchnet.engine import decode, kernels, lanes, products, tape
 
 LOG = logging.getLogger(__name__)
 FLAGS = {"nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": False}
 # No fastmath: it would allow reordering, and answers would differ between machines.
 
-_SOURCES = (lanes, decode, tape, kernels)
+_SOURCES = (lanes, decode, tape, products, kernels)
 _LOCK = threading.Lock()
 _READY: list[Callable[..., Any]] = []  # the compiled kernel, once it is there
 
@@ -73,7 +73,7 @@ def _compile() -> Callable[..., Any]:
     if not is_cached():
         LOG.warning("compiling the batch kernels; this happens once and takes some seconds")
     _register_lanes()
-    for module in (decode, tape, kernels):
+    for module in (decode, tape, products, kernels):
         for function in _functions(module):
             if function is not kernels.run_records:
                 numba.extending.register_jitable(**FLAGS)(function)
@@ -185,6 +185,14 @@ def _register_lanes() -> None:
 
         return types.int64(types.int64), generate
 
+    @intrinsic
+    def last_bit(typing_context: Any, word: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            leading = builder.ctlz(args[0], ir.Constant(ir.IntType(1), 0))
+            return builder.sub(ir.Constant(ir.IntType(64), 63), leading)
+
+        return types.int64(types.int64), generate
+
     for operation, instruction in (
         (operator.add, "fadd"),
         (operator.mul, "fmul"),
@@ -236,3 +244,4 @@ def _register_lanes() -> None:
     overload(lanes.largest8)(largest)
     overload(lanes.popcount)(lambda word: lambda word: count_bits(word))
     overload(lanes.lowest)(lambda word: lambda word: first_bit(word))
+    overload(lanes.highest)(lambda word: lambda word: last_bit(word))

@@ -35,6 +35,8 @@ import numpy as np
 from twitchnet.engine.lanes import (
     BITS,
     LANES,
+    Cell,
+    abs8,
     largest8,
     load8,
     lowest,
@@ -45,10 +47,12 @@ from twitchnet.engine.lanes import (
 from twitchnet.engine.program import Floats, Ints, Program
 
 SIGNED_LOSS = 1e5
+TINIEST = 2.0**-1074
 
 # rows of Packed.n: V_ by node, P_ by part
 P_COUNT, V_CARD, V_MAX, V_FLIP, V_PARTS, V_CHILDREN = 0, 1, 2, 3, 4, 5
-P_OWNER, P_SCOPE, P_ENTRY, P_CREDIT, SCOPE_NODE, CHILD = 6, 7, 8, 9, 10, 11
+P_OWNER, P_SCOPE, P_ENTRY, P_CREDIT, SCOPE_NODE, CHILD, P_LONE, P_BITS = 6, 7, 8, 9, 10, 11, 12, 13
+SEVERAL, NOBODY = -2, -1  # entries of P_LONE, which is the one node of a scope
 
 # rows of Scratch.n by node: observed state or -1; 0 hidden, 1 observed, 2 conditioned in
 # lanes, 3 conditioned in passes; needed; the axis of a hidden node; has likelihoods
@@ -63,18 +67,28 @@ MADE_BY, FIRST, SECOND, AXIS = 17, 18, 19, 20
 COUNT, SPARE, LANE, INNER_OF, TERM = 21, 22, 38, 46, 49
 N_AXES, N_TABLES, N_CELLS, N_LEAVES, N_WORDS, EXPONENT = 0, 1, 2, 3, 4, 5  # entries of COUNT
 TINY = 2.0**-40  # rows that fall below are rescaled; a bucket may multiply two dozen of them
+SMALL, LARGE = 2.0**-40, 2.0**40  # tables outside are rescaled, and scalars always
+FAR, OFTEN = 2.0**-20, 16  # a row is looked at after a small factor, and after so many
 TERMS_AXES = 64  # most axes of one table
+# of the fast form (see products.py): turn of an axis; by turn: states, first table, first row
+# that holds it; next table of the same turn; the tables of an axis
+TURN, CARD_AT, HEAD, SEEN, NEXT, ITEM = range(241, 247)
+# by node: cells that mark the lanes of its states; last turn of a leaf; of a level axis, see
+# ``sign_levels``
+MARKED, LATEST, BITS_LOST, SUMS = 247, 248, 249, 250
+SUMMED, MEANING = 7, 8  # values of HELD for leaves of the fast form
+ROOM, ALL_BINARY, UNFIT, LOST, FAINTEST = 6, 7, 8, 9, 10  # more entries of COUNT
 
 # kinds of axes
 STATES, LEVELS, SIGNED = 0, 1, 2
 # rows of Scratch.m: 4 * table (or axis, or mask) + one of these
 SCOPE, BACK, NEAR, ONE = 0, 1, 2, 3
-# rows of Scratch.f: two by axis, then 2 * state + these by node
-SCORE, SOFT, MARGINAL = 0, 2, 3
+# rows of Scratch.f: two by axis, then 3 * state + these by node
+SCORE, SOFT, MARGINAL, AGAIN = 0, 2, 3, 4
 
 
 class Packed(NamedTuple):
-    """A program in few arrays, since compiled calls pay for each: ``n`` (12, V or P) and its
+    """A program in few arrays, since compiled calls pay for each: ``n`` (14, V or P) and its
     entries ``table`` (E,).
     """
 
@@ -85,12 +99,13 @@ class Packed(NamedTuple):
 class Scratch(NamedTuple):
     """The workspace of one thread; contents are meaningless between records.
 
-    ``n`` (rows, V or A or T) integers, ``m`` (4 T, W) masks of axes, ``f`` (2 + 2 card, V or
-    A) numbers by node, ``cells`` and ``adjoint`` (8 * cells) the tables and the derivatives
-    of P(evidence) by each of their entries.
+    ``n`` (rows, V or A or T) integers, ``tape`` what to do (see ``products.py``), ``m`` (4 T, W)
+    masks of axes, ``f`` (2 + 3 card, V or A) numbers by node, ``cells`` and ``adjoint``
+    (8 * cells) the tables and the derivatives of P(evidence) by each of their entries.
     """
 
     n: Ints
+    tape: Ints
     m: Ints
     f: Floats
     cells: Floats
@@ -282,6 +297,24 @@ def guard(s: Scratch, start: int, size: int) -> None:
     s.n[COUNT, EXPONENT] += exponent
 
 
+def rescale(s: Scratch, row: int) -> int:
+    """Brings the largest entry of a table near 1 when it is far off; returns the exponent."""
+    start, size = s.n[START, row], s.n[SIZE, row]
+    top = splat8(0.0)
+    for i in range(size):
+        top = max8(top, abs8(load8(s.cells, start + i)))
+    largest = largest8(top)
+    s.n[MADE, row] = 0
+    if largest == 0.0 or (size > 1 and SMALL < largest < LARGE):
+        return 0
+    exponent = min(max(int(np.floor(np.log2(largest) + 0.5)), -1000), 1000)
+    factor = splat8(ldexp(1.0, -exponent))
+    for i in range(size):
+        store8(s.cells, start + i, load8(s.cells, start + i) * factor)
+    s.n[MADE, row] = exponent
+    return exponent
+
+
 def multiply_row(s: Scratch, into: int, start: int) -> None:
     """Multiplies the cells from ``start`` on into a table of the same shape."""
     first = s.n[START, into]
@@ -325,24 +358,76 @@ def is_silent(p: Packed, s: Scratch, v: int) -> bool:
     return s.n[FIXED, v] == 1 and s.n[HARD, v] == silent and s.n[IS_SOFT, v] == 0
 
 
-def add_silent(p: Packed, s: Scratch, part: int) -> bool:
-    """The silent row of a part; the common case of one unknown parent goes the short way."""
-    first, last = p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]
-    if last - first != 1 or s.n[FIXED, p.n[SCOPE_NODE, first]] >= 2:
-        return add_factor(p, s, part, 0, -1) >= 0
-    u = p.n[SCOPE_NODE, first]
-    entry = p.n[P_ENTRY, part]
+def entry8(p: Packed, s: Scratch, at: int, u: int) -> Cell:
+    """The entry of each lane in a row of a table over the states of a fixed node (-1: none)."""
+    if u < 0:
+        return splat8(p.table[at])
     if s.n[FIXED, u] == 1:
-        start = s.n[START, 0]
-        store8(s.cells, start, load8(s.cells, start) * splat8(p.table[entry + s.n[HARD, u]]))
-        guard(s, start, 1)
-        return True
-    start = s.n[START, 1 + s.n[LOCAL, u]]
-    for state in range(p.n[V_CARD, u]):
-        factor = splat8(p.table[entry + state])
-        store8(s.cells, start + state, load8(s.cells, start + state) * factor)
-    guard(s, start, p.n[V_CARD, u])
+        return splat8(p.table[at + s.n[HARD, u]])
+    mark = s.n[MARKED, u]
+    sum_ = load8(s.cells, mark) * splat8(p.table[at])
+    for state in range(1, p.n[V_CARD, u]):
+        sum_ = sum_ + load8(s.cells, mark + state) * splat8(p.table[at + state])
+    return sum_
+
+
+def mark_lanes(p: Packed, s: Scratch) -> bool:
+    """For each state of each conditioned node, a cell of ones in its lanes; see ``entry8``."""
+    for v in range(p.n[P_COUNT, 0]):
+        if s.n[FIXED, v] >= 2:
+            card = p.n[V_CARD, v]
+            first = s.n[MARKED, v] = take_cells(s, card)
+            if first < 0:
+                return False
+            for lane in range(LANES):
+                for state in range(card):
+                    hit = s.n[LANE + lane, v] == state
+                    s.cells[LANES * (first + state) + lane] = 1.0 if hit else 0.0
     return True
+
+
+def add_silent(p: Packed, s: Scratch, v: int) -> bool:
+    """The silent rows of all parts of a node; parts of one parent go the short way."""
+    common = 1.0
+    for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
+        u, at = p.n[P_LONE, part], p.n[P_ENTRY, part]
+        if u == SEVERAL:
+            if add_factor(p, s, part, 0, -1) < 0:
+                return False
+        elif u == NOBODY or s.n[FIXED, u] == 1:
+            entry = p.table[at + s.n[HARD, u]] if u >= 0 else p.table[at]
+            if entry < FAR:
+                scale_scalar(s, splat8(entry))
+            else:
+                common *= entry
+                if common < FAR:
+                    scale_scalar(s, splat8(common))
+                    common = 1.0
+        elif s.n[FIXED, u] >= 2:
+            scale_scalar(s, entry8(p, s, at, u))
+        else:
+            t = 1 + s.n[LOCAL, u]
+            start, least = s.n[START, t], 1.0
+            for state in range(p.n[V_CARD, u]):
+                entry = p.table[at + state]
+                if entry != 1.0:
+                    least = min(least, entry)
+                    place = start + state
+                    store8(s.cells, place, load8(s.cells, place) * splat8(entry))
+            s.n[HELD, t] += 1
+            if least < FAR or s.n[HELD, t] >= OFTEN:
+                s.n[HELD, t] = 0
+                guard(s, start, s.n[SIZE, t])
+    if common != 1.0:
+        scale_scalar(s, splat8(common))
+    return True
+
+
+def scale_scalar(s: Scratch, factor: Cell) -> None:
+    """Multiplies leaf 0, which speaks about no node."""
+    start = s.n[START, 0]
+    store8(s.cells, start, load8(s.cells, start) * factor)
+    guard(s, start, 1)
 
 
 def raise_cells(s: Scratch, base: int, start: int, card: int, stride: int, size: int) -> None:
@@ -381,7 +466,7 @@ def write_weights(p: Packed, s: Scratch, v: int, start: int) -> None:
     card = p.n[V_CARD, v]
     for level in range(card):
         state = card - 1 - level if p.n[V_FLIP, v] else level
-        soft = s.f[SOFT + 2 * state, v] if s.n[IS_SOFT, v] != 0 else 1.0
+        soft = s.f[SOFT + 3 * state, v] if s.n[IS_SOFT, v] != 0 else 1.0
         if s.n[FIXED, v] == 1:
             store8(s.cells, start + level, splat8(soft if s.n[HARD, v] == state else 0.0))
         elif s.n[FIXED, v] >= 2:
@@ -398,81 +483,26 @@ def soft_row(p: Packed, s: Scratch, v: int) -> None:
         t = 1 + s.n[LOCAL, v]
         for state in range(p.n[V_CARD, v]):
             i = s.n[START, t] + state
-            store8(s.cells, i, load8(s.cells, i) * splat8(s.f[SOFT + 2 * state, v]))
+            store8(s.cells, i, load8(s.cells, i) * splat8(s.f[SOFT + 3 * state, v]))
     else:
         for lane in range(LANES):
             state = s.n[HARD, v] if s.n[FIXED, v] == 1 else s.n[LANE + lane, v]
-            s.cells[LANES * s.n[START, 0] + lane] *= s.f[SOFT + 2 * state, v]
+            s.cells[LANES * s.n[START, 0] + lane] *= s.f[SOFT + 3 * state, v]
 
 
-def add_max_node(p: Packed, s: Scratch, v: int, wanted: Ints) -> bool:
+def add_max_node(p: Packed, s: Scratch, v: int, wanted: Ints, credit: bool, products: bool) -> bool:
     """The leaves of a max node that was not observed silent; False when cells run out."""
     card = p.n[V_CARD, v]
     hidden = s.n[FIXED, v] == 0
-    present = s.n[FIXED, v] == 1 and s.n[HARD, v] > 0 and not p.n[V_FLIP, v]
-    live = varies = 0
-    mark = s.n[COUNT, 2]
+    present = credit and s.n[FIXED, v] == 1 and s.n[HARD, v] > 0 and not p.n[V_FLIP, v]
+    mark = s.n[COUNT, N_CELLS]
     base = take_cells(s, card)
     raised = take_cells(s, card)
     if base < 0 or raised < 0:
         return False
-    for level in range(card):
-        store8(s.cells, base + level, splat8(1.0 if level == 0 else 0.0))
-    axes = s.n[SPARE + 0]
-    live_parts = s.n[SPARE + 2]
-    for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
-        free = False
-        first_scope, last_scope = p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]
-        for i in range(first_scope, last_scope):
-            if s.n[FIXED, p.n[SCOPE_NODE, i]] == 0:
-                free = True
-                break
-        c = p.n[P_CREDIT, part]
-        if free or (present and c >= 0 and wanted[c] == 1):
-            live_parts[live] = part
-            live += 1
-        else:
-            for i in range(p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]):
-                if s.n[FIXED, p.n[SCOPE_NODE, i]] == 3:
-                    varies = 1
-            if card == 2 and last_scope - first_scope <= 1:
-                u = p.n[SCOPE_NODE, first_scope] if last_scope > first_scope else -1
-                if u < 0 or s.n[FIXED, u] == 1:
-                    at = p.n[P_ENTRY, part] + (s.n[HARD, u] if u >= 0 else 0)
-                    size = p.n[V_CARD, u] if u >= 0 else 1
-                    w0, w1 = splat8(p.table[at]), splat8(p.table[at + size])
-                    low, high = load8(s.cells, base), load8(s.cells, base + 1)
-                    store8(s.cells, base, low * w0)
-                    store8(s.cells, base + 1, high * (w0 + w1) + low * w1)
-                    continue
-            read_levels(p, s, part, raised)
-            raise_cells(s, base, raised, card, 1, card)
-            for level in range(card):
-                store8(s.cells, base + level, load8(s.cells, raised + level))
+    live, varies = fold_fixed(p, s, v, wanted, present, base, raised)
     if hidden and live < 2:
-        own = s.n[LOCAL, v]
-        if live == 0:
-            write_weights(p, s, v, raised)
-            t = 1 + own
-            for state in range(card):
-                level = card - 1 - state if p.n[V_FLIP, v] else state
-                i = s.n[START, t] + state
-                weighted = load8(s.cells, base + level) * load8(s.cells, raised + level)
-                store8(s.cells, i, load8(s.cells, i) * weighted)
-            s.n[COUNT, 2] = mark
-            return True
-        part = live_parts[0]
-        t = add_factor(p, s, part, 0, own)
-        if t < 0:
-            return False
-        start, size = s.n[START, t], s.n[SIZE, t]
-        stride = stride_in(s, t, own)
-        raise_cells(s, base, start, card, stride, size)
-        if p.n[V_FLIP, v]:
-            reverse_axis(s, start, card, stride, size)
-        if s.n[IS_SOFT, v] != 0:
-            soft_row(p, s, v)
-        return True
+        return add_plain_node(p, s, v, live, base, raised, mark)
     if live == 0:
         write_weights(p, s, v, raised)
         sum_ = splat8(0.0)
@@ -481,7 +511,7 @@ def add_max_node(p: Packed, s: Scratch, v: int, wanted: Ints) -> bool:
         start = s.n[START, 0]
         store8(s.cells, start, load8(s.cells, start) * sum_)
         guard(s, start, 1)
-        s.n[COUNT, 2] = mark
+        s.n[COUNT, N_CELLS] = mark
         return True
     a = new_axis(s, v, card, LEVELS)
     s.n[FLIP, a] = 1 if p.n[V_FLIP, v] else 0
@@ -503,22 +533,121 @@ def add_max_node(p: Packed, s: Scratch, v: int, wanted: Ints) -> bool:
         if s.n[TERMINAL, a] < 0:
             return False
         write_weights(p, s, v, s.n[TERMINAL, a])
+    live_parts = s.n[SPARE + 2]
     for j in range(live):
         part = live_parts[j]
-        n = part_axes(p, s, part, a, axes)
-        size = 1
-        for k in range(n):
-            size *= s.n[CARD, axes[k]]
-        t = new_table(s, size)
+        if not add_live_part(p, s, part, a, products):
+            return False
+        if present and p.n[P_CREDIT, part] >= 0 and wanted[p.n[P_CREDIT, part]] == 1:
+            s.n[CREDIT, s.n[COUNT, N_TABLES] - 1] = p.n[P_CREDIT, part]
+    return not products or sign_levels(p, s, a, leaf, live)
+
+
+def fold_fixed(
+    p: Packed, s: Scratch, v: int, wanted: Ints, present: bool, base: int, raised: int
+) -> tuple[int, int]:
+    """Folds the parts of a max node whose nodes are fixed into ``card`` cells from ``base`` on.
+
+    Returns how many parts are left, in SPARE + 2, and whether the base varies by pass.
+    """
+    card = p.n[V_CARD, v]
+    live_parts = s.n[SPARE + 2]
+    live = varies = 0
+    for level in range(card):
+        store8(s.cells, base + level, splat8(1.0 if level == 0 else 0.0))
+    for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
+        u, at, c = p.n[P_LONE, part], p.n[P_ENTRY, part], p.n[P_CREDIT, part]
+        free = u >= 0 and s.n[FIXED, u] == 0
+        if u == SEVERAL:
+            for i in range(p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]):
+                if s.n[FIXED, p.n[SCOPE_NODE, i]] == 0:
+                    free = True
+                elif s.n[FIXED, p.n[SCOPE_NODE, i]] == 3:
+                    varies = 1
+        elif u >= 0 and s.n[FIXED, u] == 3:
+            varies = 1
+        if free or (present and c >= 0 and wanted[c] == 1):
+            live_parts[live] = part
+            live += 1
+        elif card == 2 and u != SEVERAL:
+            states = 1
+            if u >= 0:
+                states = p.n[V_CARD, u]
+                if s.n[FIXED, u] == 1 and p.table[at + states + s.n[HARD, u]] == 0.0:
+                    continue  # a parent that produces nothing
+            w0, w1 = entry8(p, s, at, u), entry8(p, s, at + states, u)
+            low, high = load8(s.cells, base), load8(s.cells, base + 1)
+            store8(s.cells, base, low * w0)
+            store8(s.cells, base + 1, high * (w0 + w1) + low * w1)
+        else:
+            read_levels(p, s, part, raised)
+            raise_cells(s, base, raised, card, 1, card)
+            for level in range(card):
+                store8(s.cells, base + level, load8(s.cells, raised + level))
+    return live, varies
+
+
+def add_plain_node(
+    p: Packed, s: Scratch, v: int, live: int, base: int, raised: int, mark: int
+) -> bool:
+    """A hidden max node with at most one part left: a row, or a table."""
+    card, own = p.n[V_CARD, v], s.n[LOCAL, v]
+    if live == 0:
+        write_weights(p, s, v, raised)
+        t = 1 + own
+        for state in range(card):
+            level = card - 1 - state if p.n[V_FLIP, v] else state
+            i = s.n[START, t] + state
+            weighted = load8(s.cells, base + level) * load8(s.cells, raised + level)
+            store8(s.cells, i, load8(s.cells, i) * weighted)
+        s.n[COUNT, N_CELLS] = mark
+        return True
+    t = add_factor(p, s, s.n[SPARE + 2, 0], 0, own)
+    if t < 0:
+        return False
+    start, size = s.n[START, t], s.n[SIZE, t]
+    stride = stride_in(s, t, own)
+    raise_cells(s, base, start, card, stride, size)
+    if p.n[V_FLIP, v]:
+        reverse_axis(s, start, card, stride, size)
+    if s.n[IS_SOFT, v] != 0:
+        soft_row(p, s, v)
+    return True
+
+
+def add_live_part(p: Packed, s: Scratch, part: int, a: int, products: bool) -> bool:
+    """A part with unknown nodes as a leaf over them and its owner's levels."""
+    u, card = p.n[P_LONE, part], s.n[CARD, a]
+    if u >= 0 and s.n[FIXED, u] == 0:
+        states = p.n[V_CARD, u]
+        t = new_table(s, states * card)
         if s.n[START, t] < 0:
             return False
-        for k in range(n):
-            put(s.m, 4 * t + SCOPE, axes[k])
+        put(s.m, 4 * t + SCOPE, s.n[LOCAL, u])
+        put(s.m, 4 * t + SCOPE, a)  # levels are innermost: their axis was made last
         s.n[OWN, t] = a
-        c = p.n[P_CREDIT, part]
-        if present and c >= 0 and wanted[c] == 1:
-            s.n[CREDIT, t] = c
-        read_part(p, s, part, 0, axes, n, a, s.n[START, t])
+        place = s.n[START, t]
+        for state in range(states):
+            at = p.n[P_ENTRY, part] + state
+            for level in range(card):
+                store8(s.cells, place, splat8(p.table[at + level * states]))
+                place += 1
+        return True
+    axes = s.n[SPARE + 0]
+    n = part_axes(p, s, part, a, axes)
+    size = 1
+    for k in range(n):
+        size *= s.n[CARD, axes[k]]
+    t = new_table(s, size)
+    if s.n[START, t] < 0:
+        return False
+    for k in range(n):
+        put(s.m, 4 * t + SCOPE, axes[k])
+    s.n[OWN, t] = a
+    read_part(p, s, part, 0, axes, n, a, s.n[START, t])
+    if products:
+        accumulate(s, t, a)
+        s.n[HELD, t] = SUMMED
     return True
 
 
@@ -543,14 +672,19 @@ def reverse_axis(s: Scratch, start: int, card: int, stride: int, size: int) -> N
                 store8(s.cells, high, kept)
 
 
-def decode(p: Packed, s: Scratch, wanted: Ints, lanes_used: int) -> bool:
+def decode(
+    p: Packed, s: Scratch, wanted: Ints, lanes_used: int, credit: bool, products: bool
+) -> bool:
     """All leaves of one record; False when the workspace is too small for them.
 
     Expects ``hard``, ``fixed``, ``lane_state``, ``soft``, ``is_soft`` and ``keep`` of
     ``s``.  ``wanted`` (V,) is 1 for targets, 2 for producers, 0 else; lanes from
-    ``lanes_used`` on count nothing.
+    ``lanes_used`` on count nothing.  ``credit`` keeps the links of targets to present findings
+    as leaves of their own.  With ``products`` all level axes become signed, or UNFIT in COUNT
+    is set and the result is False.
     """
     s.n[COUNT, 0] = s.n[COUNT, 1] = s.n[COUNT, 2] = 0
+    s.n[COUNT, UNFIT] = 0
     s.n[COUNT, EXPONENT] = 0
     most = 0  # axes that there can be: hidden nodes, and the levels of max nodes
     for v in range(p.n[P_COUNT, 0]):
@@ -562,12 +696,15 @@ def decode(p: Packed, s: Scratch, wanted: Ints, lanes_used: int) -> bool:
             if p.n[V_MAX, v] != 0 and not is_silent(p, s, v):
                 most += 1
     s.n[COUNT, N_WORDS] = (most >> 5) + 1
+    if not mark_lanes(p, s):
+        return False
     scalar = new_table(s, 1)
     if s.n[START, scalar] < 0:
         return False
     for lane in range(LANES):
         s.cells[LANES * s.n[START, scalar] + lane] = 1.0 if lane < lanes_used else 0.0
-    for a in range(s.n[COUNT, 0]):
+    nodes = s.n[COUNT, N_AXES]
+    for a in range(nodes):
         t = new_table(s, s.n[CARD, a])
         if s.n[START, t] < 0:
             return False
@@ -576,7 +713,7 @@ def decode(p: Packed, s: Scratch, wanted: Ints, lanes_used: int) -> bool:
     for v in range(p.n[P_COUNT, 0]):
         if s.n[KEEP, v] == 0:
             continue
-        first, last = p.n[V_PARTS, v], p.n[V_PARTS, v + 1]
+        first = p.n[V_PARTS, v]
         if not p.n[V_MAX, v]:
             own = s.n[LOCAL, v] if s.n[FIXED, v] == 0 else -1
             row = -2 if s.n[FIXED, v] >= 2 else s.n[HARD, v]
@@ -586,12 +723,15 @@ def decode(p: Packed, s: Scratch, wanted: Ints, lanes_used: int) -> bool:
                 soft_row(p, s, v)
             continue
         if is_silent(p, s, v):
-            for part in range(first, last):
-                if not add_silent(p, s, part):
-                    return False
-        elif not add_max_node(p, s, v, wanted):
+            if not add_silent(p, s, v):
+                return False
+        elif not add_max_node(p, s, v, wanted, credit, products):
             return False
-    return sign(p, s)
+    for t in range(1 + nodes):
+        if s.n[HELD, t] != 0:
+            guard(s, s.n[START, t], s.n[SIZE, t])
+            s.n[HELD, t] = 0
+    return products or sign(s)
 
 
 def base_bound(s: Scratch, t: int) -> float:
@@ -604,7 +744,7 @@ def base_bound(s: Scratch, t: int) -> float:
     return smallest
 
 
-def sign(p: Packed, s: Scratch) -> bool:
+def sign(s: Scratch) -> bool:
     """Makes the level axes with large bases signed; see the head of this file.
 
     Axes with most leaves come first, while the product of 2 / base stays in bounds.
@@ -636,48 +776,115 @@ def sign(p: Packed, s: Scratch) -> bool:
     return True
 
 
-def make_signed(s: Scratch, a: int, base: int) -> bool:
-    """Turns one binary level axis into cumulative sums that multiply pointwise."""
+def sign_levels(p: Packed, s: Scratch, a: int, base: int, live: int) -> bool:
+    """Readies a level axis for the fast form, which decides later how it is closed.
+
+    Its leaves of two axes keep their levels.  Cells from SUMS on are the base as cumulative
+    sums, weighed; BITS_LOST is what closing it by differences may cost, in bits.
+    """
     s.n[KIND, a] = SIGNED
-    last = s.n[COUNT, 1]
+    card, start = s.n[CARD, a], s.n[START, base]
+    bits = lost_bits(s, start, card)
+    for lane in range(LANES):
+        if s.cells[LANES * (start + card - 1) + lane] == 0.0:  # nothing but its links
+            for j in range(live):
+                bits = max(bits, p.n[P_BITS, s.n[SPARE + 2, j]])
+            break
+    s.n[BITS_LOST, a] = bits
+    first = s.n[SUMS, a] = take_cells(s, card)
+    if first < 0:
+        return False
+    sum_ = splat8(0.0)
+    for level in range(card):
+        sum_ = sum_ + load8(s.cells, start + level)
+        store8(s.cells, first + level, sum_)
+    if s.n[TERMINAL, a] >= 0:
+        weigh_sums(s, first, s.n[TERMINAL, a], card)
+        return True
+    return add_meaning(s, a)
+
+
+def lost_bits(s: Scratch, start: int, card: int) -> int:
+    """Bits of the smallest entry above level 0 over what lies below it; zeros do not count."""
+    smallest = 1.0
+    for lane in range(LANES):
+        below = s.cells[LANES * start + lane]
+        for level in range(1, card):
+            here = s.cells[LANES * (start + level) + lane]
+            if here > 0.0:
+                smallest = min(smallest, here / (here + below))
+            below += here
+    return 1 - int(np.floor(np.log2(smallest)))
+
+
+def make_signed(s: Scratch, a: int, base: int) -> bool:
+    """Turns a binary level axis into cumulative sums that multiply pointwise."""
+    s.n[KIND, a] = SIGNED
+    last = s.n[COUNT, N_TABLES]
     for t in range(base, last):
         if s.n[OWN, t] != a:
             continue
-        stride = stride_in(s, t, a)
-        start, size = s.n[START, t], s.n[SIZE, t]
         if s.n[CREDIT, t] >= 0:  # keep E: U + E - U would lose digits of a weak link
-            s.n[MADE, t] = take_cells(s, size // 2)
-            if s.n[MADE, t] < 0:
+            stride = stride_in(s, t, a)
+            first = s.n[MADE, t] = take_cells(s, s.n[SIZE, t] // 2)
+            if first < 0:
                 return False
-        n = 0
-        for o in range(size // (2 * stride)):
-            for i in range(stride):
-                low = start + 2 * o * stride + i
-                made = load8(s.cells, low + stride)
-                if s.n[MADE, t] >= 0:
-                    store8(s.cells, s.n[MADE, t] + n, made)
-                    n += 1
-                store8(s.cells, low + stride, load8(s.cells, low) + made)
-    if s.n[TERMINAL, a] >= 0:  # w0 U + w1 E = (w0 - w1) U + w1 (U + E)
-        w = s.n[TERMINAL, a]
-        start = s.n[START, base]
-        w0, w1 = load8(s.cells, w), load8(s.cells, w + 1)
-        store8(s.cells, start, load8(s.cells, start) * (w0 - w1))
-        store8(s.cells, start + 1, load8(s.cells, start + 1) * w1)
+            for i in range(s.n[SIZE, t] // 2):
+                place = s.n[START, t] + (2 * (i // stride) + 1) * stride + i % stride
+                store8(s.cells, first + i, load8(s.cells, place))
+        accumulate(s, t, a)
+    return settle(s, a, base)
+
+
+def accumulate(s: Scratch, t: int, a: int) -> None:
+    """In place: a leaf's levels become cumulative sums."""
+    card, stride = s.n[CARD, a], stride_in(s, t, a)
+    start = s.n[START, t]
+    for o in range(s.n[SIZE, t] // (card * stride)):
+        for i in range(stride):
+            place = start + o * card * stride + i
+            sum_ = load8(s.cells, place)
+            for _ in range(1, card):
+                place += stride
+                sum_ = sum_ + load8(s.cells, place)
+                store8(s.cells, place, sum_)
+
+
+def settle(s: Scratch, a: int, base: int) -> bool:
+    """What the levels of a signed axis mean: a weight, or the states of its node."""
+    if s.n[TERMINAL, a] >= 0:
+        weigh_sums(s, s.n[START, base], s.n[TERMINAL, a], s.n[CARD, a])
         s.n[TERMINAL, a] = -1
         return True
+    return add_meaning(s, a)
+
+
+def weigh_sums(s: Scratch, start: int, weights: int, card: int) -> None:
+    """A weight w of levels is w[i] - w[i + 1] of cumulative sums."""
+    for level in range(card):
+        weight = load8(s.cells, weights + level)
+        if level + 1 < card:
+            weight = weight - load8(s.cells, weights + level + 1)
+        store8(s.cells, start + level, load8(s.cells, start + level) * weight)
+
+
+def add_meaning(s: Scratch, a: int) -> bool:
+    """A leaf that says which cumulative sums make each state of an axis' own node."""
+    card = s.n[CARD, a]
     node = s.n[PARTNER, a]  # the node's axis comes before its level axis
     s.n[PARTNER, a] = s.n[PARTNER, node] = -1
-    t = new_table(s, 4)
+    t = new_table(s, card * card)
     if s.n[START, t] < 0:
         return False
     put(s.m, 4 * t + SCOPE, node)
     put(s.m, 4 * t + SCOPE, a)
+    s.n[HELD, t] = MEANING
     start = s.n[START, t]
-    for state in range(2):
-        level = 1 - state if s.n[FLIP, a] else state
-        store8(s.cells, start + 2 * state, splat8(1.0 if level == 0 else -1.0))
-        store8(s.cells, start + 2 * state + 1, splat8(1.0 if level == 1 else 0.0))
+    for state in range(card):
+        level = card - 1 - state if s.n[FLIP, a] != 0 else state
+        for j in range(card):
+            entry = 1.0 if j == level else (-1.0 if j == level - 1 else 0.0)
+            store8(s.cells, start + state * card + j, splat8(entry))
     return True
 
 
@@ -696,11 +903,38 @@ def pack(program: Program) -> Packed:
         program.part_credit,
         program.scope,
         program.child,
+        lone_nodes(program),
+        part_bits(program),
     )
     n = np.zeros((len(rows), max(len(row) for row in rows)), dtype=np.int64)
     for i, row in enumerate(rows):
         n[i, : len(row)] = row
     return Packed(n, np.ascontiguousarray(program.part_table))
+
+
+def lone_nodes(program: Program) -> Ints:
+    """The only node of each part's scope, or NOBODY; SEVERAL also for a node's second part."""
+    lone = np.full(len(program.part_owner), NOBODY, dtype=np.int64)
+    sizes = np.diff(program.scope_first)
+    lone[sizes == 1] = program.scope[program.scope_first[:-1][sizes == 1]]
+    lone[sizes > 1] = SEVERAL
+    met = set()
+    for part, (owner, node) in enumerate(zip(program.part_owner, lone, strict=True)):
+        if node >= 0 and (owner, node) in met:
+            lone[part] = SEVERAL
+        met.add((owner, node))
+    return lone
+
+
+def part_bits(program: Program) -> Ints:
+    """``lost_bits`` of each part's table."""
+    bits = np.zeros(len(program.part_owner), dtype=np.int64)
+    for part, owner in enumerate(program.part_owner):
+        table = program.part_table[program.part_entry[part] : program.part_entry[part + 1]]
+        made = table.reshape(int(program.card[owner]), -1)
+        share = (made / np.maximum(np.cumsum(made, axis=0), TINIEST))[1:]
+        bits[part] = 1 - np.floor(np.log2(share[share > 0.0].min(initial=1.0)))
+    return bits
 
 
 def aligned(count: int, line: int) -> Floats:
@@ -723,12 +957,13 @@ def new_scratch(program: Program, workspace: float) -> Scratch:
     terms = max(64, card * (card + 1) // 2)
     cells = max(int(workspace) // (16 * LANES), 4 * (parts + 4 * nodes))
     return Scratch(
-        n=np.zeros((TERM + 3 * TERMS_AXES, max(tables, 64 + terms)), dtype=np.int64),
+        n=np.zeros((SUMS + 1, max(tables, 64 + terms)), dtype=np.int64),
+        tape=np.zeros(64 * tables, dtype=np.int64),
         m=np.zeros((4 * tables, axes // BITS + 1), dtype=np.int64),
-        f=np.zeros((2 + 2 * card, axes)),
+        f=np.zeros((2 + 3 * card, axes)),
         cells=aligned(LANES * cells, 0),
         adjoint=aligned(LANES * cells, 29),
     )
 
 
-HOST_ONLY = (pack, aligned, new_scratch)  # never compiled
+HOST_ONLY = (pack, lone_nodes, part_bits, aligned, new_scratch)  # never compiled

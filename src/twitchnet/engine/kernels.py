@@ -24,6 +24,7 @@ from math import ldexp, log
 import numpy as np
 
 from twitchnet.engine.decode import (
+    AGAIN,
     AXIS,
     BACK,
     CARD,
@@ -44,6 +45,7 @@ from twitchnet.engine.decode import (
     MADE,
     MADE_BY,
     MARGINAL,
+    N_AXES,
     N_LEAVES,
     N_TABLES,
     N_WORDS,
@@ -62,6 +64,7 @@ from twitchnet.engine.decode import (
     STATES,
     TERM,
     TERMINAL,
+    UNFIT,
     V_CARD,
     V_FLIP,
     V_MAX,
@@ -72,25 +75,34 @@ from twitchnet.engine.decode import (
     has,
     list_axes,
     mark_needed,
+    rescale,
     stride_in,
 )
-from twitchnet.engine.lanes import LANES, abs8, largest8, load8, max8, splat8, store8, total8
+from twitchnet.engine.lanes import LANES, load8, splat8, store8, total8
+from twitchnet.engine.products import SPREAD, sweep, sweep_back, write_buckets
 from twitchnet.engine.program import Floats, Ints
 from twitchnet.engine.tape import (
     APPLY,
     DIAGONAL,
+    INFINITE,
     MERGE,
     RENAME,
+    SEARCH_ABOVE,
     START_LEVEL,
     SUM,
     WEIGH,
+    mark_axes,
+    noise_of,
+    order_by_degree,
+    order_by_price,
     plan_tape,
+    searches,
     write_tape,
 )
 
 OK, IMPOSSIBLE, TOO_WIDE, BAD_CODE = 0, 1, 2, 3
+UNSURE = 4  # of the fast form: the positive form must answer
 INNER = 64  # terms of the innermost loop; enough to hide the odometer around it
-SMALL, LARGE = 2.0**-40, 2.0**40  # tables outside are rescaled, and scalars always
 MOST_PASSES = 2**16
 
 
@@ -655,24 +667,6 @@ def run_close(s: Scratch, row: int, up: bool) -> None:
             digit[k] = 0
 
 
-def rescale(s: Scratch, row: int) -> int:
-    """Brings the largest entry of a table near 1 when it is far off; returns the exponent."""
-    start, size = s.n[START, row], s.n[SIZE, row]
-    top = splat8(0.0)
-    for i in range(size):
-        top = max8(top, abs8(load8(s.cells, start + i)))
-    largest = largest8(top)
-    s.n[MADE, row] = 0
-    if largest == 0.0 or (size > 1 and SMALL < largest < LARGE):
-        return 0
-    exponent = min(max(int(np.floor(np.log2(largest) + 0.5)), -1000), 1000)
-    factor = splat8(ldexp(1.0, -exponent))
-    for i in range(size):
-        store8(s.cells, start + i, load8(s.cells, start + i) * factor)
-    s.n[MADE, row] = exponent
-    return exponent
-
-
 def sweep_up(s: Scratch) -> int:
     """Runs the tape; returns the exponent that was taken out of all tables."""
     exponent = int(s.n[COUNT, EXPONENT])
@@ -728,7 +722,7 @@ def add_marginal(s: Scratch, t: int, a: int, factor: float) -> None:
             first = start + (o * card + state) * stride
             for i in range(stride):
                 sum_ = sum_ + load8(s.cells, first + i) * load8(s.adjoint, first + i)
-        s.f[MARGINAL + 2 * state, v] += total8(sum_) * factor
+        s.f[MARGINAL + 3 * state, v] += total8(sum_) * factor
 
 
 def sweep_down(s: Scratch, wanted: Ints, accounts: Floats, factor: float) -> None:
@@ -867,8 +861,27 @@ def run_record(
     MARGINAL rows of ``f``, and in ``accounts`` (V, V; or empty) the probability that the
     link from a target (row) produced a present finding (column).  Planned cells count
     single numbers: multiply-adds times eight lanes times passes.
+
+    Posteriors alone are first tried in the fast form (``products.py``).
     """
-    order, trial, nodes = s.n[SPARE + 14], s.n[SPARE + 15], s.n[SPARE + 13]
+    if down and len(accounts) == 0:
+        status, cells, logp = run_form(p, s, wanted, budget, accounts, True, True)
+        if status != UNSURE:
+            return status, cells, logp
+    return run_form(p, s, wanted, budget, accounts, down, False)
+
+
+def run_form(
+    p: Packed,
+    s: Scratch,
+    wanted: Ints,
+    budget: float,
+    accounts: Floats,
+    down: bool,
+    products: bool,
+) -> tuple[int, float, float]:
+    """A record in one of the two forms; UNSURE when the fast one is not to be trusted."""
+    order, trial, nodes = s.n[SPARE + 14], s.n[SPARE + 15], s.n[SPARE + 12]
     for v in range(p.n[P_COUNT, 0]):
         s.n[FIXED, v] = 1 if s.n[HARD, v] >= 0 else 0
     mark_needed(p, s, wanted)
@@ -878,14 +891,18 @@ def run_record(
         lanes *= p.n[V_CARD, nodes[k]]
     passes = 1
     while True:
-        fits = decode(p, s, wanted, lanes)
+        fits = decode(p, s, wanted, lanes, len(accounts) > 0, products)
+        if s.n[COUNT, UNFIT] != 0:
+            return UNSURE, 0.0, 0.0
         s.n[COUNT, N_LEAVES] = s.n[COUNT, N_TABLES]
         work = stored = 0.0
         if fits:
-            work, stored, _ = plan_tape(s, order, trial)
+            work, stored = plan(s, order, trial, products)
+            if s.n[COUNT, UNFIT] != 0:
+                return UNSURE, 0.0, 0.0
             if work * LANES * passes > budget:
                 return TOO_WIDE, work * LANES * passes, 0.0
-            if LANES * (stored + 1.0) <= len(s.cells):
+            if LANES * (stored + 2.0) <= len(s.cells):
                 break
         v = condition_more(p, s, wanted)
         if v < 0 or passes * p.n[V_CARD, v] > MOST_PASSES:
@@ -898,7 +915,7 @@ def run_record(
     accounts[:, :] = 0.0
     for v in range(p.n[P_COUNT, 0]):
         for state in range(p.n[V_CARD, v]):
-            s.f[MARGINAL + 2 * state, v] = 0.0
+            s.f[MARGINAL + 3 * state, v] = s.f[AGAIN + 3 * state, v] = 0.0
     total, top = 0.0, 0
     result = int(stored)
     for index in range(passes):
@@ -909,13 +926,19 @@ def run_record(
                     for lane in range(LANES):
                         s.n[LANE + lane, v] = rest % p.n[V_CARD, v]
                     rest //= p.n[V_CARD, v]
-            decode(p, s, wanted, lanes)
+            decode(p, s, wanted, lanes, len(accounts) > 0, products)
+            if s.n[COUNT, UNFIT] != 0:
+                return UNSURE, 0.0, 0.0
             s.n[COUNT, N_LEAVES] = s.n[COUNT, N_TABLES]
-            write_tape(s, order)
-        exponent = sweep_up(s)
+            if products:
+                write_buckets(s, order)
+            else:
+                write_tape(s, order)
+        exponent = sweep(s) if products else sweep_up(s)
         multiply_scalars(s, result)
-        lane_total = load8(s.cells, result)
-        here = total8(lane_total)
+        here = total8(load8(s.cells, result))
+        if products and not here >= 0.0:
+            return UNSURE, 0.0, 0.0
         if not here > 0.0:
             continue
         if total == 0.0:
@@ -927,19 +950,23 @@ def run_record(
             scale_all(accounts, shrink)
             for v in range(p.n[P_COUNT, 0]):
                 for state in range(p.n[V_CARD, v]):
-                    s.f[MARGINAL + 2 * state, v] *= shrink
+                    s.f[MARGINAL + 3 * state, v] *= shrink
+                    s.f[AGAIN + 3 * state, v] *= shrink
             top = exponent
         else:
             factor = ldexp(1.0, max(exponent - top, -2000))
         total += here * factor
         if down:
-            for v in range(p.n[P_COUNT, 0]):
-                if s.n[FIXED, v] >= 2 and wanted[v] != 0:
-                    for lane in range(lanes):
-                        state = s.n[LANE + lane, v]
-                        here = s.cells[LANES * result + lane] * factor
-                        s.f[MARGINAL + 2 * state, v] += here
-            sweep_down(s, wanted, accounts, factor)
+            if products:
+                store8(s.cells, result + 1, load8(s.cells, result))
+                sweep_back(s, order, wanted, result + 1, factor)
+            else:
+                sweep_down(s, wanted, accounts, factor)
+            add_conditioned(p, s, wanted, lanes, result, MARGINAL, factor)
+            if products:
+                add_conditioned(p, s, wanted, lanes, result + 1, AGAIN, factor)
+    if products and not agrees(p, s, wanted, total):
+        return UNSURE, 0.0, 0.0
     if total == 0.0:
         return IMPOSSIBLE, cells, -np.inf
     for v in range(p.n[P_COUNT, 0]):
@@ -947,14 +974,67 @@ def run_record(
             continue
         for state in range(p.n[V_CARD, v]):
             if s.n[FIXED, v] == 1:
-                s.f[MARGINAL + 2 * state, v] = 1.0 if state == s.n[HARD, v] else 0.0
+                s.f[MARGINAL + 3 * state, v] = 1.0 if state == s.n[HARD, v] else 0.0
             else:
-                s.f[MARGINAL + 2 * state, v] /= total
+                s.f[MARGINAL + 3 * state, v] /= total
     if total != 1.0:
         for i in range(accounts.shape[0]):
             for j in range(accounts.shape[1]):
                 accounts[i, j] /= total
     return OK, cells, log(total) + top * log(2.0)
+
+
+def plan(s: Scratch, order: Ints, trial: Ints, products: bool) -> tuple[float, float]:
+    """An order and the tape of its form; returns (work, cells stored)."""
+    if not products:
+        work, stored, _ = plan_tape(s, order, trial)
+        return work, stored
+    mark_axes(s)
+    order_by_degree(s, order)
+    work, stored = write_buckets(s, order)
+    if work > SEARCH_ABOVE:
+        limit = INFINITE
+        for run in range(searches(work)):
+            found = order_by_price(s, trial, noise_of(run), run, limit)
+            if found < 0.0:
+                continue
+            limit = min(limit, 1.2 * found)
+            trial_work, _ = write_buckets(s, trial)
+            if trial_work < work:
+                work = trial_work
+                for i in range(s.n[COUNT, N_AXES]):
+                    order[i] = trial[i]
+        work, stored = write_buckets(s, order)
+    return work, stored
+
+
+def add_conditioned(
+    p: Packed, s: Scratch, wanted: Ints, lanes: int, cell: int, row: int, factor: float
+) -> None:
+    """Adds P(evidence) by lane, in a cell, to the states that conditioned nodes have there."""
+    for v in range(p.n[P_COUNT, 0]):
+        if s.n[FIXED, v] >= 2 and wanted[v] != 0:
+            for lane in range(lanes):
+                state = s.n[LANE + lane, v]
+                s.f[row + 3 * state, v] += s.cells[LANES * cell + lane] * factor
+
+
+def agrees(p: Packed, s: Scratch, wanted: Ints, total: float) -> bool:
+    """Whether all evaluations of the same probabilities are close enough to be believed."""
+    if not total > 0.0:
+        return False
+    for v in range(p.n[P_COUNT, 0]):
+        if wanted[v] == 0 or s.n[FIXED, v] == 1:
+            continue
+        sum_ = 0.0
+        for state in range(p.n[V_CARD, v]):
+            once, again = s.f[MARGINAL + 3 * state, v], s.f[AGAIN + 3 * state, v]
+            sum_ += once
+            if not abs(once - again) <= SPREAD * once:
+                return False
+        if not abs(sum_ - total) <= SPREAD * total:
+            return False
+    return True
 
 
 def run_records(
@@ -1003,7 +1083,7 @@ def run_records(
             if not np.isnan(soft[row, c, 0]) and s.n[HARD, v] < 0:
                 s.n[IS_SOFT, v] = 1
                 for state in range(p.n[V_CARD, v]):
-                    s.f[SOFT + 2 * state, v] = soft[row, c, state]
+                    s.f[SOFT + 3 * state, v] = soft[row, c, state]
         if bad:
             status[row] = BAD_CODE
             log_evidence[row] = np.nan
@@ -1017,7 +1097,7 @@ def run_records(
         for c in range(len(column_node)):
             good = state_ == OK and down
             probability[row, c] = (
-                s.f[MARGINAL + 2 * column_state[c], column_node[c]] if good else np.nan
+                s.f[MARGINAL + 3 * column_state[c], column_node[c]] if good else np.nan
             )
         for v in range(explains.shape[1]):
             explains[row, v] = np.sum(accounts[v]) if state_ == OK else np.nan

@@ -67,3 +67,8 @@ def popcount(word: int) -> int:
 def lowest(word: int) -> int:
     """Position of the lowest set bit of a word that is not 0."""
     return (int(word) & -int(word)).bit_length() - 1
+
+
+def highest(word: int) -> int:
+    """Position of the highest set bit of a word that is not 0."""
+    return int(word).bit_length() - 1

@@ -437,6 +437,18 @@ def spread_size(s: Scratch, t: int) -> float:
     return n
 
 
+def searches(work: float) -> int:
+    """How many orders by price are worth trying for so much work."""
+    return min(MOST_RUNS, 1 + int(min(work, 1e15) / WORK_PER_RUN))
+
+
+def noise_of(run: int) -> float:
+    """How much the ties of a search are perturbed: not at all the first time."""
+    if run == 0:
+        return 0.0
+    return 0.4 if run % 3 == 1 else (0.8 if run % 3 == 2 else 1.6)
+
+
 def plan_tape(s: Scratch, order: Ints, trial: Ints) -> tuple[float, float, float]:
     """The cheapest order that is worth looking for, and its tape; see ``write_tape``."""
     mark_axes(s)
@@ -445,11 +457,9 @@ def plan_tape(s: Scratch, order: Ints, trial: Ints) -> tuple[float, float, float
     order_by_degree(s, order)
     work, stored, largest = write_tape(s, order)
     if work > SEARCH_ABOVE:
-        runs = min(MOST_RUNS, 1 + int(min(work, 1e15) / WORK_PER_RUN))
         best, limit = work, INFINITE
-        for run in range(runs):
-            noise = 0.0 if run == 0 else (0.4 if run % 3 == 1 else (0.8 if run % 3 == 2 else 1.6))
-            found = order_by_price(s, trial, noise, run, limit)
+        for run in range(searches(work)):
+            found = order_by_price(s, trial, noise_of(run), run, limit)
             if found < 0.0:
                 continue
             limit = min(limit, 1.2 * found)  # prices are close to the work, not equal to it
