@@ -382,4 +382,6 @@ def main() -> None:
     except (TwitchnetError, OSError) as error:
         for line in str(error).splitlines():  # a problem is a line
             typer.echo(f"error: {line}", err=True)
+        if isinstance(error, OSError):  # what stdout did not take is not tried again at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)

@@ -153,6 +153,8 @@ def run_single(
     key = (len(program.card), len(program.part_owner), int(program.card.max()), workspace)
     if getattr(_LOCAL, "key", None) != key:
         _LOCAL.scratch, _LOCAL.key = new_scratch(program, workspace), key
+    if getattr(_LOCAL, "program", None) is not program:
+        _LOCAL.packed, _LOCAL.program = pack(program), program
     nodes, columns = len(program.card), int(program.card.max())
     soft_of = np.flatnonzero(evidence.is_soft).astype(np.int64)
     node_of = np.flatnonzero(evidence.hard >= 0).astype(np.int64)
@@ -161,7 +163,7 @@ def run_single(
     pairs = np.indices((columns, nodes)).reshape(2, -1)
     marginal = np.zeros((1, columns * nodes))
     accelerate.compiled()(
-        pack(program), _LOCAL.scratch, _plain(wanted), budget, accounts, down,
+        _LOCAL.packed, _LOCAL.scratch, _plain(wanted), budget, accounts, down,
         node_of, evidence.hard[node_of].astype(np.int8)[None],
         soft_of, np.ascontiguousarray(evidence.soft[soft_of])[None],
         np.ascontiguousarray(pairs[1]), np.ascontiguousarray(pairs[0]), 0, 1,

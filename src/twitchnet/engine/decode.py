@@ -14,12 +14,15 @@ ones, lane by lane.  Leaves that speak about a single node are multiplied into o
 row per node, and what speaks about none into leaf 0.
 
 A level axis may be *signed*: its leaves hold cumulative sums (U, U + E) that multiply
-pointwise, and the difference is taken when the axis is closed.  That is cheaper, and
-safe where the base b of the node is not small: every entry of E is at least b times
-U + E, so closing the axis loses at most a factor 2 / b of relative accuracy, for any
-evidence and any rare cause.  ``SIGNED_LOSS`` bounds the product of these factors: at
-1e5, chains of a hundred roundings stay near 1e-9 at the worst.  All other level axes are merged
-by maximum, without any subtraction.
+pointwise, and the difference is taken when the axis is closed.  Every entry of E is at
+least b times U + E, where b is the base of the node, so closing the axis loses at most a
+factor 2 / b of relative accuracy.  There are two forms of a record:
+
+* positive (``kernels.py``): axes are signed while the product of 2 / b stays below
+  ``SIGNED_LOSS``, which bounds the error for any evidence and any rare cause (at 1e5,
+  chains of a hundred roundings stay near 1e-9 at the worst); all others are merged by
+  maximum, without any subtraction;
+* fast (``products.py``): every level axis is signed, and the answer is checked.
 
 Letters: A axes, T tables (leaves first), W words of a mask; V, P, E as in ``program``.
 Memory of the tables is counted in cells of eight lanes.
@@ -27,6 +30,7 @@ Memory of the tables is counted in cells of eight lanes.
 
 from __future__ import annotations
 
+import math
 from math import ldexp
 from typing import NamedTuple
 
@@ -52,6 +56,7 @@ TINIEST = 2.0**-1074
 # rows of Packed.n: V_ by node, P_ by part
 P_COUNT, V_CARD, V_MAX, V_FLIP, V_PARTS, V_CHILDREN = 0, 1, 2, 3, 4, 5
 P_OWNER, P_SCOPE, P_ENTRY, P_CREDIT, SCOPE_NODE, CHILD, P_LONE, P_BITS = 6, 7, 8, 9, 10, 11, 12, 13
+V_RISING = 14
 SEVERAL, NOBODY = -2, -1  # entries of P_LONE, which is the one node of a scope
 
 # rows of Scratch.n by node: observed state or -1; 0 hidden, 1 observed, 2 conditioned in
@@ -77,7 +82,7 @@ TURN, CARD_AT, HEAD, SEEN, NEXT, ITEM = range(241, 247)
 # ``sign_levels``
 MARKED, LATEST, BITS_LOST, SUMS = 247, 248, 249, 250
 SUMMED, MEANING = 7, 8  # values of HELD for leaves of the fast form
-ROOM, ALL_BINARY, UNFIT, LOST, FAINTEST = 6, 7, 8, 9, 10  # more entries of COUNT
+ROOM, ALL_BINARY, UNFIT, FAINTEST = 6, 7, 8, 9  # more entries of COUNT
 
 # kinds of axes
 STATES, LEVELS, SIGNED = 0, 1, 2
@@ -88,7 +93,7 @@ SCORE, SOFT, MARGINAL, AGAIN = 0, 2, 3, 4
 
 
 class Packed(NamedTuple):
-    """A program in few arrays, since compiled calls pay for each: ``n`` (14, V or P) and its
+    """A program in few arrays, since compiled calls pay for each: ``n`` (15, V or P) and its
     entries ``table`` (E,).
     """
 
@@ -890,6 +895,7 @@ def add_meaning(s: Scratch, a: int) -> bool:
 
 def pack(program: Program) -> Packed:
     """The same program as two arrays."""
+    groups = parts_by_shape(program)
     rows = (
         np.array([len(program.card)]),
         program.card,
@@ -904,7 +910,8 @@ def pack(program: Program) -> Packed:
         program.scope,
         program.child,
         lone_nodes(program),
-        part_bits(program),
+        part_bits(program, groups),
+        rising(program, groups),
     )
     n = np.zeros((len(rows), max(len(row) for row in rows)), dtype=np.int64)
     for i, row in enumerate(rows):
@@ -917,24 +924,54 @@ def lone_nodes(program: Program) -> Ints:
     lone = np.full(len(program.part_owner), NOBODY, dtype=np.int64)
     sizes = np.diff(program.scope_first)
     lone[sizes == 1] = program.scope[program.scope_first[:-1][sizes == 1]]
-    lone[sizes > 1] = SEVERAL
-    met = set()
-    for part, (owner, node) in enumerate(zip(program.part_owner, lone, strict=True)):
-        if node >= 0 and (owner, node) in met:
-            lone[part] = SEVERAL
-        met.add((owner, node))
+    pairs = program.part_owner * len(program.card) + lone
+    first = np.zeros(len(lone), dtype=np.bool_)
+    first[np.unique(pairs, return_index=True)[1]] = True
+    lone[(sizes > 1) | ((sizes == 1) & ~first)] = SEVERAL
     return lone
 
 
-def part_bits(program: Program) -> Ints:
+def parts_by_shape(program: Program) -> list[tuple[list[int], Floats]]:
+    """Parts of one shape of table together: their numbers, and tables (parts, levels, ...)."""
+    card, scope = program.card.tolist(), program.scope.tolist()
+    owner, first = program.part_owner.tolist(), program.scope_first.tolist()
+    found: dict[tuple[int, ...], list[int]] = {}
+    for part, node in enumerate(owner):
+        nodes = scope[first[part] : first[part + 1]]
+        found.setdefault((card[node], *(card[u] for u in nodes)), []).append(part)
+    groups = []
+    for shape, parts in found.items():
+        entries = program.part_entry[parts][:, None] + np.arange(math.prod(shape))
+        groups.append((parts, program.part_table[entries].reshape(len(parts), *shape)))
+    return groups
+
+
+def part_bits(program: Program, groups: list[tuple[list[int], Floats]]) -> Ints:
     """``lost_bits`` of each part's table."""
     bits = np.zeros(len(program.part_owner), dtype=np.int64)
-    for part, owner in enumerate(program.part_owner):
-        table = program.part_table[program.part_entry[part] : program.part_entry[part + 1]]
-        made = table.reshape(int(program.card[owner]), -1)
-        share = (made / np.maximum(np.cumsum(made, axis=0), TINIEST))[1:]
-        bits[part] = 1 - np.floor(np.log2(share[share > 0.0].min(initial=1.0)))
+    for parts, tables in groups:
+        share = (tables / np.maximum(np.cumsum(tables, axis=1), TINIEST))[:, 1:]
+        least = np.where(share > 0.0, share, 1.0).reshape(len(parts), -1).min(axis=1, initial=1.0)
+        bits[parts] = 1 - np.floor(np.log2(least))
     return bits
+
+
+def rising(program: Program, groups: list[tuple[list[int], Floats]]) -> Ints:
+    """Which nodes, in any state above the lowest, make nothing less likely that follows."""
+    falls = np.zeros(len(program.scope), dtype=np.bool_)
+    for parts, tables in groups:
+        above = tables[:, ::-1].cumsum(axis=1)
+        for axis in range(2, tables.ndim):
+            low = np.take(above, [0], axis=axis)
+            less = np.any(above < low - 1e-15, axis=tuple(range(1, tables.ndim)))
+            falls[program.scope_first[parts] + axis - 2] = less
+    good = np.ones(len(program.card), dtype=np.int64)
+    owners = np.repeat(program.part_owner, np.diff(program.scope_first))
+    if falls.any() or program.flip.any():
+        for i in range(len(owners) - 1, -1, -1):  # children come after parents
+            if falls[i] or program.flip[owners[i]] or not good[owners[i]]:
+                good[program.scope[i]] = 0
+    return good
 
 
 def aligned(count: int, line: int) -> Floats:
@@ -966,4 +1003,12 @@ def new_scratch(program: Program, workspace: float) -> Scratch:
     )
 
 
-HOST_ONLY = (pack, lone_nodes, part_bits, aligned, new_scratch)  # never compiled
+HOST_ONLY = (
+    pack,
+    lone_nodes,
+    parts_by_shape,
+    part_bits,
+    rising,
+    aligned,
+    new_scratch,
+)  # never compiled

@@ -69,6 +69,7 @@ from twitchnet.engine.decode import (
     V_FLIP,
     V_MAX,
     V_PARTS,
+    V_RISING,
     Packed,
     Scratch,
     decode,
@@ -79,7 +80,7 @@ from twitchnet.engine.decode import (
     stride_in,
 )
 from twitchnet.engine.lanes import LANES, load8, splat8, store8, total8
-from twitchnet.engine.products import SPREAD, sweep, sweep_back, write_buckets
+from twitchnet.engine.products import FLOOR, LEAST, SPREAD, sweep, sweep_back, write_buckets
 from twitchnet.engine.program import Floats, Ints
 from twitchnet.engine.tape import (
     APPLY,
@@ -1020,9 +1021,15 @@ def add_conditioned(
 
 
 def agrees(p: Packed, s: Scratch, wanted: Ints, total: float) -> bool:
-    """Whether all evaluations of the same probabilities are close enough to be believed."""
+    """Whether all evaluations of the same probabilities are close enough to be believed.
+
+    Their largest relative difference stands for the relative error of P(evidence).  States
+    above the lowest of a *rising* node cancel less than the rest of the sum, and share it;
+    for any other state it is an absolute error, which a small posterior does not survive.
+    """
     if not total > 0.0:
         return False
+    spread, smallest = LEAST, 1.0
     for v in range(p.n[P_COUNT, 0]):
         if wanted[v] == 0 or s.n[FIXED, v] == 1:
             continue
@@ -1030,11 +1037,15 @@ def agrees(p: Packed, s: Scratch, wanted: Ints, total: float) -> bool:
         for state in range(p.n[V_CARD, v]):
             once, again = s.f[MARGINAL + 3 * state, v], s.f[AGAIN + 3 * state, v]
             sum_ += once
-            if not abs(once - again) <= SPREAD * once:
+            if once == 0.0 and again == 0.0:
+                continue
+            if not once > 0.0:
                 return False
-        if not abs(sum_ - total) <= SPREAD * total:
-            return False
-    return True
+            spread = max(spread, abs(once - again) / once)
+            if state == 0 or p.n[V_RISING, v] == 0:
+                smallest = min(smallest, once / total)
+        spread = max(spread, abs(sum_ - total) / total)
+    return spread <= SPREAD * min(1.0, FLOOR * smallest)
 
 
 def run_records(

@@ -44,7 +44,6 @@ from twitchnet.engine.decode import (
     ITEM,
     KIND,
     LATEST,
-    LOST,
     MADE,
     MARGINAL,
     MEANING,
@@ -86,9 +85,10 @@ from twitchnet.engine.lanes import (
 )
 from twitchnet.engine.program import Floats, Ints
 
-SPREAD = 1e-11  # relative difference of two evaluations that is still believed
-FAINT = 12  # most bits that one closing by differences may lose, and
-LOSS = 100  # all of them together
+SPREAD = 3e-12  # relative difference of two evaluations that is still believed
+LEAST = 1e-15  # and the smallest that is assumed
+FLOOR = 10.0  # posteriors below 1 / FLOOR may need a closer agreement; see ``agrees``
+FAINT = 12  # most bits that one closing by differences may lose
 UNION, SO_FAR, KNOWN = 23, 27, 31  # rows of Scratch.m: single masks, beside those of tape.py
 
 # The tape.  A row: its counts, the leaf about its axis alone, the weights of a level axis that
@@ -293,7 +293,6 @@ def write_row(s: Scratch, row: int, order: Ints, at: int) -> tuple[int, float, f
     levels = s.n[KIND, a] != STATES
     early = levels and n == pairs  # closed by levels, without a difference
     if levels and not early:
-        s.n[COUNT, LOST] += s.n[BITS_LOST, a]
         s.n[COUNT, FAINTEST] = max(s.n[COUNT, FAINTEST], s.n[BITS_LOST, a])
     s.n[FIRST, row] = at
     tape[at + MESSAGES] = n - pairs
@@ -353,7 +352,7 @@ def write_buckets(s: Scratch, order: Ints) -> tuple[float, float]:
     name_turns(s, order)
     words, leaves = s.n[COUNT, N_WORDS], s.n[COUNT, N_LEAVES]
     work, stored, room, at = 0.0, float(s.n[COUNT, N_CELLS]), 0.0, 0
-    s.n[COUNT, UNFIT] = s.n[COUNT, LOST] = s.n[COUNT, FAINTEST] = 0
+    s.n[COUNT, UNFIT] = s.n[COUNT, FAINTEST] = 0
     longest = len(s.tape) - ROW_HEAD - (PAIR + 1 + MESSAGE_HEAD) * (leaves + s.n[COUNT, N_AXES])
     for turn in range(s.n[COUNT, N_AXES]):
         row = leaves + turn
@@ -381,7 +380,7 @@ def write_buckets(s: Scratch, order: Ints) -> tuple[float, float]:
         file_table(s, row)
     s.n[COUNT, N_TABLES] = leaves + s.n[COUNT, N_AXES]
     s.n[COUNT, ROOM] = int(min(stored, 4e18))  # where the products go
-    if s.n[COUNT, LOST] > LOSS or s.n[COUNT, FAINTEST] > FAINT:
+    if s.n[COUNT, FAINTEST] > FAINT:
         s.n[COUNT, UNFIT] = 1
     return work, stored + room
 
