@@ -154,7 +154,9 @@ def _solver(inference: Inference, answers: Answers, draws: int) -> Callable[[Flo
 
     def run(numbers: Floats) -> Floats:
         program = low.with_numbers(numbers)
-        single = run_single(program, evidence, wanted, inference.budget, inference.workspace)
+        single = run_single(
+            program, evidence, wanted, inference.budget, inference.workspace, explain=False
+        )
         if single.status == "too wide":
             return read(numbers)  # the other planner may still find a cheaper order
         if single.status == "impossible":

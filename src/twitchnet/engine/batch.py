@@ -148,8 +148,12 @@ def run_single(
     budget: float,
     workspace: float = WORKSPACE,
     down: bool = True,
+    explain: bool = True,
 ) -> Single:
-    """One record by the compiled kernels; the workspace is kept for the thread's next one."""
+    """One record by the compiled kernels; the workspace is kept for the thread's next one.
+
+    ``accounts`` are empty without ``down`` or ``explain``: posteriors alone are faster.
+    """
     key = (len(program.card), len(program.part_owner), int(program.card.max()), workspace)
     if getattr(_LOCAL, "key", None) != key:
         _LOCAL.scratch, _LOCAL.key = new_scratch(program, workspace), key
@@ -158,7 +162,7 @@ def run_single(
     nodes, columns = len(program.card), int(program.card.max())
     soft_of = np.flatnonzero(evidence.is_soft).astype(np.int64)
     node_of = np.flatnonzero(evidence.hard >= 0).astype(np.int64)
-    accounts = np.zeros((nodes, nodes) if down else (0, 0))
+    accounts = np.zeros((nodes, nodes) if down and explain else (0, 0))
     status, cells, log_evidence = np.zeros(1, dtype=np.int8), np.zeros(1), np.zeros(1)
     pairs = np.indices((columns, nodes)).reshape(2, -1)
     marginal = np.zeros((1, columns * nodes))

@@ -893,9 +893,27 @@ def add_meaning(s: Scratch, a: int) -> bool:
     return True
 
 
-def pack(program: Program) -> Packed:
-    """The same program as two arrays."""
-    groups = parts_by_shape(program)
+class Structure(NamedTuple):
+    """What ``pack`` makes of a program whatever its numbers are.
+
+    ``groups`` are the parts of one shape of table: their numbers (parts,), and the places of
+    their entries (parts, levels, *states of the scope).
+    """
+
+    scope: Ints  # the program's own array: programs that share it differ in numbers alone
+    n: Ints
+    groups: list[tuple[Ints, Ints]]
+
+
+_STRUCTURES: dict[int, Structure] = {}
+MOST_STRUCTURES = 16
+
+
+def structure_of(program: Program) -> Structure:
+    """The structure of a program, kept for the next one that differs in its numbers alone."""
+    found = _STRUCTURES.get(id(program.scope))
+    if found is not None and found.scope is program.scope:
+        return found
     rows = (
         np.array([len(program.card)]),
         program.card,
@@ -910,12 +928,27 @@ def pack(program: Program) -> Packed:
         program.scope,
         program.child,
         lone_nodes(program),
-        part_bits(program, groups),
-        rising(program, groups),
+        program.part_owner,  # the last two depend on numbers: room for them
+        program.card,
     )
     n = np.zeros((len(rows), max(len(row) for row in rows)), dtype=np.int64)
     for i, row in enumerate(rows):
         n[i, : len(row)] = row
+    found = Structure(program.scope, n, parts_by_shape(program))
+    if len(_STRUCTURES) >= MOST_STRUCTURES:
+        _STRUCTURES.clear()
+    _STRUCTURES[id(program.scope)] = found
+    return found
+
+
+def pack(program: Program) -> Packed:
+    """The same program as two arrays."""
+    structure = structure_of(program)
+    tables = [program.part_table[places] for _, places in structure.groups]
+    n = structure.n.copy()
+    for (parts, _), table in zip(structure.groups, tables, strict=True):
+        n[P_BITS, parts] = part_bits(table)
+    n[V_RISING, : len(program.card)] = rising(program, structure, tables)
     return Packed(n, np.ascontiguousarray(program.part_table))
 
 
@@ -931,39 +964,38 @@ def lone_nodes(program: Program) -> Ints:
     return lone
 
 
-def parts_by_shape(program: Program) -> list[tuple[list[int], Floats]]:
-    """Parts of one shape of table together: their numbers, and tables (parts, levels, ...)."""
+def parts_by_shape(program: Program) -> list[tuple[Ints, Ints]]:
+    """The groups of a ``Structure``."""
     card, scope = program.card.tolist(), program.scope.tolist()
     owner, first = program.part_owner.tolist(), program.scope_first.tolist()
     found: dict[tuple[int, ...], list[int]] = {}
     for part, node in enumerate(owner):
         nodes = scope[first[part] : first[part + 1]]
         found.setdefault((card[node], *(card[u] for u in nodes)), []).append(part)
-    groups = []
-    for shape, parts in found.items():
-        entries = program.part_entry[parts][:, None] + np.arange(math.prod(shape))
-        groups.append((parts, program.part_table[entries].reshape(len(parts), *shape)))
-    return groups
+    return [
+        (
+            np.array(parts, dtype=np.int64),
+            (program.part_entry[parts][:, None] + np.arange(math.prod(shape))).reshape(-1, *shape),
+        )
+        for shape, parts in found.items()
+    ]
 
 
-def part_bits(program: Program, groups: list[tuple[list[int], Floats]]) -> Ints:
-    """``lost_bits`` of each part's table."""
-    bits = np.zeros(len(program.part_owner), dtype=np.int64)
-    for parts, tables in groups:
-        share = (tables / np.maximum(np.cumsum(tables, axis=1), TINIEST))[:, 1:]
-        least = np.where(share > 0.0, share, 1.0).reshape(len(parts), -1).min(axis=1, initial=1.0)
-        bits[parts] = 1 - np.floor(np.log2(least))
-    return bits
+def part_bits(tables: Floats) -> Ints:
+    """``lost_bits`` of each of some tables (parts, levels, ...)."""
+    share = (tables / np.maximum(np.cumsum(tables, axis=1), TINIEST))[:, 1:]
+    least = np.where(share > 0.0, share, 1.0).reshape(len(tables), -1).min(axis=1, initial=1.0)
+    return 1 - np.floor(np.log2(least)).astype(np.int64)
 
 
-def rising(program: Program, groups: list[tuple[list[int], Floats]]) -> Ints:
+def rising(program: Program, structure: Structure, tables: list[Floats]) -> Ints:
     """Which nodes, in any state above the lowest, make nothing less likely that follows."""
     falls = np.zeros(len(program.scope), dtype=np.bool_)
-    for parts, tables in groups:
-        above = tables[:, ::-1].cumsum(axis=1)
-        for axis in range(2, tables.ndim):
-            low = np.take(above, [0], axis=axis)
-            less = np.any(above < low - 1e-15, axis=tuple(range(1, tables.ndim)))
+    for (parts, _), table in zip(structure.groups, tables, strict=True):
+        above = table[:, ::-1].cumsum(axis=1)
+        for axis in range(2, table.ndim):
+            low = above.take([0], axis=axis)
+            less = np.any(above < low - 1e-15, axis=tuple(range(1, table.ndim)))
             falls[program.scope_first[parts] + axis - 2] = less
     good = np.ones(len(program.card), dtype=np.int64)
     owners = np.repeat(program.part_owner, np.diff(program.scope_first))
