@@ -134,6 +134,19 @@ def test_values_mean_what_they_mean_in_a_single_record(cells: list[object], whic
     assert bad == {}
 
 
+def test_whole_numbers_may_have_a_point_in_text() -> None:
+    """A column of numbers with gaps becomes 1.0 and 0.0 on its way through CSV."""
+    frame = {"leg_twitching": ["1.0", "0.0", " 1. ", "1.5", "2.0", "1e0"]}
+    encoded = encode_frame(NETWORK, frame)
+    place = [variable.name for variable in NETWORK.nodes].index("leg_twitching")
+    assert encoded.codes[:, place].tolist() == [1, 0, 1, -1, -1, -1]
+    assert [(cell.row, cell.value) for cell in encoded.bad] == [(3, "1.5"), (4, "2.0"), (5, "1e0")]
+    legs = tn.load("twitchy_legs")
+    same = [legs.encode({"age_band": [age]}).tolist() for age in (37, 37.0, "37", "37.0")]
+    assert same == [same[0]] * 4
+    assert legs.encode({"age_band": ["37.0"]}).max() == 1
+
+
 def test_bad_cells_are_all_told_in_order() -> None:
     frame = {
         "caffeine_intake": ["hihg", "high", "yes"],

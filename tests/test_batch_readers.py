@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from pyarrow import parquet
 
 from twitchnet.batch import csv_reader, json_reader
 from twitchnet.batch.json_text import json_lines
-from twitchnet.batch.opening import Chunk, Cursor
+from twitchnet.batch.opening import Chunk, Cursor, Reject
 from twitchnet.batch.readers import Input, open_input
+from twitchnet.errors import RecordError
 
 Rows = list[tuple[int, dict[str, Any]]]
 
@@ -81,8 +83,18 @@ def test_csv_is_what_the_csv_module_reads(
     assert [{n: v or "" for n, v in row.items()} for _, row in found] == expected
 
 
+def outcome(call: Callable[[], list[Chunk]]) -> tuple[Rows, list[Reject]] | str:
+    """Rows and refused rows, or that a quote is open at the end."""
+    try:
+        chunks = call()
+    except RecordError as error:
+        return str(error)
+    return rows_of(chunks), [reject for chunk in chunks for reject in chunk.rejects]
+
+
 @settings(max_examples=300)
-@example('a"\n"\na', 1)  # the quotes are in rows that are refused
+@example('a"\n"\na', 1)  # the quotes are in rows that are refused; the last one is open
+@example('"a\n"b"', 1)  # opened in one row and closed in the next
 @given(st.lists(bits, max_size=40).map("".join), st.integers(1, 4))
 def test_any_text_is_cut_as_arrow_cuts_it(
     tmp_path_factory: pytest.TempPathFactory, text: str, size: int
@@ -91,12 +103,64 @@ def test_any_text_is_cut_as_arrow_cuts_it(
     path = tmp_path_factory.mktemp("csv") / "r.csv"
     path.write_text("id,leg_twitching\n" + text, newline="")
     found = open_input([str(path)])
-    whole = list(found.chunks(1000))
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_reader, "swallowed", lambda path, part: part)  # its own test
+        whole = outcome(lambda: list(found.chunks(1000)))
         patch.setattr(csv_reader, "PIECE", 4)
-        pieces = same_from_any_chunk(found, size)
-    assert rows_of(pieces) == rows_of(whole)
-    assert [r for c in pieces for r in c.rejects] == [r for c in whole for r in c.rejects]
+        assert outcome(lambda: same_from_any_chunk(found, size)) == whole
+    if isinstance(whole, str):
+        assert "a quote is not closed" in whole
+        assert '"' in text
+
+
+@pytest.mark.parametrize("piece", [8, 1 << 22])
+@pytest.mark.parametrize("before", ["", '0,no,5" pipe\n'])
+def test_a_quote_that_is_never_closed_takes_no_row_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, before: str
+) -> None:
+    monkeypatch.setattr(csv_reader, "PIECE", piece)
+    path, end = tmp_path / "r.csv", 2 if before else 1
+    path.write_text(f'id,leg_twitching,note\n{before}1,yes,"open\n2,no,x\n3,no,y\n')
+    with pytest.raises(RecordError, match=f"TN210 row {end}: a quote is not closed, so the rest"):
+        list(open_input([str(path)]).chunks(2))
+    path.write_text(f'id,leg_twitching,note\n{before}1,yes,"open\n2,no,"x"\n3,no,y\n')
+    chunks = same_from_any_chunk(open_input([str(path)]), 9)
+    assert [row["id"] for _, row in rows_of(chunks)] == (["0", "3"] if before else ["3"])
+    (reject,) = (reject for chunk in chunks for reject in chunk.rejects)
+    assert (reject.row, reject.column) == (end, "note")
+    assert reject.reason == "a quote stands inside a cell of 2 lines"
+
+
+def test_a_row_without_an_end_is_not_read_into_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_reader, "PIECE", 64)
+    monkeypatch.setattr(csv_reader, "LONGEST", 1024)
+    path = tmp_path / "r.csv"
+    path.write_text('id,leg_twitching\n1,yes\n"2,no\n' + "3,no\n" * 1000)
+    chunks = open_input([str(path)]).chunks(1)
+    assert rows_of([next(chunks)]) == [(1, {"id": "1", "leg_twitching": "yes"})]
+    with pytest.raises(RecordError, match="row 2: a quote is not closed"):
+        next(chunks)
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "row"),
+    [
+        ("r.csv", "id;leg_twitching;note", '1;yes;"a, b; c"'),
+        ("r.csv", "id\tleg_twitching\tnote", "1\tyes\ta, b; c"),
+        ("r.csv", "id|leg_twitching|note", "1|yes|a, b; c"),
+        ("r.csv", 'id,leg_twitching,"note"', '1,yes,"a, b; c"'),
+        ("r.tsv", "id\tleg_twitching\tnote", "1\tyes\ta, b; c"),
+    ],
+)
+def test_what_stands_between_cells(tmp_path: Path, name: str, header: str, row: str) -> None:
+    path = tmp_path / name
+    path.write_text(f"{header}\n{row}\n")
+    chunks = same_from_any_chunk(open_input([str(path)]), 1)
+    assert [row for _, row in rows_of(chunks)] == [
+        {"id": "1", "leg_twitching": "yes", "note": "a, b; c"}
+    ]
 
 
 def test_rows_are_numbered_past_blank_lines_and_ragged_rows(tmp_path: Path) -> None:

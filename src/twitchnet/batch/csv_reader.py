@@ -4,6 +4,9 @@ The text is cut into blocks at ends of rows, and each block is parsed by Arrow. 
 with an even number of quotes before it ends a row, if every quote stands where quotes belong
 (RFC 4180).  Where one does not (``5" pipe`` without quotes around it), Arrow reads the rest
 of the file as one stream; a run is then resumed from there.
+
+A quote that is never closed would make the rest of the file one cell, without a word.  A last
+row of our own tells: it is read as a row, or that cell has it too.
 """
 
 from __future__ import annotations
@@ -32,22 +35,32 @@ from twitchnet.batch.opening import (
     unreadable,
 )
 from twitchnet.batch.stream import arrow
+from twitchnet.errors import RecordError
 
 PIECE = 1 << 22
 """Bytes parsed at once; smaller ones cost more calls, larger ones memory."""
 
+LONGEST = 1 << 28
+"""Bytes of a row; where a quote is not closed, the rest of the file would be one row."""
+
 QUOTE, NEWLINE = b'"', b"\n"
 
+END = "\x1eend of file\x1e"
+"""The cell of a last row that is added to see whether a quote is open; nobody else has it."""
 
-def delimiter(path: str) -> str:
-    """The character between cells, by the suffix."""
-    return "\t" if ".tsv" in Path(path).name.lower() else ","
+
+class Header(NamedTuple):
+    """The names of the columns, the bytes up to the first row, what stands between cells."""
+
+    names: list[str]
+    begin: int
+    between: str
 
 
 def csv_columns(path: str) -> Columns:
     """Names of the header, all of them text, and no count."""
     try:
-        names, _ = _header(path)
+        names = read_header(path).names
     except csv.Error as error:
         raise unreadable(path, f"the header cannot be read: {error}") from None
     if not names:
@@ -57,15 +70,26 @@ def csv_columns(path: str) -> Columns:
     return [(name, arrow().string()) for name in names], 0
 
 
-def _header(path: str) -> tuple[list[str], int]:
-    """The names of the columns, and the bytes up to the first row."""
+def read_header(path: str) -> Header:
+    """The first row.
+
+    Cells are separated by tabs in ``.tsv``, else by commas; by semicolons, tabs or bars in a
+    file whose first row has these and no comma.
+    """
     head = peek(path)
     mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
     # the header ends before the first cell that is not UTF-8, or the header is not UTF-8
-    text = io.StringIO(head[mark:].decode("utf-8", errors="surrogateescape"), newline="")
-    names = next(csv.reader(text, delimiter=delimiter(path)), [])
-    read = text.getvalue()[: text.tell()]
-    return names, mark + len(read.encode("utf-8", errors="surrogateescape"))
+    whole = head[mark:].decode("utf-8", errors="surrogateescape")
+    some = ["\t"] if ".tsv" in Path(path).name.lower() else [",", ";", "\t", "|"]
+    for between in some:
+        text = io.StringIO(whole, newline="")
+        names = next(csv.reader(text, delimiter=between), [])
+        if len(names) > 1 or between == some[0]:
+            read = whole[: text.tell()].encode("utf-8", errors="surrogateescape")
+            found = Header(names, mark + len(read), between)
+        if len(names) > 1:
+            break
+    return found
 
 
 class _Part(NamedTuple):
@@ -83,10 +107,10 @@ class _Part(NamedTuple):
 def csv_chunks(path: str, size: int, start: Cursor, columns: Mapping[str, Any]) -> Iterator[Chunk]:
     """The rows after ``start``; a chunk ends where a multiple of ``size`` rows is accounted for."""
     pa = arrow()
-    names, begin = _header(path)
+    header = read_header(path)
     if not start.offset:
-        start = start._replace(offset=begin)
-    columns = {name: columns[name] for name in names}  # in the order of this file
+        start = start._replace(offset=header.begin)
+    columns = {name: columns[name] for name in header.names}  # in the order of this file
     waiting: list[_Part] = []
 
     def take(until: int) -> Chunk:
@@ -107,7 +131,7 @@ def csv_chunks(path: str, size: int, start: Cursor, columns: Mapping[str, Any]) 
         return Chunk(path, frame, np.concatenate(numbers), rejects, origin._replace(row=until))
 
     done = start.row
-    for part in _parts(path, start, columns):
+    for part in _parts(path, start, columns, header.between):
         if part.last <= done:
             continue
         waiting.append(part)
@@ -118,9 +142,9 @@ def csv_chunks(path: str, size: int, start: Cursor, columns: Mapping[str, Any]) 
         yield take(waiting[-1].last)
 
 
-def _parts(path: str, start: Cursor, columns: Mapping[str, Any]) -> Iterator[_Part]:
+def _parts(path: str, start: Cursor, columns: Mapping[str, Any], between: str) -> Iterator[_Part]:
     """The parsed blocks, without the rows up to ``start.row``."""
-    for part in _blocks(path, start, columns):
+    for part in _blocks(path, start, columns, between):
         fresh = int(np.searchsorted(part.numbers, start.row, side="right"))
         if fresh or part.origin.base < start.row:
             rejects = [reject for reject in part.rejects if reject.row > start.row]
@@ -130,7 +154,7 @@ def _parts(path: str, start: Cursor, columns: Mapping[str, Any]) -> Iterator[_Pa
         yield part
 
 
-def _blocks(path: str, start: Cursor, columns: Mapping[str, Any]) -> Iterator[_Part]:
+def _blocks(path: str, start: Cursor, columns: Mapping[str, Any], between: str) -> Iterator[_Part]:
     """The parsed blocks from the byte ``start.offset`` on."""
     offset, base = start.offset, start.base
     stream = guarded(path, lambda: open_bytes(path, offset if path != "-" else 0))
@@ -144,19 +168,31 @@ def _blocks(path: str, start: Cursor, columns: Mapping[str, Any]) -> Iterator[_P
         if not cut:
             if is_last:
                 return
+            if size >= LONGEST:
+                raise _never_closed(path, base + 1)
             rest, size = block, 2 * size  # a row that is longer than a block
             continue
         origin = Cursor(start.file, 0, offset, base)
-        parser = _Parser(path, columns, base)
+        parser = _Parser(path, columns, base, between)
         table = parser.table(block[:cut])
         hidden = parser.ragged or not _is_plain(table)  # quotes that did not stand around a cell
-        if hidden and QUOTE in block and not quotes_belong(block[:cut], delimiter(path).encode()):
-            yield from _stream(path, columns, origin, joined(block, stream))
+        if hidden and QUOTE in block and not quotes_belong(block[:cut], between.encode()):
+            tail = joined(block, stream, NEWLINE + parser.last_row)
+            yield from _stream(path, columns, origin, tail, between)
             return
+        if is_last and block.count(QUOTE) % 2:
+            closed = _Parser(path, columns, base, between)
+            if not closed.ends(closed.table(block + NEWLINE + closed.last_row)):
+                raise _never_closed(path, base + table.num_rows + len(parser.ragged))
         part = parser.part(table, origin, whole=True, is_text=block.isascii())
         yield part
         offset, base, rest = offset + cut, part.last, block[cut:]
         size = max(PIECE, len(rest) + 1)
+
+
+def _never_closed(path: str, row: int) -> RecordError:
+    message = f"row {row}: a quote is not closed, so the rest of the file is one cell"
+    return unreadable(path, message, "is the file whole?")
 
 
 def row_end(block: bytes) -> int:
@@ -200,25 +236,72 @@ def quotes_belong(block: bytes, between: bytes) -> bool:
     return bool(edge[data[before]].all() and edge[data[after]].all())
 
 
-def _stream(path: str, columns: Mapping[str, Any], origin: Cursor, rest: Any) -> Iterator[_Part]:
-    """The rest of a file, cut by Arrow."""
-    parser = _Parser(path, columns, origin.base)
-    reader = guarded(path, lambda: parser.open(arrow().PythonFile(rest, "r")))
+def _stream(
+    path: str, columns: Mapping[str, Any], origin: Cursor, rest: Any, between: str
+) -> Iterator[_Part]:
+    """The rest of a file, cut by Arrow; it ends in a row of our own."""
+    pa = arrow()
+    parser = _Parser(path, columns, origin.base, between)
+    reader = guarded(path, lambda: parser.open(pa.PythonFile(rest, "r")))
+    ended = False
     for batch in guarded_batches(path, reader):
-        yield parser.part(arrow().Table.from_batches([batch]), origin)
+        table = pa.Table.from_batches([batch])
+        ended = parser.ends(table)
+        part = parser.part(table.slice(0, len(table) - ended), origin)
+        yield swallowed(path, part)
+    if not ended:
+        raise _never_closed(path, parser.seen + len(parser.ragged))
     if parser.ragged:
         yield parser.part(reader.schema.empty_table(), origin, whole=True)
+
+
+def swallowed(path: str, part: _Part) -> _Part:
+    """Refuses cells of several lines with an odd quote in them.
+
+    Such a cell may have been opened in one row and closed in another: ``"note`` without its
+    second quote takes the rows up to the next quote with it.
+    """
+    import pyarrow.compute as compute
+
+    bad: dict[int, Reject] = {}
+    for name, column in zip(part.batch.schema.names, part.batch.columns, strict=True):
+        lines = compute.match_substring(column, "\n")
+        odd = compute.bit_wise_and(compute.count_substring(column, '"'), 1)
+        both = compute.and_(lines, compute.equal(odd, 1)).fill_null(False)
+        for i in np.flatnonzero(both.to_numpy(zero_copy_only=False)).tolist():
+            text = column[i].as_py()
+            message = f"a quote stands inside a cell of {text.count(chr(10)) + 1} lines"
+            found = Reject(path, int(part.numbers[i]), "TN211", name, text[:200], message)
+            bad.setdefault(i, found)
+    if not bad:
+        return part
+    good = np.array([i not in bad for i in range(part.batch.num_rows)])
+    return part._replace(
+        batch=part.batch.filter(arrow().array(good)),
+        numbers=part.numbers[good],
+        rejects=sorted([*part.rejects, *bad.values()], key=_row),
+    )
 
 
 class _Parser:
     """Parses text that follows ``base`` rows."""
 
-    def __init__(self, path: str, columns: Mapping[str, Any], base: int) -> None:
+    def __init__(self, path: str, columns: Mapping[str, Any], base: int, between: str) -> None:
         self.path = path
         self.columns = columns
         self.base = base
+        self.between = between
         self.seen = base  # numbers given so far
         self.ragged: list[Reject] = []
+
+    @property
+    def last_row(self) -> bytes:
+        """A row of our own, for the end."""
+        return (self.between * (len(self.columns) - 1) + END).encode()
+
+    def ends(self, table: Any) -> bool:
+        """Whether the last row is our own."""
+        return bool(table.num_rows) and table.column(len(self.columns) - 1)[-1].as_py() == END
 
     def refuse(self, row: Any) -> str:
         """A row of too few or too many cells."""
@@ -237,7 +320,7 @@ class _Parser:
                 use_threads=False, block_size=size, column_names=list(self.columns)
             ),
             "parse_options": arrow_csv.ParseOptions(
-                delimiter=delimiter(self.path),
+                delimiter=self.between,
                 newlines_in_values=True,
                 invalid_row_handler=self.refuse,
             ),

@@ -10,6 +10,7 @@ can be refused; nothing is dropped without a word.
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,9 @@ TRUTH = "true_"
 
 MOST_HINTS = 50
 """Different bad values of a column that get a hint; looking for one takes 0.1 ms."""
+
+WHOLE = re.compile(r"([0-9]{1,9})\.0?")
+"""A whole number as tables with missing values write it: 1.0 for yes, 37.0 for an age."""
 
 MOST_SHOWN = 20
 """Bad cells that an error lists before it says how many more there are."""
@@ -310,6 +314,10 @@ class _Reader:
             state = self.states.get(text, self.words.get(text.lower()))
             if state is not None:
                 return state
+            if number := WHOLE.fullmatch(text):
+                found = state_of(self.variable, number[1])
+                if not isinstance(found, Problem):
+                    return found
         if self.bad >= MOST_HINTS and value not in (0, 1):
             states = ", ".join(self.variable.states)
             return Problem(

@@ -150,24 +150,27 @@ class _Stdin:
 
 
 class _Joined(io.RawIOBase):
-    """Bytes, then the rest of a stream."""
+    """Bytes, then the rest of a stream, then bytes."""
 
-    def __init__(self, head: bytes, rest: Any) -> None:
-        self.head = io.BytesIO(head)
-        self.rest = rest
+    def __init__(self, head: bytes, rest: Any, tail: bytes) -> None:
+        self.parts = [io.BytesIO(head), rest, io.BytesIO(tail)]
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        data = self.head.read(len(buffer)) or self.rest.read(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+        while self.parts:
+            data = self.parts[0].read(len(buffer))
+            if data:
+                buffer[: len(data)] = data
+                return len(data)
+            self.parts.pop(0)
+        return 0
 
 
-def joined(head: bytes, rest: Any) -> io.BufferedReader:
-    """A stream of bytes that gives ``head`` and then ``rest``."""
-    return io.BufferedReader(_Joined(head, rest), BLOCK)
+def joined(head: bytes, rest: Any, tail: bytes = b"") -> io.BufferedReader:
+    """A stream of bytes that gives ``head``, then ``rest``, then ``tail``."""
+    return io.BufferedReader(_Joined(head, rest, tail), BLOCK)
 
 
 STDIN = _Stdin()
