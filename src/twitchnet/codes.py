@@ -479,6 +479,12 @@ _TABLE = (
         "Each output is written by one run at a time.",
         "Wait for the other run, or write to another file.",
     ),
+    Code(
+        "TN222",
+        "An output that would replace an input",
+        "Output, rejects and the file beside them have names of their own.",
+        "Write to another file.",
+    ),
     # Capacity.
     Code(
         "TN301",

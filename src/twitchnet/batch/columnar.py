@@ -82,10 +82,13 @@ def _arrow_reader(path: str) -> Any:
 
 
 def arrow_columns(path: str) -> Columns:
-    """Names and types of an Arrow file or stream, and no count."""
+    """Names and types of an Arrow file or stream, and the rows of a file."""
     if path == "-":
         STDIN.peek(BLOCK)
-    return [(one.name, one.type) for one in _arrow_reader(path).schema], 0
+    reader = _arrow_reader(path)
+    batches = range(getattr(reader, "num_record_batches", 0))
+    rows = guarded(path, lambda: sum(reader.get_batch(i).num_rows for i in batches))
+    return [(one.name, one.type) for one in reader.schema], rows
 
 
 def arrow_chunks(

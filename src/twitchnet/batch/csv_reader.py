@@ -30,7 +30,7 @@ from twitchnet.batch.opening import (
     guarded,
     guarded_batches,
     joined,
-    open_bytes,
+    open_measured,
     peek,
     unreadable,
 )
@@ -94,7 +94,7 @@ def read_header(path: str) -> Header:
 
 class _Part(NamedTuple):
     """Rows of one block: ``origin`` says where it begins, ``last`` is the number of its last
-    row, refused rows included.
+    row, refused rows included, ``share`` how much of the file is read before and after it.
     """
 
     batch: Any
@@ -102,6 +102,7 @@ class _Part(NamedTuple):
     rejects: list[Reject]
     origin: Cursor
     last: int
+    share: tuple[float, float] = (0.0, 0.0)
 
 
 def csv_chunks(path: str, size: int, start: Cursor, columns: Mapping[str, Any]) -> Iterator[Chunk]:
@@ -128,7 +129,10 @@ def csv_chunks(path: str, size: int, start: Cursor, columns: Mapping[str, Any]) 
         left = part._replace(batch=part.batch.slice(due), numbers=part.numbers[due:], rejects=rest)
         waiting[:] = [left] if until < part.last else []
         frame = batches[0] if len(batches) == 1 else one_batch(pa.Table.from_batches(batches))
-        return Chunk(path, frame, np.concatenate(numbers), rejects, origin._replace(row=until))
+        where = origin._replace(row=until)
+        part_of = (until - origin.base) / max(part.last - origin.base, 1)
+        share = part.share[0] + part_of * (part.share[1] - part.share[0])
+        return Chunk(path, frame, np.concatenate(numbers), rejects, where, share)
 
     done = start.row
     for part in _parts(path, start, columns, header.between):
@@ -157,10 +161,10 @@ def _parts(path: str, start: Cursor, columns: Mapping[str, Any], between: str) -
 def _blocks(path: str, start: Cursor, columns: Mapping[str, Any], between: str) -> Iterator[_Part]:
     """The parsed blocks from the byte ``start.offset`` on."""
     offset, base = start.offset, start.base
-    stream = guarded(path, lambda: open_bytes(path, offset if path != "-" else 0))
+    stream, share = guarded(path, lambda: open_measured(path, offset if path != "-" else 0))
     if path == "-":
         stream.read(offset)
-    size, rest = PIECE, b""
+    size, rest, read = PIECE, b"", share() if start.row else 0.0
     while True:
         block = rest + guarded(path, lambda: stream.read(size - len(rest)))  # noqa: B023
         is_last = len(block) < size
@@ -178,14 +182,15 @@ def _blocks(path: str, start: Cursor, columns: Mapping[str, Any], between: str) 
         hidden = parser.ragged or not _is_plain(table)  # quotes that did not stand around a cell
         if hidden and QUOTE in block and not quotes_belong(block[:cut], between.encode()):
             tail = joined(block, stream, NEWLINE + parser.last_row)
-            yield from _stream(path, columns, origin, tail, between)
+            for part in _stream(path, columns, origin, tail, between):
+                yield part._replace(share=(share(), share()))
             return
         if is_last and block.count(QUOTE) % 2:
             closed = _Parser(path, columns, base, between)
             if not closed.ends(closed.table(block + NEWLINE + closed.last_row)):
                 raise _never_closed(path, base + table.num_rows + len(parser.ragged))
         part = parser.part(table, origin, whole=True, is_text=block.isascii())
-        yield part
+        yield part._replace(share=(read, read := share()))
         offset, base, rest = offset + cut, part.last, block[cut:]
         size = max(PIECE, len(rest) + 1)
 

@@ -24,13 +24,13 @@ from twitchnet.batch.interruption import Interruption
 from twitchnet.batch.journal import Journal, Position, put
 from twitchnet.batch.opening import Chunk, Cursor, Reject, unreadable
 from twitchnet.batch.posteriors import SMALL
-from twitchnet.batch.readers import Input
+from twitchnet.batch.readers import Input, packing_of
 from twitchnet.batch.rejects import REASONS, as_csv, refused
 from twitchnet.batch.score import Scores
 from twitchnet.batch.stream import Scheme, arrow, metadata
 from twitchnet.batch.writers import finish, piece
 from twitchnet.errors import Problem, RecordError
-from twitchnet.show.progress import duration
+from twitchnet.show.progress import Meter, duration
 
 CHUNK = 8192
 """Rows between two entries of the journal: a kill loses less than this."""
@@ -138,14 +138,19 @@ def score_files(job: Job, progress: Told | None = None) -> Summary:
     ``strict``, and for a run that cannot go on; ``OSError`` when nothing can be written.
     """
     start = time.monotonic()
+    _refuse_to_replace(job)
     if job.output == "-":
         position = _to_pipe(job, sys.stdout.buffer, progress)
         return _summary(job, position, start, 0)
     if job.resume and "-" in job.input.paths:
         raise unreadable("-", "a pipe cannot be read again, so its run cannot be resumed")
     output = Path(job.output)
-    if not output.parent.is_dir():
-        raise FileNotFoundError(f"no such folder: {output.parent}")
+    packing_of(job.output, job.format)
+    for path in filter(None, (output, job.rejects_path)):
+        if not path.parent.is_dir():
+            raise FileNotFoundError(f"no such folder: {path.parent}")
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder")
     state = job.state if "-" not in job.input.paths else {}
     with Journal(output, state, job.resume) as journal:
         before = journal.position.rows
@@ -167,6 +172,21 @@ def score_files(job: Job, progress: Told | None = None) -> Summary:
     return summary
 
 
+def _refuse_to_replace(job: Job) -> None:
+    """Raises ``RecordError`` when a file that is written would take the place of another."""
+    output = Path(job.output)
+    written = [] if job.output == "-" else [output, Path(f"{output}.meta.json")]
+    written += [job.rejects_path] if job.rejects_path else []
+    inputs = [Path(path) for path in job.input.paths if path != "-"]
+    taken = {path.resolve(): "an input of this run" for path in inputs}
+    for path in written:
+        place = path.resolve()
+        if place in taken:
+            message = f"{path} is {taken[place]}"
+            raise RecordError([Problem("TN222", message, hint="write to another file")])
+        taken[place] = "written by this run already"
+
+
 def _name(job: Job, journal: Journal, summary: Summary) -> None:
     """Gives everything its final name, the output last."""
     output, rejects = Path(job.output), job.rejects_path
@@ -183,9 +203,10 @@ def _name(job: Job, journal: Journal, summary: Summary) -> None:
         about.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
         put(about, Path(f"{job.output}.meta.json"))
     if data.exists():
-        finish(job.format, data, final, job.input.columns)
+        finish(job.format, data, final, job.input.columns, packing_of(job.output, job.format))
+    if final.exists():  # also when a run was killed between the two
         put(final, output)
-        data.unlink(missing_ok=True)
+    data.unlink(missing_ok=True)
 
 
 def _to_pipe(job: Job, stream: BinaryIO, progress: Told | None) -> Position:
@@ -250,6 +271,8 @@ def _run(job: Job, done: Position, store: Store, progress: Told | None) -> Posit
     A chunk is read while the one before is scored, and stored while the next one is.
     """
     writing = _Writing(job, done, store)
+    if isinstance(progress, Meter):
+        progress.before = done.rows
     with ThreadPoolExecutor(1, "twitchnet-write") as pool, Interruption() as asked:
         waiting: deque[Future[None]] = deque()
         index, rows = done.chunks, done.rows
@@ -263,6 +286,8 @@ def _run(job: Job, done: Position, store: Store, progress: Told | None) -> Posit
             )
             waiting.append(pool.submit(writing.add, chunk, encoded, scores))
             index, rows = index + 1, rows + chunk.rows
+            if isinstance(progress, Meter) and not job.input.total:
+                progress.total, progress.about = _estimate(job.input, chunk, rows), True
             if len(waiting) > BEHIND:
                 waiting.popleft().result()
             asked.check()
@@ -305,6 +330,17 @@ class _Writing:
         self.store(piece(job.format, batch, first=before.chunks == 0), rejects, after)
         self.position = after
         self.failed = False
+
+
+def _estimate(found: Input, chunk: Chunk, rows: int) -> int:
+    """About how many rows the input has, when ``rows`` end with a chunk; 0 for a pipe."""
+    if not chunk.share:
+        return 0
+    sizes = [Path(path).stat().st_size for path in found.paths]
+    at = found.paths.index(chunk.file)
+    read = sum(sizes[:at]) + chunk.share * sizes[at]
+    digits = len(str(rows)) - 2
+    return max(int(round(rows * sum(sizes) / read, -digits)), rows)
 
 
 def _shifted(progress: Told | None, before: int, asked: Interruption) -> Told:

@@ -20,7 +20,7 @@ from twitchnet.batch.opening import (
     Cursor,
     Reject,
     guarded,
-    open_bytes,
+    open_measured,
     peek,
     unreadable,
 )
@@ -66,7 +66,8 @@ def json_columns(path: str) -> Columns:
 def json_chunks(path: str, size: int, start: Cursor, columns: Mapping[str, Any]) -> Iterator[Chunk]:
     """The lines after ``start``, ``size`` of them at a time; empty ones do not count."""
     offset, row = start.offset, start.row
-    for lines, taken in _lines(path, size, offset):
+    stream, share = guarded(path, lambda: open_measured(path, offset))
+    for lines, taken, read in _lines(path, size, stream):
         offset += taken
         frame = _at_once(lines, columns)
         numbers = np.arange(row + 1, row + 1 + len(lines))
@@ -74,17 +75,20 @@ def json_chunks(path: str, size: int, start: Cursor, columns: Mapping[str, Any])
         if frame is None:
             frame, numbers, rejects = _one_by_one(path, lines, numbers, columns)
         row += len(lines)
-        yield Chunk(path, frame, numbers, rejects, Cursor(start.file, row, offset, row))
+        part = share() * min(offset / (start.offset + read), 1.0)
+        yield Chunk(path, frame, numbers, rejects, Cursor(start.file, row, offset, row), part)
 
 
-def _lines(path: str, size: int, offset: int) -> Iterator[tuple[list[bytes], int]]:
-    """Lines that are not empty, and the bytes that they and the empty ones before take."""
-    stream = guarded(path, lambda: open_bytes(path, offset))
+def _lines(path: str, size: int, stream: Any) -> Iterator[tuple[list[bytes], int, int]]:
+    """Lines that are not empty, the bytes that they and the empty ones before take, and the
+    bytes that are read so far.
+    """
     waiting: list[bytes] = []
-    taken, rest, is_last = 0, b"", False
+    taken, read, rest, is_last = 0, 0, b"", False
     while not is_last:
         fresh = guarded(path, lambda: stream.read(PIECE))
         is_last = not fresh
+        read += len(fresh)
         *lines, rest = (rest + fresh).split(b"\n")
         if is_last and rest.strip():
             lines.append(rest)
@@ -93,10 +97,10 @@ def _lines(path: str, size: int, offset: int) -> Iterator[tuple[list[bytes], int
             if line.strip():
                 waiting.append(line)
             if len(waiting) == size:
-                yield waiting, taken
+                yield waiting, taken, read
                 waiting, taken = [], 0
     if waiting:
-        yield waiting, taken
+        yield waiting, taken, read
 
 
 def _at_once(lines: list[bytes], columns: Mapping[str, Any]) -> Any:

@@ -24,6 +24,9 @@ T = TypeVar("T")
 
 COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
 
+MARKS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+"""How compressed text begins: a pipe has no suffix."""
+
 BLOCK = 1 << 24
 """Bytes of text that are looked at first; a header of 100,000 names must fit."""
 
@@ -63,6 +66,7 @@ class Chunk:
     ``frame`` is a record batch or a mapping of lists; ``numbers`` (rows,) are the rows'
     numbers in the file, from 1 and without the header; ``rejects`` are rows that could
     not be read; ``rows`` counts both.  ``cursor`` is None when reading cannot begin there.
+    ``share`` of the file, 0 to 1, is read when the chunk is; 0 when nobody knows.
     """
 
     file: str
@@ -70,6 +74,7 @@ class Chunk:
     numbers: NDArray[np.int64]
     rejects: list[Reject] = field(default_factory=list)
     cursor: Cursor | None = None
+    share: float = 0.0
 
     @property
     def rows(self) -> int:
@@ -108,18 +113,28 @@ def is_compressed(path: str) -> bool:
 
 def open_bytes(path: str, offset: int = 0) -> Any:
     """A readable stream of bytes, decompressed by the suffix, from ``offset`` on."""
+    return open_measured(path, offset)[0]
+
+
+def open_measured(path: str, offset: int = 0) -> tuple[Any, Callable[[], float]]:
+    """The stream of ``open_bytes``, and a look at the share of the file that is read."""
     pa = arrow()
     if path == "-":
-        return STDIN.stream()
+        return STDIN.stream(), lambda: 0.0
     kind = COMPRESSED.get(Path(path).suffix.lower())
     stream = pa.OSFile(path, "rb")
+    size = max(stream.size(), 1)
+
+    def share() -> float:
+        return 1.0 if stream.closed else float(stream.tell()) / size
+
     if kind is None:
         stream.seek(offset)
-        return stream
+        return stream, share
     text = pa.CompressedInputStream(stream, kind)
     while offset > 0 and (passed := len(text.read(min(offset, BLOCK)))):
         offset -= passed
-    return text
+    return text, share
 
 
 def peek(path: str) -> bytes:
@@ -139,14 +154,25 @@ class _Stdin:
 
     def __init__(self) -> None:
         self.head = b""
+        self.rest: Any = None
 
     def peek(self, size: int) -> bytes:
-        if not self.head:
-            self.head = sys.stdin.buffer.read(size)
+        if self.rest is None:
+            self.rest = _unpacked(sys.stdin.buffer)
+            self.head = guarded("-", lambda: bytes(self.rest.read(size)))
         return self.head
 
     def stream(self) -> Any:
-        return arrow().PythonFile(joined(self.head, sys.stdin.buffer), "r")
+        return arrow().PythonFile(joined(self.head, self.rest), "r")
+
+
+def _unpacked(pipe: Any) -> Any:
+    """The text of a pipe, decompressed when it begins as compressed text does."""
+    pa = arrow()
+    mark = pipe.read(4)
+    whole = joined(mark, pipe)
+    kind = next((kind for start, kind in MARKS.items() if mark.startswith(start)), "")
+    return pa.CompressedInputStream(pa.PythonFile(whole, "r"), kind) if kind else whole
 
 
 class _Joined(io.RawIOBase):

@@ -95,6 +95,18 @@ def format_of(path: str, given: str = "") -> str:
     return found
 
 
+def packing_of(path: str, form: str) -> str:
+    """The compression of an output, by its suffix: gzip, zstd, or '' for none.
+
+    Raises ``RecordError`` for a format that compresses itself, or for a pipe.
+    """
+    packed = COMPRESSED.get(Path(path).suffix.lower(), "")
+    if packed and form not in ("csv", "jsonl"):
+        hint = f"leave {Path(path).suffix} out of the name"
+        raise unreadable("", f"{form} is not compressed as a whole: {path}", hint)
+    return packed
+
+
 def find_inputs(patterns: Iterable[str]) -> tuple[str, ...]:
     """The files of paths and globs, each once; the files of a glob in order of their names."""
     found: dict[str, None] = {}

@@ -14,6 +14,7 @@ import numpy as np
 
 from twitchnet.batch.encode import TRUTH
 from twitchnet.batch.journal import Journal, put
+from twitchnet.batch.readers import packing_of
 from twitchnet.batch.stream import arrow
 from twitchnet.batch.writers import finish, piece
 from twitchnet.model.network import Network
@@ -68,6 +69,7 @@ def simulate(
 def write_batches(batches: Iterator[Any], output: Path, form: str) -> int:
     """Writes batches to a file, which appears when it is whole; the number of rows."""
     rows = 0
+    packing_of(str(output), form)
     with Journal(output, {}, resume=False) as journal:
         data = journal.folder / "data"
         with data.open("wb") as file:
@@ -75,7 +77,7 @@ def write_batches(batches: Iterator[Any], output: Path, form: str) -> int:
                 file.write(piece(form, batch, first=index == 0))
                 rows += batch.num_rows
         final = journal.folder / "final"
-        finish(form, data, final)
+        finish(form, data, final, packed=packing_of(str(output), form))
         put(final, output)
         journal.discard()
     return rows
