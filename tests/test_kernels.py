@@ -33,7 +33,8 @@ from tests.test_exact import close, read
 from tests.test_oracles_libraries import STATES, _layered, exact, rare_network
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput, run_batch
+from twitchnet.engine.accelerate import compiled as compiled_kernels
+from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput, run_batch, run_single
 from twitchnet.model.local import Leak, Link, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
 from twitchnet.model.sampling import hide, sample
@@ -625,6 +626,18 @@ def test_without_posteriors_only_the_evidence_is_computed(
     out = standin.run(rows, posteriors=False, explain=False)
     assert np.abs(out.log_evidence - answers["log_evidence"][:50]).max() < 1e-9
     assert np.isnan(out.probability).all()
+
+
+def test_layouts_and_kinds_of_numbers_are_compiled_once(standin: Kernels) -> None:
+    """A second signature would mean a second wait for the compiler, in somebody's batch."""
+    rows = standin.rows([Answers({})] * 2)
+    backward = rows._replace(codes=rows.codes[:, ::-1], node_of=rows.node_of[::-1])
+    backward.codes.flags.writeable = False
+    standin.run(backward, budget=10**9)
+    other = standin.program._replace(part_table=standin.program.part_table.copy())
+    evidence = standin.inference.evidence(Answers({}))
+    run_single(other, evidence, standin.inference.wanted, 10**9, 4 * MIB)
+    assert len(compiled_kernels().signatures) == 1  # type: ignore[attr-defined]
 
 
 def test_an_interrupt_stops_all_threads(standin: Kernels, answers: dict[str, np.ndarray]) -> None:

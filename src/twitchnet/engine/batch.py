@@ -101,7 +101,7 @@ def run_batch(
                 if first >= count:
                     return
                 run(
-                    packed, scratch, wanted, budget, accounts, posteriors,
+                    packed, scratch, wanted, float(budget), accounts, posteriors,
                     rows.node_of, rows.codes, rows.soft_of, rows.soft,
                     column_node, column_state, first, min(first + BLOCK, count),
                     out.probability, out.explains, out.log_evidence, out.status, out.cells,
@@ -167,7 +167,7 @@ def run_single(
     pairs = np.indices((columns, nodes)).reshape(2, -1)
     marginal = np.zeros((1, columns * nodes))
     accelerate.compiled()(
-        _LOCAL.packed, _LOCAL.scratch, _plain(wanted), budget, accounts, down,
+        _LOCAL.packed, _LOCAL.scratch, _plain(wanted), float(budget), accounts, down,
         node_of, evidence.hard[node_of].astype(np.int8)[None],
         soft_of, np.ascontiguousarray(evidence.soft[soft_of])[None],
         np.ascontiguousarray(pairs[1]), np.ascontiguousarray(pairs[0]), 0, 1,

@@ -949,7 +949,7 @@ def pack(program: Program) -> Packed:
     for (parts, _), table in zip(structure.groups, tables, strict=True):
         n[P_BITS, parts] = part_bits(table)
     n[V_RISING, : len(program.card)] = rising(program, structure, tables)
-    return Packed(n, np.ascontiguousarray(program.part_table))
+    return Packed(n, np.require(program.part_table, requirements=["C", "W"]))
 
 
 def lone_nodes(program: Program) -> Ints:

@@ -79,7 +79,7 @@ from twitchnet.engine.decode import (
     rescale,
     stride_in,
 )
-from twitchnet.engine.lanes import LANES, load8, splat8, store8, total8
+from twitchnet.engine.lanes import LANES, bare, load8, splat8, store8, total8
 from twitchnet.engine.products import FLOOR, LEAST, SPREAD, sweep, sweep_back, write_buckets
 from twitchnet.engine.program import Floats, Ints
 from twitchnet.engine.tape import (
@@ -1049,8 +1049,8 @@ def agrees(p: Packed, s: Scratch, wanted: Ints, total: float) -> bool:
 
 
 def run_records(
-    p: Packed,
-    s: Scratch,
+    packed: Packed,
+    scratch: Scratch,
     wanted: Ints,
     budget: float,
     accounts: Floats,
@@ -1076,6 +1076,12 @@ def run_records(
     ``probability`` are the states ``column_state`` of the nodes ``column_node``;
     ``explains`` (N, V) and ``accounts`` (V, V) are empty unless wanted.
     """
+    p = Packed(bare(packed.n), bare(packed.table))
+    s = Scratch(
+        bare(scratch.n), bare(scratch.tape), bare(scratch.m),
+        bare(scratch.f), bare(scratch.cells), bare(scratch.adjoint),
+    )  # fmt: skip
+    wanted = bare(wanted)
     for row in range(first, last):
         bad = False
         for v in range(p.n[P_COUNT, 0]):

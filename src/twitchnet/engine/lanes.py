@@ -21,6 +21,11 @@ BITS = 32  # axes to an int64 word: a shift finds the word, and no sign bit is e
 Cell = Any  # eight float64: an array here, a register when compiled
 
 
+def bare(array: np.ndarray) -> np.ndarray:
+    """An array of which compiled code keeps the address and one length alone."""
+    return array
+
+
 def load8(cells: np.ndarray, cell: int) -> Cell:
     """The eight lanes of a cell."""
     return cells[LANES * cell : LANES * cell + LANES].copy()
