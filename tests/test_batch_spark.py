@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 import twitchnet as tn
+from twitchnet.batch import spark, worker
 from twitchnet.batch.score import Scorer
 from twitchnet.batch.simulate import simulate
 from twitchnet.batch.spark import score_spark, scorer_of
 from twitchnet.batch.stream import score_batches
+from twitchnet.engine import accelerate
 
 DEMO = tn.load("demo")
 
@@ -26,34 +35,141 @@ def test_a_worker_builds_its_engine_once() -> None:
     assert scorer_of(DEMO.network, 1e9, None, True, reasons=3) is not first
 
 
+def test_the_model_is_broadcast_where_spark_can() -> None:
+    sent: list[Any] = []
+
+    def broadcast(value: Any) -> SimpleNamespace:
+        sent.append(value)
+        return SimpleNamespace(value=value)
+
+    classic = SimpleNamespace(sparkContext=SimpleNamespace(broadcast=broadcast))
+    assert spark._sent(SimpleNamespace(sparkSession=classic), DEMO.network)() is DEMO.network
+    assert sent == [DEMO.network]
+    connect = SimpleNamespace(sparkSession=SimpleNamespace())  # Spark Connect has no broadcasts
+    assert spark._sent(connect, DEMO.network)() is DEMO.network
+    assert len(sent) == 1
+
+
+def test_kernels_are_kept_where_the_worker_may_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
+    (tmp_path / "tmp").mkdir()
+    file = tmp_path / "a file"  # nobody may make a folder in it, root neither
+    file.touch()
+
+    def placed(cache: str = "", **environment: str) -> str:
+        for name in ("TWITCHNET_CACHE", "XDG_CACHE_HOME", "HOME"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        worker.place_cache(cache)
+        return os.environ.get("TWITCHNET_CACHE", "")
+
+    home, other = str(tmp_path / "home"), str(tmp_path / "other")
+    assert placed(HOME=home) == ""  # the user's own caches are good
+    assert placed(HOME=home, TWITCHNET_CACHE=other) == other
+    assert placed(other, HOME=str(file)) == other
+    private = placed(HOME=str(file))
+    assert Path(private).parent == tmp_path / "tmp"
+    assert placed(TWITCHNET_CACHE=str(file / "x")) == private  # as the next process does
+    if hasattr(os, "getuid"):
+        assert Path(private).stat().st_mode & 0o077 == 0
+        Path(private).chmod(0o777)  # others may write there: what they put there is not run
+        assert placed(HOME=str(file)) != private
+
+
+def test_one_process_of_a_machine_compiles(tmp_path: Path) -> None:
+    """The others wait for it, and find the kernels on disk."""
+    code = (
+        "import os, sys, time, pathlib\n"
+        "from twitchnet.batch import worker\n"
+        "place = pathlib.Path(sys.argv[1])\n"
+        "with worker._one_at_a_time():\n"
+        "    others = [p.name for p in place.glob('inside*')]\n"
+        "    mine = place / f'inside{os.getpid()}'\n"
+        "    mine.touch(); time.sleep(0.3); mine.unlink()\n"
+        "print(len(others))\n"
+    )
+    environment = {**os.environ, "TWITCHNET_CACHE": str(tmp_path / "cache")}
+    words = [sys.executable, "-c", code, str(tmp_path)]
+    runs = [
+        subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    start = time.monotonic()
+    assert [run.communicate()[0] for run in runs] == ["0\n"] * 3
+    assert time.monotonic() - start > 0.6 or sys.platform == "win32"
+
+
+def test_a_worker_is_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker.prepare(DEMO._inference)
+    assert accelerate.is_compiled()
+    monkeypatch.setattr(worker, "place_cache", None)  # would raise
+    worker.prepare(DEMO._inference)
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[Any]:
+    """A Spark of two cores that gives both to each task."""
+    sql = pytest.importorskip("pyspark.sql")
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        pytest.skip("Spark needs Java")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYSPARK_PYTHON", sys.executable)
+        patch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+        session = (
+            sql.SparkSession.builder.master("local[2]")
+            .config("spark.ui.enabled", "false")
+            .config("spark.driver.host", "127.0.0.1")
+            .config("spark.task.cpus", "2")
+            .config("spark.sql.execution.arrow.maxRecordsPerBatch", "70")
+            .getOrCreate()
+        )
+        yield session
+        session.stop()
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")  # Spark's own
-@pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs Java")
-def test_spark_gives_the_same_bits(monkeypatch: pytest.MonkeyPatch) -> None:
-    pyspark = pytest.importorskip("pyspark.sql")
-    monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+def test_spark_gives_the_same_bits(session: Any, tmp_path: Path) -> None:
     table = pa.Table.from_batches(list(simulate(DEMO.network, 500, seed=9)))
     column = ["?", *table.column(1).to_pylist()[1:]]
     table = table.set_column(1, table.schema.names[1], pa.array(column))
     more = {"reasons": 2, "intervals": 9, "seed": 4}
     scorer = Scorer(DEMO._inference, **more)
     expected = pa.Table.from_batches(list(score_batches(scorer, table.to_batches())))
-    spark = (
-        pyspark.SparkSession.builder.master("local[2]")
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.host", "127.0.0.1")
-        .getOrCreate()
-    )
-    try:
-        rows = [tuple(row.values()) for row in table.to_pylist()]
-        frame = spark.createDataFrame(rows, table.schema.names).repartition(3)
-        scored = score_spark(DEMO, frame, **more)
-        assert scored.columns == expected.schema.names
-        found = sorted((row.asDict() for row in scored.collect()), key=lambda r: r["record_id"])
-    finally:
-        spark.stop()
+    rows = [tuple(row.values()) for row in table.to_pylist()]
+    frame = session.createDataFrame(rows, table.schema.names).repartition(3)
+    scored = score_spark(DEMO, frame, **more)
+    assert scored.columns == expected.schema.names
+    found = sorted((row.asDict() for row in scored.collect()), key=lambda r: r["record_id"])
     assert found == expected.to_pylist()
     assert found[0]["status"] == "bad value"
     assert {row["reasons"] for row in found} == {None, "ok"}
     assert np.isfinite([row["log_evidence"] for row in found[1:]]).all()
+    # and through files, with other columns kept and names mapped
+    place = str(tmp_path / "records")
+    frame.withColumnRenamed("leg_twitching", "q1").write.parquet(place)
+    names = {"q1": "leg_twitching"}
+    again = score_spark(DEMO, session.read.parquet(place), top=1, names=names, prefix="t_")
+    assert again.columns[:3] == ["record_id", "t_cause_1", "t_posterior_1"]
+    best = {row["record_id"]: row["t_posterior_1"] for row in again.collect()}
+    whole = DEMO.score(table, top=1).to_pylist()
+    assert best == {row["record_id"]: row["posterior_1"] for row in whole}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_the_engine_has_the_cores_of_its_task(session: Any, tmp_path: Path) -> None:
+    cache = str(tmp_path / "kernels")
+
+    def told(batches: Any) -> Iterator[Any]:
+        worker.place_cache(cache)
+        for _ in batches:
+            about = {"cores": spark._cores(), "cache": os.environ["TWITCHNET_CACHE"]}
+            yield pa.RecordBatch.from_pydict({"told": [json.dumps(about)]})
+
+    (row,) = session.range(1).repartition(1).mapInArrow(told, "told string").collect()
+    assert json.loads(row["told"]) == {"cores": 2, "cache": cache}
+    assert spark._cores() == 1  # no task here

@@ -1,0 +1,93 @@
+"""What does a process on a cluster need before it scores?  Its kernels, compiled once a machine.
+
+Spark, Ray and Dask start several Python processes on a machine, often as a user without a
+home.  Each would compile the kernels for itself, for a minute and with hundreds of megabytes.
+Here they are put where the processes of one user meet, and one process compiles while the
+others wait.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from twitchnet.batch.posteriors import evaluate, make_rows
+from twitchnet.diagnosis.inference import Inference
+from twitchnet.engine import accelerate
+
+try:
+    import fcntl
+except ImportError:  # Windows: each process compiles, the last one is kept
+    fcntl = None  # type: ignore[assignment, unused-ignore]
+
+VARIABLE = "TWITCHNET_CACHE"
+
+
+def prepare(inference: Inference, cache: str = "") -> None:
+    """Loads the kernels into this process, compiled by one process of the machine.
+
+    ``cache`` is the folder that they are kept in; without it that of ``TWITCHNET_CACHE``, of
+    the user's caches, or, where nobody may write there, one of this user among the temporary
+    files.  Threads may call it; only the first call does something.
+    """
+    if accelerate.is_compiled():
+        return
+    place_cache(cache)
+    with _one_at_a_time():
+        codes = np.full((1, len(inference.network.nodes)), -1, dtype=np.int8)
+        rows = make_rows(inference, codes, {})
+        evaluate(inference, rows, inference.wanted, (), threads=1, compiled=True)
+
+
+def place_cache(cache: str = "") -> None:
+    """Names the folder of the kernels in ``TWITCHNET_CACHE``, where that is needed."""
+    if cache:
+        os.environ[VARIABLE] = cache
+    elif not _can_be_kept():
+        os.environ[VARIABLE] = str(_private_folder())
+
+
+def _can_be_kept() -> bool:
+    """Whether this process may write where kernels are kept."""
+    try:
+        folder = accelerate.cache_directory()
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError):  # RuntimeError: a user without a home
+        return False
+    return os.access(folder, os.W_OK)
+
+
+def _private_folder() -> Path:
+    """A folder that this user alone may write to: what lies in it is run."""
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    folder = Path(tempfile.gettempdir()) / f"twitchnet-{user}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        about = folder.lstat()
+        mine = not hasattr(os, "getuid") or about.st_uid == user
+        if mine and stat.S_ISDIR(about.st_mode) and not about.st_mode & 0o022:
+            return folder
+    except OSError:
+        pass
+    return Path(tempfile.mkdtemp(prefix="twitchnet-"))
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Only one process of the machine is inside; the others then find what it has made."""
+    with ExitStack() as stack:
+        try:
+            folder = accelerate.cache_directory()
+            folder.mkdir(parents=True, exist_ok=True)
+            lock = stack.enter_context((folder / "lock").open("w"))
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+        except (OSError, RuntimeError):  # nothing can be kept, so there is nothing to wait for
+            pass
+        yield
