@@ -960,12 +960,12 @@ def run_form(
         if down:
             if products:
                 store8(s.cells, result + 1, load8(s.cells, result))
-                sweep_back(s, order, wanted, result + 1, factor)
+                sweep_back(s, order, result + 1, factor)
             else:
                 sweep_down(s, wanted, accounts, factor)
-            add_conditioned(p, s, wanted, lanes, result, MARGINAL, factor)
+            add_conditioned(p, s, lanes, result, MARGINAL, factor)
             if products:
-                add_conditioned(p, s, wanted, lanes, result + 1, AGAIN, factor)
+                add_conditioned(p, s, lanes, result + 1, AGAIN, factor)
     if products and not agrees(p, s, wanted, total):
         return UNSURE, 0.0, 0.0
     if total == 0.0:
@@ -1010,11 +1010,11 @@ def plan(s: Scratch, order: Ints, trial: Ints, products: bool) -> tuple[float, f
 
 
 def add_conditioned(
-    p: Packed, s: Scratch, wanted: Ints, lanes: int, cell: int, row: int, factor: float
+    p: Packed, s: Scratch, lanes: int, cell: int, row: int, factor: float
 ) -> None:
     """Adds P(evidence) by lane, in a cell, to the states that conditioned nodes have there."""
     for v in range(p.n[P_COUNT, 0]):
-        if s.n[FIXED, v] >= 2 and wanted[v] != 0:
+        if s.n[FIXED, v] >= 2:
             for lane in range(lanes):
                 state = s.n[LANE + lane, v]
                 s.f[row + 3 * state, v] += s.cells[LANES * cell + lane] * factor
@@ -1031,7 +1031,7 @@ def agrees(p: Packed, s: Scratch, wanted: Ints, total: float) -> bool:
         return False
     spread, smallest = LEAST, 1.0
     for v in range(p.n[P_COUNT, 0]):
-        if wanted[v] == 0 or s.n[FIXED, v] == 1:
+        if s.n[KEEP, v] == 0 or s.n[FIXED, v] == 1:
             continue
         sum_ = 0.0
         for state in range(p.n[V_CARD, v]):
@@ -1042,7 +1042,7 @@ def agrees(p: Packed, s: Scratch, wanted: Ints, total: float) -> bool:
             if not once > 0.0:
                 return False
             spread = max(spread, abs(once - again) / once)
-            if state == 0 or p.n[V_RISING, v] == 0:
+            if wanted[v] != 0 and (state == 0 or p.n[V_RISING, v] == 0):
                 smallest = min(smallest, once / total)
         spread = max(spread, abs(sum_ - total) / total)
     return spread <= SPREAD * min(1.0, FLOOR * smallest)

@@ -639,22 +639,22 @@ def sweep(s: Scratch) -> int:
     return exponent
 
 
-def sweep_back(s: Scratch, order: Ints, wanted: Ints, check: int, factor: float) -> None:
+def sweep_back(s: Scratch, order: Ints, check: int, factor: float) -> None:
     """Derivatives of P(evidence), from the last axis to the first.
 
-    Adds the joint probabilities of the wanted nodes' states with the evidence, times
-    ``factor``, to the MARGINAL rows where they are closed, and to the AGAIN rows where they
-    are seen first.  The sum over the states of the first wanted node that was closed is
-    left in cell ``check``, by lane.
+    Adds the joint probabilities of all nodes' states with the evidence, times ``factor``, to
+    the MARGINAL rows where they are closed, and to the AGAIN rows where they are seen first:
+    unwanted nodes, too, tell whether the record is to be believed.  The sum over the states
+    of the first node that was closed is left in cell ``check``, by lane.
     """
     tape, at, leaves = s.tape, s.n[COUNT, ROOM], s.n[COUNT, N_LEAVES]
     for row in range(s.n[COUNT, N_TABLES] - 1, leaves - 1, -1):
         turn = row - leaves
         card, a = s.n[CARD_AT, turn], order[turn]
         if s.n[HELD, row] != 0:
-            add_again(s, row, wanted, order, factor)
+            add_again(s, row, order, factor)
         undo(s, row)
-        asked = s.n[KIND, a] == STATES and wanted[s.n[NODE, a]] != 0
+        asked = s.n[KIND, a] == STATES
         count = tape[s.n[FIRST, row] + MESSAGES]
         if count == 0:
             if asked:
@@ -725,8 +725,8 @@ def add_joint(
     store8(s.cells, check, all_states)
 
 
-def add_again(s: Scratch, row: int, wanted: Ints, order: Ints, factor: float) -> None:
-    """The same for the wanted axes that appear here first, from this table."""
+def add_again(s: Scratch, row: int, order: Ints, factor: float) -> None:
+    """The same for the axes that appear here first, from this table."""
     start, size = s.n[START, row], s.n[SIZE, row]
     stride = size
     for word in range(s.n[COUNT, N_WORDS]):
@@ -737,7 +737,7 @@ def add_again(s: Scratch, row: int, wanted: Ints, order: Ints, factor: float) ->
             card = s.n[CARD_AT, turn]
             stride //= card  # axes lie by turn, the earliest outermost
             a = order[turn]
-            if s.n[SEEN, turn] != row or s.n[KIND, a] != STATES or wanted[s.n[NODE, a]] == 0:
+            if s.n[SEEN, turn] != row or s.n[KIND, a] != STATES:
                 continue
             for state in range(card):
                 sum_ = splat8(0.0)
