@@ -15,6 +15,8 @@ from twitchnet.diagnosis.dials import NINETY, Dials, dials, shift_to
 from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.sensitivity import Flip, Turn, number_gradient
+from twitchnet.engine.decode import pack
+from twitchnet.engine.draws import BLOCK, pack_draws
 from twitchnet.model.local import NoisyMax, Table
 from twitchnet.model.network import Network, Parameter, Variable
 
@@ -74,6 +76,30 @@ def test_cells_of_a_dial_share_a_shift_and_rows_still_sum_to_one() -> None:
     assert crowded.min() >= 0.0
     np.testing.assert_array_equal(turn.overflows(np.array([9.0, 9.0])), [True, True])
     assert not turn.overflows(np.array([0.1, 0.1])).any()
+
+
+@settings(max_examples=40)
+@given(cases(5))
+def test_many_draws_are_packed_as_each_by_itself(case: tuple[Network, Answers]) -> None:
+    network = with_parameters(case[0])
+    low = Inference(network).lowered
+    turn = dials(network, low)
+    shifts = 3.0 * turn.draw(BLOCK + 3, np.random.default_rng(2))
+    numbers = turn.turned(shifts)
+    packed = list(pack_draws(low.program, low.tables(numbers)))
+    assert len(packed) == BLOCK + 3
+    for i in (0, 5, BLOCK - 1, BLOCK + 2):
+        np.testing.assert_array_equal(numbers[i], turn.turned(shifts[i]))
+        alone = pack(low.with_numbers(numbers[i]))
+        np.testing.assert_array_equal(packed[i].n, alone.n)
+        np.testing.assert_array_equal(packed[i].table, alone.table)
+
+
+def test_kernels_solve_the_same_draws_as_numpy() -> None:
+    dx = diagnose(small(), Answers({"ache": 1}))
+    slow = dx.uncertainty(BLOCK + 9, rng=5).draws
+    dx.inference.engine = "compiled"
+    np.testing.assert_allclose(dx.uncertainty(BLOCK + 9, rng=5).draws, slow, rtol=1e-11)
 
 
 def test_draws_follow_the_seed_and_solve_the_drawn_network() -> None:

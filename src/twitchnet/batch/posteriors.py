@@ -18,6 +18,7 @@ from twitchnet.batch.encode import Codes, check_codes
 from twitchnet.diagnosis.inference import HEAVY, Inference
 from twitchnet.engine import accelerate
 from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput, run_batch
+from twitchnet.engine.decode import Packed
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 from twitchnet.errors import CapacityError, Problem, RecordError, nearest
 from twitchnet.model.network import Network
@@ -180,11 +181,15 @@ def evaluate(
     progress: Progress | None = None,
     compiled: bool | None = None,
     program: Program | None = None,
+    packed: Packed | None = None,
+    checked: bool = False,
 ) -> BatchOutput:
     """One pass over a batch; an upward one only when ``columns`` is empty.
 
     ``compiled`` says who computes: the kernels, numpy, or (None) whoever is quicker;
-    ``program`` replaces the numbers of the network.
+    ``program`` replaces the numbers of the network, and ``packed`` is what the kernels read
+    of it.  Without columns, ``checked`` lets the kernels try their fast form first, which
+    goes down again to check itself.
     """
     if compiled is None:
         compiled = len(rows.codes) > SMALL or accelerate.is_compiled()
@@ -202,8 +207,9 @@ def evaluate(
         np.array(states, dtype=np.int64),
         budget=inference.budget,
         threads=threads,
-        posteriors=bool(columns),
+        posteriors=bool(columns) or checked,
         progress=progress,
+        packed=packed,
     )
 
 

@@ -49,20 +49,22 @@ class Dials:
     row_rest: Ints
 
     def turned(self, shifts: Floats) -> Floats:
-        """The numbers (N,) after each dial is shifted by ``shifts`` (D,) on the logit scale."""
-        numbers = self.numbers.copy()
-        before = numbers[self.cell]
+        """The numbers (..., N) after each dial is shifted by ``shifts`` (..., D) in logits."""
+        numbers = np.broadcast_to(self.numbers, (*shifts.shape[:-1], len(self.numbers))).copy()
+        before = self.numbers[self.cell]
         free = (before > 0.0) & (before < 1.0)
         p = before[free]
-        odds = p / (1.0 - p) * np.exp(np.clip(shifts[self.of[free]], -700.0, 700.0))
-        numbers[self.cell[free]] = np.where(np.isinf(odds), 1.0, odds / (1.0 + odds))
-        for first, card, rest in zip(self.row_first, self.row_card, self.row_rest, strict=True):
-            row = numbers[first : first + card]  # a view
-            taken = float(row.sum() - row[rest])
-            if taken > 1.0:
-                row /= taken
-                taken = 1.0
-            row[rest] = 1.0 - taken
+        odds = p / (1.0 - p) * np.exp(np.clip(shifts[..., self.of[free]], -700.0, 700.0))
+        numbers[..., self.cell[free]] = np.where(np.isinf(odds), 1.0, odds / (1.0 + odds))
+        for card in np.unique(self.row_card).tolist():
+            mine = self.row_card == card
+            first, rest = self.row_first[mine], self.row_rest[mine]
+            row = numbers[..., first[:, None] + np.arange(card)]  # (..., rows, card)
+            row[..., np.arange(len(rest)), rest] = 0.0
+            taken = row.sum(axis=-1)
+            row /= np.maximum(taken, 1.0)[..., None]
+            row[..., np.arange(len(rest)), rest] = 1.0 - np.minimum(taken, 1.0)
+            numbers[..., first[:, None] + np.arange(card)] = row
         return numbers
 
     @cached_property

@@ -238,8 +238,9 @@ def explain(
     column = column_of(network, cause, state)
     at = columns(network)[column][1]
     variable = network.by_name[cause]
+    shares = _by_finding(accounts)
     weights = tuple(
-        _weigh(network, answers, left, accounts, i, column, cause)
+        _weigh(network, answers, left, shares.get(name, {}), i, column, cause)
         for i, name in enumerate(left.names)
         if name != cause
     )
@@ -296,27 +297,36 @@ def _weigh(
     network: Network,
     answers: Answers,
     left: LeftOut,
-    accounts: Accounts,
+    shares: Mapping[str, float],
     i: int,
     column: int,
     cause: str,
 ) -> Weight:
+    """The weight of answer ``i``; ``shares`` are those of each cause in having produced it."""
     name = left.names[i]
     without = float(left.rows.posterior[i, column])
     decibans = weight(float(left.now.posterior[0, column]), without)
-    shares = {c: share for (c, f), share in accounts.items() if f == name and c != cause}
-    rival = max(shares, key=lambda c: shares[c], default="")
+    rivals = [c for c in shares if c != cause]
+    rival = max(rivals, key=lambda c: shares[c], default="")
     return Weight(
         name,
         _state_said(network, answers, name),
         decibans,
         without,
         left.together[i],
-        accounts.get((cause, name), 0.0),
+        shares.get(cause, 0.0),
         rival,
         shares.get(rival, 0.0),
         _through(network, answers, left, i, cause) if decibans <= -NEUTRAL else "",
     )
+
+
+def _by_finding(accounts: Accounts) -> dict[str, dict[str, float]]:
+    """The share of each cause in each finding."""
+    found: dict[str, dict[str, float]] = {}
+    for (cause, finding), share in accounts.items():
+        found.setdefault(finding, {})[cause] = share
+    return found
 
 
 def _through(network: Network, answers: Answers, left: LeftOut, i: int, cause: str) -> str:

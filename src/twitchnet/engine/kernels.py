@@ -1009,9 +1009,7 @@ def plan(s: Scratch, order: Ints, trial: Ints, products: bool) -> tuple[float, f
     return work, stored
 
 
-def add_conditioned(
-    p: Packed, s: Scratch, lanes: int, cell: int, row: int, factor: float
-) -> None:
+def add_conditioned(p: Packed, s: Scratch, lanes: int, cell: int, row: int, factor: float) -> None:
     """Adds P(evidence) by lane, in a cell, to the states that conditioned nodes have there."""
     for v in range(p.n[P_COUNT, 0]):
         if s.n[FIXED, v] >= 2:
