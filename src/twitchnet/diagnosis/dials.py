@@ -109,15 +109,24 @@ class Dials:
 
     def overflows(self, shifts: Floats) -> Bools:
         """(D,) whether a row would have to sum to more than 1."""
-        new = self.numbers[self.cell] + self.moved(shifts)
+        pair, dial, rest = self.taking
+        here = self.rest >= 0
+        gained = np.bincount(pair, self.moved(shifts)[here], len(dial))
         result = np.zeros(len(self.parameters), dtype=np.bool_)
-        for d in np.unique(self.of[self.rest >= 0]):
-            mine = self.of == d
-            for rest in np.unique(self.rest[mine & (self.rest >= 0)]):
-                here = mine & (self.rest == rest)
-                gained = new[here].sum() - self.numbers[self.cell[here]].sum()
-                result[d] |= gained > self.numbers[rest]
+        result[dial[gained > self.numbers[rest]]] = True
         return result
+
+    @cached_property
+    def taking(self) -> tuple[Ints, Ints, Ints]:
+        """Which dials take from which baseline states.
+
+        The pair of each cell that takes from one, and the dial and the number of each pair.
+        """
+        here = self.rest >= 0
+        code, pair = np.unique(
+            self.of[here] * len(self.numbers) + self.rest[here], return_inverse=True
+        )
+        return pair, code // len(self.numbers), code % len(self.numbers)
 
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
         """``count`` independent draws of all shifts, shape (count, D)."""

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 
 from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.dials import Dials, dials
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 from twitchnet.engine.reference import Sweep, sweep
 from twitchnet.errors import CapacityError
@@ -72,6 +73,11 @@ class Inference:
     def lowered(self) -> Lowered:
         """The flat program and its names."""
         return lower(self.network)
+
+    @cached_property
+    def dials(self) -> Dials:
+        """The numbers that have a range, and how they move."""
+        return dials(self.network, self.lowered)
 
     @cached_property
     def targets(self) -> Ints:

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from twitchnet.diagnosis.answers import Answers
-from twitchnet.diagnosis.dials import dials
 from twitchnet.diagnosis.hypotheses import columns, runs_compiled
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.pages import Shown, page, table
@@ -107,7 +106,7 @@ LEAST_SHOWN = 0.02
 
 def drawn_numbers(inference: Inference, draws: int, rng: np.random.Generator) -> Floats:
     """``draws`` vectors of all numbers of the network, shape (draws, N)."""
-    turn = dials(inference.network, inference.lowered)
+    turn = inference.dials
     return turn.turned(turn.draw(draws, rng))
 
 

@@ -155,6 +155,8 @@ def run_batch(
             thread.join()
     if failures:
         raise failures[0]
+    if progress is not None:
+        progress(count)  # a crew that is quick has not been seen at work
     return out
 
 

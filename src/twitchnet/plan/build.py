@@ -77,7 +77,7 @@ class Plan:
         return f"<{self}>"
 
 
-def _modifier_lanes(program: Program, evidence: Evidence, targets: Ints) -> list[int]:
+def modifier_lanes(program: Program, evidence: Evidence, targets: Ints) -> list[int]:
     """Unknown nodes that share a part with another parent, most used first, up to 8 lanes."""
     keep = needed(program, evidence, targets)
     uses: Counter[int] = Counter()
@@ -121,7 +121,7 @@ def build_plan(
     Raises ``CapacityError`` when the record costs more than the budget; nothing large has
     been allocated then.
     """
-    lanes = _modifier_lanes(program, evidence, targets)
+    lanes = modifier_lanes(program, evidence, targets)
     for _ in range(MOST_CONDITIONED):
         sliced = slice_evidence(program, evidence, targets, tuple(lanes), apart)
         order = find_order(sliced)
