@@ -79,7 +79,7 @@ class Benefits(Shown):
                         "too wide" if math.isnan(one.benefit) else percent(one.benefit),
                         "" if math.isnan(one.low) else f"{percent(one.low)} to {percent(one.high)}",
                         ", ".join(one.qualities) or "-",
-                        ", ".join(one.acts_on),
+                        ", ".join(map(self.called, one.acts_on)),
                     )
                     for one in self.options
                 ),

@@ -28,7 +28,7 @@ import numpy as np
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.hypotheses import Possible, Supposed, columns, possible_answers, suppose
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.pages import Shown, lines, page, said, table
+from twitchnet.diagnosis.pages import Shown, lines, page, table
 from twitchnet.diagnosis.wording import percent
 from twitchnet.engine.program import Floats
 from twitchnet.errors import Problem, RecordError, nearest
@@ -117,11 +117,11 @@ class Explanation(Shown):
         close = f"Below {NEUTRAL:g} dB either way: "
         return page(
             f"Why {self.label}: {percent(self.posterior)}",
-            table("Speaks for it", head, map(_row, self.supporting)),
-            table("Speaks against it", head, map(_row, self.opposing)),
+            table("Speaks for it", head, map(self._row, self.supporting)),
+            table("Speaks against it", head, map(self._row, self.opposing)),
             lines(
                 "Says next to nothing",
-                close + ", ".join(said(one.answer, one.state) for one in self.neutral) + "."
+                close + ", ".join(self.said(one.answer, one.state) for one in self.neutral) + "."
                 if self.neutral
                 else "",
             ),
@@ -130,7 +130,7 @@ class Explanation(Shown):
                 "*answer | >weight | it would be | how likely the answer is",
                 (
                     (
-                        said(one.answer, one.state),
+                        self.said(one.answer, one.state),
                         f"{one.decibans:+.1f} dB",
                         percent(one.posterior),
                         percent(one.probability),
@@ -145,6 +145,19 @@ class Explanation(Shown):
             ),
             subtitle=f"Before any answer {percent(self.prior)}.",
         )
+
+    def _row(self, one: Weight) -> tuple[str, ...]:
+        """A weight in words."""
+        answer = self.said(one.answer, one.state)
+        if one.together:
+            answer += f" (with {', '.join(map(self.called, one.together))})"
+        by = ""
+        if one.through:
+            by = f"takes the credit: {self.called(one.through)}"
+        elif one.credit or one.rival:
+            by = f"this {percent(one.credit)}"
+            by += f", {self.called(one.rival)} {percent(one.rival_credit)}" if one.rival else ""
+        return answer, f"{one.decibans:+.1f} dB", percent(one.without), by
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,19 +285,6 @@ def neighbours(network: Network, cause: str) -> tuple[str, ...]:
         if cause in network.parents(variable.name):
             near.add(variable.name)
     return tuple(v.name for v in network.nodes if v.name in near and v.kind != "cause")
-
-
-def _row(one: Weight) -> tuple[str, ...]:
-    answer = said(one.answer, one.state)
-    if one.together:
-        answer += f" (with {', '.join(one.together)})"
-    by = ""
-    if one.through:
-        by = f"takes the credit: {one.through}"
-    elif one.credit or one.rival:
-        by = f"this {percent(one.credit)}"
-        by += f", {one.rival} {percent(one.rival_credit)}" if one.rival else ""
-    return answer, f"{one.decibans:+.1f} dB", percent(one.without), by
 
 
 def _state_said(network: Network, answers: Answers, name: str) -> str:

@@ -143,7 +143,7 @@ class Sensitivity(Shown):
                         f"{one.value:.3g}",
                         f"{one.needed:.3g}",
                         "yes" if one.plausible else "no",
-                        one.rival,
+                        self.called(one.rival),
                     )
                     for one in self.flips[:SHOWN]
                 ),

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.hypotheses import columns, possible_answers, suppose
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.pages import Shown, page, said, table
+from twitchnet.diagnosis.pages import Shown, page, table, worded
 from twitchnet.diagnosis.ranking import RankedCause
 from twitchnet.diagnosis.wording import percent
 from twitchnet.model.care import Urgency
@@ -54,7 +54,10 @@ class WhatIf(Shown):
 
     def page(self) -> Page:
         """The causes that move, largest change first."""
-        words = ", ".join(said(name, state or "unknown") for name, state in self.changes.items())
+        words = ", ".join(
+            f"{self.called(name)}: {worded(state or 'unknown')}"
+            for name, state in self.changes.items()
+        )
         moved = sorted(self.rows, key=lambda one: -abs(one.after - one.before))
         return page(
             f"What if: {words}",
