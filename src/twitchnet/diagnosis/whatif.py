@@ -75,9 +75,12 @@ class WhatIf(Shown):
                     if abs(one.after - one.before) >= SMALLEST
                 ),
             ),
-            subtitle=f"Urgency now {self.urgency_before.replace('_', ' ')}, "
-            f"then {self.urgency_after.replace('_', ' ')}.",
+            subtitle=f"Urgency: {self._urgency()}.",
         )
+
+    def _urgency(self) -> str:
+        before, after = worded(self.urgency_before), worded(self.urgency_after)
+        return f"{before}, as before" if before == after else f"{after} instead of {before}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,6 +261,7 @@ class _Slicer:
         self.out.leaves.append(Leaf((axis,), base, -1, axis))
         for p, axes, table in live:
             credit = int(self.program.part_credit[p]) if present else -1
+            credit = credit if credit in self.wanted else -1
             self.out.leaves.append(Leaf((*axes, axis), np.moveaxis(table, 1, -1), credit, axis))
 
     def sign(self) -> None:
