@@ -147,6 +147,16 @@ def test_a_compressed_pipe_that_ends_too_soon() -> None:
     assert done.stderr.rstrip().endswith(b"(is the file whole?)")
 
 
+def test_what_a_path_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "r.parquet").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"r.parquet is a folder: give its files, such as"):
+        open_input([str(tmp_path / "r.parquet")])
+    words = [sys.executable, "-m", "twitchnet", "simulate", "-o", "-"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.endswith("a pipe has no suffix (give --output-format)\n")
+
+
 class Terminal(io.StringIO):
     """A terminal that keeps what it is told."""
 
