@@ -81,8 +81,9 @@ TURN, CARD_AT, HEAD, SEEN, NEXT, ITEM = range(241, 247)
 # by node: cells that mark the lanes of its states; last turn of a leaf; of a level axis, see
 # ``sign_levels``
 MARKED, LATEST, BITS_LOST, SUMS = 247, 248, 249, 250
+PLACE = 251  # by table of the tape: where its products lie
 SUMMED, MEANING = 7, 8  # values of HELD for leaves of the fast form
-ROOM, ALL_BINARY, UNFIT, FAINTEST = 6, 7, 8, 9  # more entries of COUNT
+KEPT, ALL_BINARY, UNFIT, FAINTEST = 6, 7, 8, 9  # more entries of COUNT
 
 # kinds of axes
 STATES, LEVELS, SIGNED = 0, 1, 2
@@ -1026,7 +1027,7 @@ def new_scratch(program: Program, workspace: float) -> Scratch:
     terms = max(64, card * (card + 1) // 2)
     cells = max(int(workspace) // (16 * LANES), 4 * (parts + 4 * nodes))
     return Scratch(
-        n=np.zeros((SUMS + 1, max(tables, 64 + terms)), dtype=np.int64),
+        n=np.zeros((PLACE + 1, max(tables, 64 + terms)), dtype=np.int64),
         tape=np.zeros(64 * tables, dtype=np.int64),
         m=np.zeros((4 * tables, axes // BITS + 1), dtype=np.int64),
         f=np.zeros((2 + 3 * card, axes)),

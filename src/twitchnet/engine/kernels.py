@@ -105,6 +105,8 @@ OK, IMPOSSIBLE, TOO_WIDE, BAD_CODE = 0, 1, 2, 3
 UNSURE = 4  # of the fast form: the positive form must answer
 INNER = 64  # terms of the innermost loop; enough to hide the odometer around it
 MOST_PASSES = 2**16
+HASTE = 0.6  # level axes are closed sooner by this, where that costs little
+PLAIN_ABOVE, PLAIN_GAIN = 1000.0, 0.85
 
 
 def strides(s: Scratch, t: int, axes: Ints, n: int, spread_of: Ints, out: Ints) -> None:
@@ -991,12 +993,21 @@ def plan(s: Scratch, order: Ints, trial: Ints, products: bool) -> tuple[float, f
         work, stored, _ = plan_tape(s, order, trial)
         return work, stored
     mark_axes(s)
-    order_by_degree(s, order)
+    order_by_degree(s, order, HASTE)
     work, stored = write_buckets(s, order)
+    if work > PLAIN_ABOVE:
+        order_by_degree(s, trial, 1.0)
+        trial_work, stored = write_buckets(s, trial)
+        if trial_work < PLAIN_GAIN * work:
+            work = trial_work
+            for i in range(s.n[COUNT, N_AXES]):
+                order[i] = trial[i]
+        else:
+            work, stored = write_buckets(s, order)
     if work > SEARCH_ABOVE:
         limit = INFINITE
         for run in range(searches(work)):
-            found = order_by_price(s, trial, noise_of(run), run, limit)
+            found = order_by_price(s, trial, HASTE, noise_of(run), run, limit)
             if found < 0.0:
                 continue
             limit = min(limit, 1.2 * found)
@@ -1009,9 +1020,7 @@ def plan(s: Scratch, order: Ints, trial: Ints, products: bool) -> tuple[float, f
     return work, stored
 
 
-def add_conditioned(
-    p: Packed, s: Scratch, lanes: int, cell: int, row: int, factor: float
-) -> None:
+def add_conditioned(p: Packed, s: Scratch, lanes: int, cell: int, row: int, factor: float) -> None:
     """Adds P(evidence) by lane, in a cell, to the states that conditioned nodes have there."""
     for v in range(p.n[P_COUNT, 0]):
         if s.n[FIXED, v] >= 2:

@@ -7,8 +7,8 @@ tables, and closing an axis v takes one step:
 
 P is the product of the leaves about v, which are small and grow by outer products, and
 the M are *messages*: what earlier axes left behind (or large leaves).  Only ``out`` is
-stored.  Downward, P and its products with the messages are computed again: arithmetic
-is cheaper than memory.
+stored.  Downward, P and its products with the messages are computed again, unless they are
+few: arithmetic is cheaper than memory.
 
 Axes are named by their *turn*, the place at which they are closed, and tables are laid
 out with the earliest turn outermost.  So v is always the outermost axis of its tables,
@@ -42,6 +42,7 @@ from twitchnet.engine.decode import (
     HEAD,
     HELD,
     ITEM,
+    KEPT,
     KIND,
     LATEST,
     MADE,
@@ -55,7 +56,7 @@ from twitchnet.engine.decode import (
     NEXT,
     NODE,
     OWN,
-    ROOM,
+    PLACE,
     SCOPE,
     SEEN,
     SIZE,
@@ -84,11 +85,12 @@ from twitchnet.engine.lanes import (
     total8,
 )
 from twitchnet.engine.program import Floats, Ints
+from twitchnet.engine.tape import FAINT
 
-SPREAD = 3e-12  # relative difference of two evaluations that is still believed
+SPREAD = 4e-12  # relative difference of two evaluations that is still believed
 LEAST = 1e-15  # and the smallest that is assumed
-FLOOR = 10.0  # posteriors below 1 / FLOOR may need a closer agreement; see ``agrees``
-FAINT = 12  # most bits that one closing by differences may lose
+MOST_KEPT = 8192.0  # cells of products: half a megabyte, well within the second-level cache
+FLOOR = 50.0  # posteriors below 1 / FLOOR may need a closer agreement; see ``agrees``
 UNION, SO_FAR, KNOWN = 23, 27, 31  # rows of Scratch.m: single masks, beside those of tape.py
 
 # The tape.  A row: its counts, the leaf about its axis alone, the weights of a level axis that
@@ -340,18 +342,20 @@ def write_row(s: Scratch, row: int, order: Ints, at: int) -> tuple[int, float, f
         size = cells_of(s, UNION)
         work += size
     drop(s.m, UNION, turn)
-    return message, work, room + size
+    return message, work, room if n > pairs else size
 
 
 def write_buckets(s: Scratch, order: Ints) -> tuple[float, float]:
     """The tape of an order, and where its tables go; returns (work, cells stored).
 
     Row ``N_LEAVES + turn`` is the table that closing an axis leaves.  Work is the
-    multiply-adds of the way up, in cells.
+    multiply-adds of the way up, in cells.  Few products are kept for the way down, many
+    share one place.
     """
     name_turns(s, order)
     words, leaves = s.n[COUNT, N_WORDS], s.n[COUNT, N_LEAVES]
-    work, stored, room, at = 0.0, float(s.n[COUNT, N_CELLS]), 0.0, 0
+    work, stored, at = 0.0, float(s.n[COUNT, N_CELLS]), 0
+    room = most = 0.0
     s.n[COUNT, UNFIT] = s.n[COUNT, FAINTEST] = 0
     longest = len(s.tape) - ROW_HEAD - (PAIR + 1 + MESSAGE_HEAD) * (leaves + s.n[COUNT, N_AXES])
     for turn in range(s.n[COUNT, N_AXES]):
@@ -362,7 +366,9 @@ def write_buckets(s: Scratch, order: Ints) -> tuple[float, float]:
             return work, stored
         at, cost, products = write_row(s, row, order, at)
         work += cost
-        room = max(room, products)
+        s.n[PLACE, row] = int(min(room, 4e18))
+        room += products
+        most = max(most, products)
         fresh = 0
         for word in range(words):
             s.m[4 * row + SCOPE, word] = s.m[4 * row + BACK, word] = s.m[UNION, word]
@@ -379,10 +385,13 @@ def write_buckets(s: Scratch, order: Ints) -> tuple[float, float]:
         stored += size
         file_table(s, row)
     s.n[COUNT, N_TABLES] = leaves + s.n[COUNT, N_AXES]
-    s.n[COUNT, ROOM] = int(min(stored, 4e18))  # where the products go
+    s.n[COUNT, KEPT] = 1 if room <= MOST_KEPT else 0
+    for row in range(leaves, s.n[COUNT, N_TABLES]):
+        place = s.n[PLACE, row] if s.n[COUNT, KEPT] != 0 else 0
+        s.n[PLACE, row] = int(min(stored, 4e18)) + place
     if s.n[COUNT, FAINTEST] > FAINT:
         s.n[COUNT, UNFIT] = 1
-    return work, stored + room
+    return work, stored + (room if s.n[COUNT, KEPT] != 0 else most)
 
 
 def advance(tape: Ints, runs: int, count: int, digit: Ints) -> tuple[int, int, int]:
@@ -615,8 +624,9 @@ def build(s: Scratch, row: int, at: int) -> None:
 def sweep(s: Scratch) -> int:
     """Closes all axes; returns the exponent that was taken out of the tables."""
     exponent = int(s.n[COUNT, EXPONENT])
-    at, leaves = s.n[COUNT, ROOM], s.n[COUNT, N_LEAVES]
+    leaves = s.n[COUNT, N_LEAVES]
     for row in range(leaves, s.n[COUNT, N_TABLES]):
+        at = s.n[PLACE, row]
         card, out = s.n[CARD_AT, row - leaves], s.n[START, row]
         count = s.tape[s.n[FIRST, row] + MESSAGES]
         if s.tape[s.n[FIRST, row] + WEIGHTS] >= 0:
@@ -647,9 +657,9 @@ def sweep_back(s: Scratch, order: Ints, check: int, factor: float) -> None:
     unwanted nodes, too, tell whether the record is to be believed.  The sum over the states
     of the first node that was closed is left in cell ``check``, by lane.
     """
-    tape, at, leaves = s.tape, s.n[COUNT, ROOM], s.n[COUNT, N_LEAVES]
+    tape, leaves = s.tape, s.n[COUNT, N_LEAVES]
     for row in range(s.n[COUNT, N_TABLES] - 1, leaves - 1, -1):
-        turn = row - leaves
+        turn, at = row - leaves, s.n[PLACE, row]
         card, a = s.n[CARD_AT, turn], order[turn]
         if s.n[HELD, row] != 0:
             add_again(s, row, order, factor)
@@ -661,7 +671,8 @@ def sweep_back(s: Scratch, order: Ints, check: int, factor: float) -> None:
                 block = grow(s, row, at)
                 add_joint(s, a, at, s.n[START, row], block, 0, check, factor)
             continue
-        build(s, row, at)
+        if s.n[COUNT, KEPT] == 0:
+            build(s, row, at)
         out = s.n[START, row]
         for i in range(count - 1, -1, -1):
             m = message_of(s, row, i)
