@@ -470,11 +470,24 @@ def close(s: Scratch, message: int, card: int, out: int, left: int, right: int) 
         out, left, right = out + do, left + dx, right + dy
 
 
+def is_once(s: Scratch, message: int, operand: int) -> bool:
+    """Whether each cell of an operand (2 the product so far, 3 the table) has one term."""
+    count = s.tape[message + RUNS]
+    for k in range(count):
+        if s.tape[message + MESSAGE_HEAD + 4 * k + operand] == 0:
+            return False
+    return count > 0  # type: ignore[no-any-return]
+
+
 def pull(
     s: Scratch, message: int, out: int, left: int, right: int, want_left: bool, want_right: bool
 ) -> None:
-    """D left += d out * right and d right += d out * left, for one state."""
+    """D left += d out * right and d right += d out * left, for one state.
+
+    Cells that have one term are written without being read.
+    """
     cells, adjoint, digit, tape = s.cells, s.adjoint, s.n[SPARE + 13], s.tape
+    left_once, right_once = is_once(s, message, 2), is_once(s, message, 3)
     count, runs = tape[message + RUNS], message + MESSAGE_HEAD
     n0, o0, x0, y0 = first_run(tape, runs, count)
     n1, o1, x1, y1 = second_run(tape, runs, count)
@@ -482,25 +495,38 @@ def pull(
         for j in range(n1):
             o, x, y = out + j * o1, left + j * x1, right + j * y1
             if not want_left:
-                pull_run(adjoint, cells, n0, o, o0, y, y0, x, x0)
+                pull_run(adjoint, cells, n0, o, o0, y, y0, x, x0, right_once)
             elif not want_right:
-                pull_run(adjoint, cells, n0, o, o0, x, x0, y, y0)
+                pull_run(adjoint, cells, n0, o, o0, x, x0, y, y0, left_once)
             elif x0 == 0:
-                pull_both(adjoint, cells, n0, o, o0, y, y0, x)
+                pull_both(adjoint, cells, n0, o, o0, y, y0, x, right_once)
             elif y0 == 0:
-                pull_both(adjoint, cells, n0, o, o0, x, x0, y)
+                pull_both(adjoint, cells, n0, o, o0, x, x0, y, left_once)
             else:
                 for i in range(n0):
                     given, a, b = load8(adjoint, o + i * o0), x + i * x0, y + i * y0
                     to_left, to_right = given * load8(cells, b), given * load8(cells, a)
-                    store8(adjoint, a, load8(adjoint, a) + to_left)
-                    store8(adjoint, b, load8(adjoint, b) + to_right)
+                    if not left_once:
+                        to_left = load8(adjoint, a) + to_left
+                    if not right_once:
+                        to_right = load8(adjoint, b) + to_right
+                    store8(adjoint, a, to_left)
+                    store8(adjoint, b, to_right)
         do, dx, dy = advance(tape, runs, count, digit)
         out, left, right = out + do, left + dx, right + dy
 
 
 def pull_run(
-    adjoint: Floats, cells: Floats, n: int, o: int, o0: int, x: int, x0: int, y: int, y0: int
+    adjoint: Floats,
+    cells: Floats,
+    n: int,
+    o: int,
+    o0: int,
+    x: int,
+    x0: int,
+    y: int,
+    y0: int,
+    once: bool,
 ) -> None:
     """D x += d out * y along one run; a single place of x is kept in a register."""
     if x0 == 0:
@@ -511,18 +537,23 @@ def pull_run(
     else:
         for i in range(n):
             given = load8(adjoint, o + i * o0) * load8(cells, y + i * y0)
-            store8(adjoint, x + i * x0, load8(adjoint, x + i * x0) + given)
+            if not once:
+                given = load8(adjoint, x + i * x0) + given
+            store8(adjoint, x + i * x0, given)
 
 
 def pull_both(
-    adjoint: Floats, cells: Floats, n: int, o: int, o0: int, x: int, x0: int, y: int
+    adjoint: Floats, cells: Floats, n: int, o: int, o0: int, x: int, x0: int, y: int, once: bool
 ) -> None:
     """D x += d out * y and d y += d out * x along one run, with a single place of y."""
     sum_, weight = load8(adjoint, y), load8(cells, y)
     for i in range(n):
         given, a = load8(adjoint, o + i * o0), x + i * x0
         sum_ = sum_ + given * load8(cells, a)
-        store8(adjoint, a, load8(adjoint, a) + given * weight)
+        to = given * weight
+        if not once:
+            to = load8(adjoint, a) + to
+        store8(adjoint, a, to)
     store8(adjoint, y, sum_)
 
 
@@ -678,9 +709,9 @@ def sweep_back(s: Scratch, order: Ints, check: int, factor: float) -> None:
             m = message_of(s, row, i)
             t, left = tape[m + TABLE], at + tape[m + LEFT_AT]
             want_left, want_right = asked or i > 0, t >= leaves
-            if want_left:
+            if want_left and not is_once(s, m, 2):
                 clear(s, left, card * tape[m + V_LEFT])
-            if want_right:
+            if want_right and not is_once(s, m, 3):
                 clear(s, s.n[START, t], s.n[SIZE, t])
             for state in range(card):
                 pull(
