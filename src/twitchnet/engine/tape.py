@@ -19,7 +19,8 @@ from __future__ import annotations
 
 from math import log2
 
-from twitchnet.engine.decode import (
+from twitchnet.engine.lanes import BITS, lowest, popcount
+from twitchnet.engine.layout import (
     AXIS,
     BACK,
     BITS_LOST,
@@ -52,7 +53,6 @@ from twitchnet.engine.decode import (
     list_axes,
     put,
 )
-from twitchnet.engine.lanes import BITS, lowest, popcount
 from twitchnet.engine.program import Ints
 
 SEARCH_ABOVE = 1e5  # work; cheaper records are done before a better order would be found
@@ -61,7 +61,6 @@ MOST_RUNS = 24
 FAINT = 12  # most bits that closing one axis by differences may lose, in the fast form
 LOOK_AHEAD = 0.5  # how much a closed table's own size excuses its cost; 0 and 1 are 10-30 % worse
 INFINITE = 1e300
-
 # kinds of tape rows
 MERGE, SUM, WEIGH, START_LEVEL, RENAME, DIAGONAL, FOLD, APPLY = 0, 1, 2, 3, 4, 5, 6, 7
 # single masks
