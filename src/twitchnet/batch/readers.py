@@ -113,6 +113,9 @@ def find_inputs(patterns: Iterable[str]) -> tuple[str, ...]:
         if Path(pattern).is_dir():
             some = Path(pattern) / "*.parquet"
             raise IsADirectoryError(f"{pattern} is a folder: give its files, such as '{some}'")
+        if Path(pattern).is_fifo():
+            hint = "send it to standard input and give -"
+            raise unreadable(pattern, "a pipe with a name cannot be read", hint)
         if pattern == "-" or Path(pattern).exists():
             found[pattern] = None
             continue
