@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import json
 import os
 import re
@@ -224,3 +225,87 @@ def test_ten_kills_at_random_moments_then_resume(tmp_path: Path, source: str, su
         assert Path(f"{out}{end}").read_bytes() == Path(f"{whole}{end}").read_bytes()
     assert not Path(f"{out}.partial").exists()
     assert os.listdir(tmp_path).count(out.name) == 1
+
+
+SMALL_DISK = """
+set -e
+mount -t tmpfs -o size=$SIZE none "$DISK"
+set +e
+"$PYTHON" -m twitchnet score "$IN" -o "$DISK/$OUT" -m demo --chunk 500; echo "ended $?"
+ls "$DISK"
+mount -o remount,size=40m "$DISK"
+"$PYTHON" -m twitchnet score "$IN" -o "$DISK/$OUT" -m demo --chunk 500 --resume; echo "ended $?"
+cp "$DISK/$OUT" "$DISK/$OUT.rejects.csv" "$KEPT"
+"""
+
+
+def may_mount() -> bool:
+    """Whether a process without rights may have a file system of its own here."""
+    words = [
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+        "mount",
+        "-t",
+        "tmpfs",
+        "none",
+        "/mnt",
+    ]
+    try:
+        return subprocess.run(words, capture_output=True).returncode == 0
+    except OSError:
+        return False
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not may_mount(), reason="no file systems of one's own here")
+@pytest.mark.parametrize(
+    ("out", "size"), [("out.csv", "600k"), ("out.parquet", "600k"), ("out.parquet", "2900k")]
+)
+def test_a_disk_that_is_full(tmp_path: Path, out: str, size: str) -> None:
+    """Also where there was room for every row, and then none for the file that holds them."""
+    path, disk, kept = tmp_path / "r.csv", tmp_path / "disk", tmp_path / "kept"
+    # ids that do not compress: the file takes a fifth of the room of the rows aside
+    ids = (hashlib.sha256(str(i).encode()).hexdigest() for i in range(18_000))
+    rows = (f"{name},{'yes' if i % 9 else '?'}\n" for i, name in enumerate(ids))
+    path.write_text("id,leg_twitching\n" + "".join(rows))
+    disk.mkdir()
+    kept.mkdir()
+    told = {
+        "SIZE": size,
+        "DISK": disk,
+        "IN": path,
+        "OUT": out,
+        "KEPT": kept,
+        "PYTHON": sys.executable,
+    }
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", SMALL_DISK],
+        env={**os.environ, **{name: str(value) for name, value in told.items()}},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines() == ["ended 1", f"{out}.partial", "ended 0"], done.stderr
+    first, _, second = done.stderr.partition("No space left on device\n")
+    assert first.startswith(
+        "interrupted; --resume goes on after the last whole chunk\nerror: [Errno 28] "
+    )
+    assert counts(second) == (18_000, 16_000, 2_000)
+    before = re.findall(r"^([\d,]+) of the rows were done before$", second, re.M)
+    assert (before == ["18,000"]) == (size == "2900k")
+    score(path, "-o", tmp_path / out, "--chunk", "500")
+    for name in (out, f"{out}.rejects.csv"):
+        assert (kept / name).read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_a_kill_before_the_run_has_begun(tmp_path: Path) -> None:
+    path, out = tmp_path / "r.csv", tmp_path / "out.csv"
+    path.write_text("leg_twitching\nyes\n")
+    for left in ("lock", "state", "data"):
+        (tmp_path / "out.csv.partial").mkdir()
+        (tmp_path / "out.csv.partial" / left).write_text('{"half')
+        done = score(path, "-o", out, "--resume")
+        assert counts(done.stderr) == (1, 1, 0)
+        assert [
+            row["leg_twitching"] if "leg_twitching" in row else row["status"] for row in lines(out)
+        ] == ["ok"]

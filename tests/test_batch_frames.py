@@ -116,6 +116,24 @@ def test_anything_with_the_arrow_interface_gives_a_table() -> None:
     assert scored.equals(DEMO.score(pa.table(batch)))
 
 
+@pytest.mark.parametrize(
+    "column", [pd.Series(["yes"]), pl.Series(["yes"]), pa.array(["yes"])], ids=["pd", "pl", "pa"]
+)
+def test_one_column_is_no_frame(column: Any) -> None:
+    with pytest.raises(TypeError, match=r"cannot read a \w+ as a frame: give a pandas"):
+        DEMO.score(column)
+
+
+def test_a_frame_of_narwhals_comes_back() -> None:
+    narwhals = pytest.importorskip("narwhals")
+    data = {"id": [7, 8], "leg_twitching": ["yes", None]}
+    for native in (pd.DataFrame(data), pl.DataFrame(data), pl.LazyFrame(data), pa.table(data)):
+        scored = DEMO.score(narwhals.from_native(native), top=1)
+        assert type(scored) is type(narwhals.from_native(native))
+        assert type(scored.to_native()) is type(native)
+        assert scored.lazy().collect()["id"].to_list() == [7, 8]
+
+
 def test_a_duckdb_relation_comes_back_in_its_connection() -> None:
     duckdb = pytest.importorskip("duckdb")
     database = duckdb.connect()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -145,6 +146,20 @@ def test_a_compressed_pipe_that_ends_too_soon() -> None:
     assert done.returncode == 1
     assert done.stderr.startswith(b"error: -: TN210 cannot be read: ")
     assert done.stderr.rstrip().endswith(b"(is the file whole?)")
+
+
+def test_what_a_path_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "r.parquet").mkdir()
+    with pytest.raises(IsADirectoryError, match=r"r.parquet is a folder: give its files, such as"):
+        open_input([str(tmp_path / "r.parquet")])
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.csv")  # what a shell makes of <(command)
+        with pytest.raises(tn.RecordError, match=r"TN210 a pipe with a name cannot .* give -\)"):
+            open_input([str(tmp_path / "pipe.csv")])
+    words = [sys.executable, "-m", "twitchnet", "simulate", "-o", "-"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.endswith("a pipe has no suffix (give --output-format)\n")
 
 
 class Terminal(io.StringIO):

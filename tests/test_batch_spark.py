@@ -103,10 +103,10 @@ def test_one_process_of_a_machine_compiles(tmp_path: Path) -> None:
 
 
 def test_a_worker_is_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    worker.prepare(DEMO._inference)
+    worker.prepare()
     assert accelerate.is_compiled()
     monkeypatch.setattr(worker, "place_cache", None)  # would raise
-    worker.prepare(DEMO._inference)
+    worker.prepare()
 
 
 @pytest.fixture(scope="module")

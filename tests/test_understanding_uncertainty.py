@@ -17,8 +17,8 @@ from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.sensitivity import Flip, Turn, number_gradient
 from twitchnet.engine import gradient as gradient_module
-from twitchnet.engine.decode import pack
 from twitchnet.engine.draws import BLOCK, pack_draws
+from twitchnet.engine.packing import pack
 from twitchnet.model.local import NoisyMax, Table
 from twitchnet.model.network import Network, Parameter, Variable
 

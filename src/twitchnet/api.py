@@ -175,6 +175,7 @@ class Model:
         threads: int | None = None,
         progress: bool | Callable[[int], object] = False,
         on_error: Literal["status", "raise"] = "status",
+        long_input: bool = False,
     ) -> Any:
         """One row of results per record, as the kind of frame that was given.
 
@@ -188,8 +189,9 @@ class Model:
         three answers that speak most for the leading cause and the three against it, with
         their weights in decibans; ``intervals=200`` the 5 % and 95 % points of every
         posterior over 200 draws of the numbers, which ``seed`` decides, and the share of
-        draws in which the leading cause ranks first.  docs/batch.md says what each means
-        and costs.
+        draws in which the leading cause ranks first.  ``long_input`` reads a row per answer
+        (the columns ``record_id``, ``variable`` and ``value``) instead of per record.
+        docs/batch.md says what each means and costs.
 
         A record that cannot be scored has a ``status`` that says why, and no numbers; with
         ``on_error="raise"`` the first ones are an error.
@@ -213,6 +215,7 @@ class Model:
             on_error=on_error,
             threads=threads,
             progress=progress,
+            long_input=long_input,
         )
 
     def score_batches(

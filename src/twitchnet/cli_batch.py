@@ -159,7 +159,7 @@ def _job(
     from twitchnet.batch.score import Scorer
     from twitchnet.batch.stream import make_scheme
 
-    form = format_of(output, output_format.value if output_format else "")
+    form = format_of(output, output_format.value if output_format else "", "--output-format")
     found: Input = open_input(inputs, format_.value if format_ else "")
     if long_input:
         found, names = widen(found, inference.network, names), {}
@@ -208,6 +208,7 @@ def simulate(
     from twitchnet.batch.readers import format_of
     from twitchnet.batch.simulate import simulate as draw
     from twitchnet.batch.simulate import write_batches
+    from twitchnet.show.progress import Meter
 
     network = twitchnet.load(model).network
     wanted = {}
@@ -219,12 +220,13 @@ def simulate(
     batches = draw(
         network, n, seed=seed, given=wanted, contexts=contexts, findings=findings, truth=truth
     )
-    form = format_of(output, output_format.value if output_format else "")
+    form = format_of(output, output_format.value if output_format else "", "--output-format")
     try:
         if output == "-" and form != "parquet":
             _pipe(batches, form)
             return
-        rows = write_batches(batches, Path(output), form)
+        with Meter(n) as meter:
+            rows = write_batches(batches, Path(output), form, meter)
     except ValueError as error:  # what is given is too rare to be met by chance
         raise typer.BadParameter(str(error), param_hint="--given") from None
     typer.echo(f"{rows:,} records in {output}", err=True)

@@ -463,9 +463,9 @@ _TABLE = (
     ),
     Code(
         "TN214",
-        "A record in pieces",
-        "In a long table the rows of one record stand together.",
-        "Sort the table by its column record_id.",
+        "A record in pieces, or without an id",
+        "In a long table the rows of one record stand together and name it.",
+        "Fill the column record_id and sort the table by it.",
     ),
     Code(
         "TN220",

@@ -30,7 +30,10 @@ class Levels:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A frame to read: ``kind`` is pandas, polars, pyarrow or plain; ``lazy`` for a query."""
+    """A frame to read: ``kind`` is pandas, polars, pyarrow or plain; ``lazy`` for a query.
+
+    The frame of the kind ``levels`` is a mapping of columns that are read already.
+    """
 
     frame: Any
     kind: str
@@ -40,12 +43,28 @@ class Source:
 
     def levels(self, name: str) -> Levels:
         """The values of one column."""
+        if self.kind == "levels":
+            found: Levels = self.frame[name]
+            return found
         if self.kind == "plain":
             return _plain(self.frame[name])
         if self.kind == "pyarrow":
             return _arrow(self.frame.column(self.names.index(name)))
         column = self.frame[name]
         return _pandas(column) if self.kind == "pandas" else _polars(column)
+
+    def take(self, rows: Indices, name: str) -> Source:
+        """Some rows of one column, as a source of the same kind."""
+        if self.kind == "pandas":
+            picked = self.frame.iloc[rows][[name]].reset_index(drop=True)
+        elif self.kind == "polars":
+            picked = self.frame.select(name)[rows.tolist()]
+        elif self.kind == "pyarrow":
+            picked = self.frame.select([self.names.index(name)]).take(rows)
+        else:
+            values = self.frame[name]
+            picked = {name: [values[row] for row in rows.tolist()]}
+        return Source(picked, self.kind, (name,), len(rows), self.lazy)
 
 
 def needs(package: str, extra: str = "frames") -> ImportError:
@@ -64,6 +83,8 @@ def open_source(frame: Any) -> Source:
     >>> open_source({"a": ["yes", "no"], "id": [1, 2]}).names
     ('a', 'id')
     """
+    if isinstance(frame, Source):
+        return frame
     if isinstance(frame, Mapping):
         return _open_mapping(frame)
     if isinstance(frame, _class("pandas", "DataFrame")):
@@ -105,13 +126,13 @@ def _arrow_table(frame: Any) -> Any:
         return pyarrow.Table.from_batches([frame])
     if isinstance(frame, pyarrow.Table):
         return frame
-    if hasattr(frame, "__arrow_c_stream__") or hasattr(frame, "__arrow_c_array__"):
-        return pyarrow.table(frame)
     import narwhals
 
     try:
+        if hasattr(frame, "__arrow_c_stream__") or hasattr(frame, "__arrow_c_array__"):
+            return pyarrow.table(frame)
         known: Any = narwhals.from_native(frame)
-    except TypeError:
+    except (TypeError, pyarrow.ArrowInvalid):  # invalid: one column instead of a table
         raise TypeError(
             f"cannot read a {type(frame).__name__} as a frame: give a pandas, polars or "
             "pyarrow frame, something with the Arrow PyCapsule interface, or a mapping of lists"

@@ -191,6 +191,8 @@ def _name(job: Job, journal: Journal, summary: Summary) -> None:
     """Gives everything its final name, the output last."""
     output, rejects = Path(job.output), job.rejects_path
     data, listed, final = (journal.folder / name for name in ("data", "rejects", "final"))
+    if data.exists():
+        finish(job.format, data, final, job.input.columns, packing_of(job.output, job.format))
     if rejects is not None and listed.exists():
         if summary.refused:
             put(listed, rejects)
@@ -202,8 +204,6 @@ def _name(job: Job, journal: Journal, summary: Summary) -> None:
         told = metadata(job.scheme.scorer) | summary.to_dict()
         about.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
         put(about, Path(f"{job.output}.meta.json"))
-    if data.exists():
-        finish(job.format, data, final, job.input.columns, packing_of(job.output, job.format))
     if final.exists():  # also when a run was killed between the two
         put(final, output)
     data.unlink(missing_ok=True)

@@ -13,6 +13,7 @@ import numpy as np
 
 from twitchnet.batch.columns import Source, open_source
 from twitchnet.batch.encode import encode_frame
+from twitchnet.batch.long_frames import widen_frame
 from twitchnet.batch.posteriors import Progress
 from twitchnet.batch.score import Column, Scorer
 from twitchnet.errors import CapacityError, Problem, RecordError
@@ -32,21 +33,37 @@ def score_frame(
     on_error: OnError = "status",
     threads: int | None = None,
     progress: bool | Progress = False,
+    long_input: bool = False,
 ) -> Any:
     """A frame of the caller's kind, one row per record, in the same order.
 
     ``keep`` says which columns of the frame stay in front: those that are no answers
-    (``other``), ``all``, or ``none``.  Raises ``ValueError`` when one of them has the name
-    of a result, ``RecordError`` with ``on_error="raise"`` for the first problems.
+    (``other``), ``all``, or ``none``.  ``long_input`` reads a row per answer, with the columns
+    ``record_id``, ``variable`` and ``value``; of these the first one stays.  Raises
+    ``ValueError`` when a column that stays has the name of a result, ``RecordError`` with
+    ``on_error="raise"`` for the first problems.
     """
+    given = _native(frame)
+    if given is not frame:
+        import narwhals
+
+        scored = score_frame(
+            scorer, given, names=names, keep=keep, prefix=prefix, on_error=on_error,
+            threads=threads, progress=progress, long_input=long_input,
+        )  # fmt: skip
+        return narwhals.from_native(scored)
     if on_error not in ("status", "raise"):
         raise ValueError(f'on_error is "status" or "raise", not {on_error!r}')
     if keep not in ("other", "all", "none"):
         raise ValueError(f'keep is "other", "all" or "none", not {keep!r}')
     source = open_source(frame)
-    whole = source.frame if source.lazy else frame
-    encoded = encode_frame(scorer.network, whole, names)
-    kept = [name for name in source.names if keep == "all" or name in encoded.other]
+    if long_input:
+        encoded, source = widen_frame(scorer.network, source, names or {})
+        kept = list(source.names)
+        frame = source.frame if source.kind == "pandas" else frame
+    else:
+        encoded = encode_frame(scorer.network, source, names)
+        kept = [name for name in source.names if keep == "all" or name in encoded.other]
     if keep == "none":
         kept = []
     refuse_same_names(kept, [prefix + name for name in scorer.schema])
@@ -59,6 +76,14 @@ def score_frame(
         refuse_records(scores.status.tolist(), scores.cells.tolist(), scorer.inference.budget)
     columns = {prefix + name: values for name, values in scores.columns.items()}
     return attach(source, frame, kept, columns)
+
+
+def _native(frame: Any) -> Any:
+    """What a frame of narwhals is made of; every other frame is itself."""
+    narwhals = sys.modules.get("narwhals")
+    if narwhals is None or not isinstance(frame, narwhals.DataFrame | narwhals.LazyFrame):
+        return frame
+    return frame.to_native()
 
 
 def refuse_same_names(kept: Iterable[str], results: Iterable[str]) -> None:
@@ -85,7 +110,7 @@ def refuse_records(status: list[str], cells: list[float], budget: float) -> None
 def attach(source: Source, frame: Any, kept: list[str], columns: Mapping[str, Column]) -> Any:
     """The kept columns and the results, as the kind that the caller gave."""
     if source.kind == "plain":
-        return {name: frame[name] for name in kept} | dict(columns)
+        return {name: source.frame[name] for name in kept} | dict(columns)
     if source.kind == "pandas":
         import pandas
 

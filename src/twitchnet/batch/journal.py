@@ -77,9 +77,11 @@ class Journal:
                 self._check(json.loads(kept.read_text(encoding="utf-8")))
                 self._read()
             else:
-                for name in ("data", "rejects", "journal", "final"):
+                for name in ("state.json", "data", "rejects", "journal", "final"):
                     (self.folder / name).unlink(missing_ok=True)
-                kept.write_text(json.dumps(self.state, indent=2), encoding="utf-8")
+                aside = self.folder / "state"
+                aside.write_text(json.dumps(self.state, indent=2), encoding="utf-8")
+                put(aside, kept)
             for name, size in (("data", self.position.data), ("rejects", self.position.rejects)):
                 path = self.folder / name
                 if not (self.position.whole and not path.exists()):

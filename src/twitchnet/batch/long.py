@@ -1,35 +1,43 @@
-"""How is a long table read: a row per answer (record, variable, value) instead of per record?
+"""How are files with a row per answer read (record, variable, value) instead of per record?
 
 The rows of a record stand together.  Each record becomes a row of a wide frame; what the
-values mean is judged where wide input is judged.  A record is refused as a whole when one
-of its rows names no variable, or says two things of one variable.
+values mean is judged where wide input is judged.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from twitchnet.batch.opening import Chunk, Cursor, Reject
+from twitchnet.batch.columnar import one_batch
+from twitchnet.batch.columns import Levels, open_source
+from twitchnet.batch.opening import Chunk, Cursor, Reject, unreadable
 from twitchnet.batch.readers import Input
-from twitchnet.diagnosis.answers import find_variable
+from twitchnet.batch.stream import arrow
+from twitchnet.batch.widening import COLUMNS, Wide, Widener, column_of
 from twitchnet.errors import Problem, RecordError, nearest
 from twitchnet.model.network import Network
 
-COLUMNS = ("record_id", "variable", "value")
-"""Names of the three columns; further ones are not read."""
+ANSWERS = 16
+"""Rows that are read at once, for each record of a chunk."""
 
 
 @dataclass(frozen=True)
 class LongInput(Input):
-    """Files with a row per answer, seen as wide input."""
+    """Files with a row per answer, seen as wide input.
+
+    ``parts`` are the columns with the record, the variable and the value.
+    """
 
     source: Input | None = None
     network: Network | None = None
     names: Mapping[str, str] | None = None
+    parts: tuple[str, str, str] = COLUMNS
 
     def chunks(self, size: int, start: Cursor = Cursor()) -> Iterator[Chunk]:  # noqa: B008
         """All records, in order, at most ``size`` at a time; ``numbers`` count records.
@@ -39,98 +47,171 @@ class LongInput(Input):
         """
         assert self.source is not None
         widening = _Widening(self)
-        for chunk in self.source.chunks(size):
-            widening.add(chunk)
-            while len(widening.done) >= size:
-                yield widening.take(size)
-        widening.close()
-        while widening.done or widening.rejects:
-            yield widening.take(size)
+        waiting = _Waiting(self.paths[0])
+        for chunk in self.source.chunks(size * ANSWERS):
+            waiting.file = chunk.file
+            waiting.share = chunk.share
+            waiting.rejects += chunk.rejects
+            waiting.add(*widening.add(chunk))
+            while waiting.count >= size:
+                yield waiting.take(size)
+        waiting.add(*widening.close())
+        while waiting.count or waiting.rejects:
+            yield waiting.take(size)
 
 
 def widen(source: Input, network: Network, names: Mapping[str, str]) -> LongInput:
-    """Long input as wide input.  Raises ``RecordError`` when a column is missing."""
-    missing = [name for name in COLUMNS if name not in source.columns]
+    """Long input as wide input.  Raises ``RecordError`` when a column is missing.
+
+    ``names`` maps what is said to variables, and columns to the three that a long table has.
+    """
+    parts = tuple(column_of(source.columns, names, name) for name in COLUMNS)
+    missing = [name for name, part in zip(COLUMNS, parts, strict=True) if not part]
     if missing:
         raise RecordError(
             Problem("TN201", "a long table has this column", name, source.paths[0],
                     hint=nearest(name, source.columns))
             for name in missing
         )  # fmt: skip
-    kind = source.columns["value"]
-    columns = {variable.name: kind for variable in network.variables}
-    columns = {COLUMNS[0]: source.columns[COLUMNS[0]], **columns}
+    record, variable, value = parts
+    kind = _plain_type(source.columns[value])
+    columns = {name.name: kind for name in network.variables if name.name != record}
+    columns = {record: source.columns[record], **columns}
     return LongInput(
-        source.paths, source.format, columns, source=source, network=network, names=names
-    )
+        source.paths, source.format, columns,
+        source=source, network=network, names=names, parts=(record, variable, value),
+    )  # fmt: skip
+
+
+def _plain_type(kind: Any) -> Any:
+    return kind.value_type if arrow().types.is_dictionary(kind) else kind
+
+
+class _Waiting:
+    """Records that are whole and wait for their chunk."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.share = 0.0
+        self.batches: list[Any] = []
+        self.numbers: NDArray[np.int64] = np.empty(0, dtype=np.int64)
+        self.rejects: list[Reject] = []
+
+    @property
+    def count(self) -> int:
+        return len(self.numbers)
+
+    def add(self, batch: Any, numbers: NDArray[np.int64], rejects: list[Reject]) -> None:
+        self.batches.append(batch)
+        self.numbers = np.concatenate([self.numbers, numbers])
+        self.rejects += rejects
+
+    def take(self, size: int) -> Chunk:
+        table = arrow().Table.from_batches(self.batches).unify_dictionaries()
+        self.batches = table.slice(size).to_batches()
+        numbers, self.numbers = self.numbers[:size], self.numbers[size:]
+        rejects, self.rejects = self.rejects, []
+        return Chunk(self.file, one_batch(table.slice(0, size)), numbers, rejects, None, self.share)
 
 
 class _Widening:
-    """Records that are whole, and the one that is still open."""
+    """Reads rows; those of the last record wait for the next rows."""
 
     def __init__(self, long: LongInput) -> None:
         assert long.network is not None
-        self.network = long.network
-        self.columns = list(long.columns)
-        self.names = dict(long.names or {})
-        self.known: dict[str, str | None] = {}
+        assert long.source is not None
+        self.long = long
+        self.schema = arrow().schema([(name, long.source.columns[name]) for name in long.parts])
+        self.widener = Widener(long.network, long.names or {})
         self.seen: set[object] = set()
         self.file = long.paths[0]
-        self.count = 0  # records so far, the open one included
-        self.open: dict[str, Any] | None = None
-        self.problem: Reject | None = None
-        self.done: list[tuple[int, dict[str, Any]]] = []
-        self.rejects: list[Reject] = []
+        self.count = 0  # records so far
+        self.open = self.schema.empty_table()
 
-    def add(self, chunk: Chunk) -> None:
-        """Reads the rows of a chunk; lines that could not be read are refused by themselves."""
+    def add(self, chunk: Chunk) -> tuple[Any, NDArray[np.int64], list[Reject]]:
+        """The records that end in a chunk, with their numbers, and the refused ones."""
+        table = arrow().concat_tables([self.open, self._table(chunk)])
+        starts = _starts(open_source(table).levels(self.long.parts[0]))
+        cut = int(starts[-1]) if len(starts) else 0
+        self.open = table.slice(cut)
+        found = self._records(table.slice(0, cut), starts[:-1])
         self.file = chunk.file
-        self.rejects += chunk.rejects
-        cells = [_cells(chunk.frame, name) for name in COLUMNS]
-        for record, variable, value in zip(*cells, strict=True):
-            if self.open is None or record != self.open[COLUMNS[0]]:
-                self.close()
-                self.count += 1
-                self.open = {COLUMNS[0]: record}
-                if record in self.seen:
-                    self.refuse("TN214", "", record, "its rows do not stand together")
-                self.seen.add(record)
-            self.answer(self.open, str(variable), value)
-
-    def answer(self, record: dict[str, Any], said: str, value: Any) -> None:
-        if said not in self.known:
-            self.known[said] = find_variable(self.network, self.names.get(said, said))
-        name = self.known[said]
-        if name is None:
-            hint = nearest(said.lower(), [*self.network.by_name])
-            self.refuse("TN201", said, value, f"the model has no such variable {hint}".rstrip())
-        elif record.setdefault(name, value) != value:
-            self.refuse("TN204", said, value, f"answered as {record[name]!r} too")
-
-    def refuse(self, code: str, column: str, value: Any, reason: str) -> None:
-        if self.problem is None:
-            text = "" if value is None else str(value)[:200]
-            self.problem = Reject(self.file, self.count, code, column, text, reason)
-
-    def close(self) -> None:
-        """The open record is whole."""
-        if self.problem is not None:
-            self.rejects.append(self.problem)
-        elif self.open is not None:
-            self.done.append((self.count, self.open))
-        self.open = self.problem = None
-
-    def take(self, size: int) -> Chunk:
-        rows, self.done = self.done[:size], self.done[size:]
-        rejects, self.rejects = self.rejects, []
-        frame = {name: [row.get(name) for _, row in rows] for name in self.columns}
-        numbers = np.array([number for number, _ in rows], dtype=np.int64)
-        return Chunk(self.file, frame, numbers, rejects)
-
-
-def _cells(frame: Any, name: str) -> list[Any]:
-    if isinstance(frame, Mapping):
-        found: list[Any] = frame[name]
         return found
-    cells: list[Any] = frame.column(name).to_pylist()
-    return cells
+
+    def close(self) -> tuple[Any, NDArray[np.int64], list[Reject]]:
+        """The last record."""
+        table, self.open = self.open, self.schema.empty_table()
+        return self._records(table, np.zeros(min(len(table), 1), dtype=np.int64))
+
+    def _table(self, chunk: Chunk) -> Any:
+        """The three columns of a chunk."""
+        pa = arrow()
+        if not isinstance(chunk.frame, Mapping):
+            columns = [chunk.frame.column(name) for name in self.long.parts]
+            return pa.table(columns, names=list(self.long.parts)).cast(self.schema)
+        arrays = []
+        for field in self.schema:
+            values = chunk.frame[field.name]
+            if pa.types.is_string(field.type):
+                values = [v if isinstance(v, str | None) else json.dumps(v) for v in values]
+            try:
+                arrays.append(pa.array(values, type=field.type))
+            except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+                message = f"column {field.name!r} is {field.type} in the first rows: {error}"
+                raise unreadable(chunk.file, message) from None
+        return pa.Table.from_arrays(arrays, schema=self.schema)
+
+    def _records(
+        self, table: Any, starts: NDArray[np.int64]
+    ) -> tuple[Any, NDArray[np.int64], list[Reject]]:
+        """Whole records as a batch; ``starts`` are their first rows."""
+        pa = arrow()
+        count = len(starts)
+        first = np.zeros(len(table), dtype=np.int64)
+        first[starts] = 1
+        source = open_source(table)
+        _, variable, value = (source.levels(name) for name in self.long.parts)
+        wide = self.widener(np.cumsum(first) - 1, count, variable, value)
+        ids = table.column(0).take(pa.array(starts)).combine_chunks()
+        numbers = np.arange(self.count + 1, self.count + 1 + count)
+        self.count += count
+        rejects = self._rejects(ids.to_pylist(), numbers, wide)
+        refused = {reject.row for reject in rejects}
+        good = np.array([number not in refused for number in numbers.tolist()], dtype=np.bool_)
+        arrays = [ids]
+        for name in self.long.columns:
+            if name != self.long.parts[0]:
+                arrays.append(_dictionary(wide.levels[name], self.schema.field(2).type))
+        batch = pa.RecordBatch.from_arrays(arrays, names=list(self.long.columns))
+        return batch.filter(pa.array(good)), numbers[good], rejects
+
+    def _rejects(self, ids: list[Any], numbers: NDArray[np.int64], wide: Wide) -> list[Reject]:
+        found = []
+        for i, (record, number) in enumerate(zip(ids, numbers.tolist(), strict=True)):
+            flaw = wide.flaws.get(i)
+            if record is None or record in self.seen:
+                text = "" if record is None else str(record)
+                reason = (
+                    "its rows have no id" if record is None else "its rows do not stand together"
+                )
+                found.append(Reject(self.file, number, "TN214", "", text[:200], reason))
+            elif flaw is not None:
+                text = "" if flaw.value is None else str(flaw.value)
+                found.append(
+                    Reject(self.file, number, flaw.code, flaw.column, text[:200], flaw.reason)
+                )
+            self.seen.add(record)
+        return found
+
+
+def _starts(ids: Levels) -> NDArray[np.int64]:
+    """The rows at which a record begins."""
+    if not len(ids.index):
+        return np.empty(0, dtype=np.int64)
+    return np.flatnonzero(np.concatenate([[True], ids.index[1:] != ids.index[:-1]]))
+
+
+def _dictionary(levels: Levels, kind: Any) -> Any:
+    pa = arrow()
+    index = pa.array(levels.index.astype(np.int32), mask=levels.index < 0)
+    return pa.DictionaryArray.from_arrays(index, pa.array(levels.values, type=_plain_type(kind)))

@@ -18,7 +18,7 @@ from twitchnet.diagnosis.hypotheses import WORTH_COMPILING
 from twitchnet.diagnosis.inference import HEAVY, Inference
 from twitchnet.engine import accelerate
 from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput
-from twitchnet.engine.decode import Packed
+from twitchnet.engine.layout import Packed
 from twitchnet.engine.program import Floats, Ints, Program
 from twitchnet.model.care import URGENCIES
 

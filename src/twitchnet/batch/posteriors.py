@@ -18,7 +18,7 @@ from twitchnet.batch.encode import Codes, check_codes
 from twitchnet.diagnosis.inference import HEAVY, Inference
 from twitchnet.engine import accelerate
 from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput, run_batch
-from twitchnet.engine.decode import Packed
+from twitchnet.engine.layout import Packed
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 from twitchnet.errors import CapacityError, Problem, RecordError, nearest
 from twitchnet.model.network import Network

@@ -75,8 +75,8 @@ class Input:
         return reader(path, size, start, names, answers - frozenset(self.kept))
 
 
-def format_of(path: str, given: str = "") -> str:
-    """The format of a file, by its suffix unless it is given.
+def format_of(path: str, given: str = "", option: str = "--format") -> str:
+    """The format of a file, by its suffix unless it is given with an ``option``.
 
     >>> format_of("records.csv.gz")
     'csv'
@@ -88,10 +88,9 @@ def format_of(path: str, given: str = "") -> str:
         suffixes.pop()
     found = SUFFIXES.get(suffixes[-1]) if suffixes else None
     if found is None:
-        what = "standard input has no suffix" if path == "-" else f"{path!r} has none of them"
-        raise unreadable(
-            "", f"the suffix says the format ({', '.join(SUFFIXES)}); {what}", "give --format"
-        )
+        what = "a pipe has no suffix" if path == "-" else f"{path!r} has none of them"
+        message = f"the suffix says the format ({', '.join(SUFFIXES)}); {what}"
+        raise unreadable("", message, f"give {option}")
     return found
 
 
@@ -111,6 +110,12 @@ def find_inputs(patterns: Iterable[str]) -> tuple[str, ...]:
     """The files of paths and globs, each once; the files of a glob in order of their names."""
     found: dict[str, None] = {}
     for pattern in patterns:
+        if Path(pattern).is_dir():
+            some = Path(pattern) / "*.parquet"
+            raise IsADirectoryError(f"{pattern} is a folder: give its files, such as '{some}'")
+        if Path(pattern).is_fifo():
+            hint = "send it to standard input and give -"
+            raise unreadable(pattern, "a pipe with a name cannot be read", hint)
         if pattern == "-" or Path(pattern).exists():
             found[pattern] = None
             continue

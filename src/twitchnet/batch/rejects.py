@@ -20,7 +20,7 @@ REASONS = {
     "TN204": "contradicting answers",
     "TN205": "impossible together",
     "TN211": "not readable",
-    "TN214": "in pieces",
+    "TN214": "in pieces or without an id",
     "TN301": "too wide",
 }
 """Short words of the summary, by code."""

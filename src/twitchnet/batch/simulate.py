@@ -14,6 +14,7 @@ import numpy as np
 
 from twitchnet.batch.encode import TRUTH
 from twitchnet.batch.journal import Journal, put
+from twitchnet.batch.posteriors import Progress
 from twitchnet.batch.readers import packing_of
 from twitchnet.batch.stream import arrow
 from twitchnet.batch.writers import finish, piece
@@ -66,8 +67,13 @@ def simulate(
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def write_batches(batches: Iterator[Any], output: Path, form: str) -> int:
-    """Writes batches to a file, which appears when it is whole; the number of rows."""
+def write_batches(
+    batches: Iterator[Any], output: Path, form: str, progress: Progress | None = None
+) -> int:
+    """Writes batches to a file, which appears when it is whole; the number of rows.
+
+    ``progress`` is told the rows done.
+    """
     rows = 0
     packing_of(str(output), form)
     with Journal(output, {}, resume=False) as journal:
@@ -76,6 +82,8 @@ def write_batches(batches: Iterator[Any], output: Path, form: str) -> int:
             for index, batch in enumerate(batches):
                 file.write(piece(form, batch, first=index == 0))
                 rows += batch.num_rows
+                if progress is not None:
+                    progress(rows)
         final = journal.folder / "final"
         finish(form, data, final, packed=packing_of(str(output), form))
         put(final, output)

@@ -57,7 +57,7 @@ def score_spark(
 
     def task(batches: Iterable[Any]) -> Iterator[Any]:
         mine = scorer_of(sent(), budget, top, details, **told)
-        prepare(mine.inference, cache)
+        prepare(cache)
         given = threads or _cores()
         scored = score_batches(mine, batches, names=names, keep=keep, prefix=prefix, threads=given)
         for batch in scored:  # Spark has no place for the metadata of a schema

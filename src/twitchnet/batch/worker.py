@@ -15,10 +15,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import numpy as np
-
-from twitchnet.batch.posteriors import evaluate, make_rows
-from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine import accelerate
 
 try:
@@ -29,20 +25,18 @@ except ImportError:  # Windows: each process compiles, the last one is kept
 VARIABLE = "TWITCHNET_CACHE"
 
 
-def prepare(inference: Inference, cache: str = "") -> None:
+def prepare(cache: str = "") -> None:
     """Loads the kernels into this process, compiled by one process of the machine.
 
     ``cache`` is the folder that they are kept in; without it that of ``TWITCHNET_CACHE``, of
     the user's caches, or, where nobody may write there, one of this user among the temporary
-    files.  Threads may call it; only the first call does something.
+    files.  Only the first call of a process does something.
     """
     if accelerate.is_compiled():
         return
     place_cache(cache)
     with _one_at_a_time():
-        codes = np.full((1, len(inference.network.nodes)), -1, dtype=np.int8)
-        rows = make_rows(inference, codes, {})
-        evaluate(inference, rows, inference.wanted, (), threads=1, compiled=True)
+        accelerate.compiled()
 
 
 def place_cache(cache: str = "") -> None:

@@ -23,7 +23,8 @@ from twitchnet.bench.peers import Peer
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine import accelerate
 from twitchnet.engine.batch import STATUS, WORKSPACE, BatchOutput
-from twitchnet.engine.decode import Scratch, new_scratch, pack
+from twitchnet.engine.layout import Scratch
+from twitchnet.engine.packing import new_scratch, pack
 from twitchnet.model.network import Network
 from twitchnet.model.sampling import Codes
 from twitchnet.plan.build import BUDGET

@@ -25,8 +25,8 @@ from twitchnet.diagnosis.pages import Shown, page, table
 from twitchnet.diagnosis.wording import percent
 from twitchnet.engine import accelerate
 from twitchnet.engine.batch import run_single
-from twitchnet.engine.decode import Packed
 from twitchnet.engine.draws import BLOCK, pack_draws
+from twitchnet.engine.layout import Packed
 from twitchnet.engine.program import Floats
 from twitchnet.model.network import Network
 from twitchnet.show.page import Page

@@ -19,17 +19,31 @@ from typing import Any
 
 import numpy as np
 
-from twitchnet.engine import decode, kernels, products, tape
-from twitchnet.engine.decode import Packed, Scratch
+from twitchnet.engine import (
+    buckets,
+    conditioning,
+    decode,
+    kernels,
+    layout,
+    leaves,
+    merges,
+    positive,
+    products,
+    signs,
+    tape,
+)
+from twitchnet.engine.layout import Packed, Scratch
 
 LOG = logging.getLogger(__name__)
 FLAGS = {"nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": False}
 # No fastmath: it would allow reordering, and answers would differ between machines.
 INNER_FLAGS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # of what only kernels call
 
-_SOURCES = (
-    "lanes", "decode", "tape", "products", "kernels", "machine", "pieces", "accelerate",
+_KERNELS = (
+    layout, leaves, signs, decode, tape, merges, positive, buckets, products, conditioning, kernels
 )  # fmt: skip
+_SOURCES = (*(module.__name__.rpartition(".")[2] for module in _KERNELS), "lanes")
+_COMPILER = ("machine", "pieces", "accelerate")
 _LOCK = threading.Lock()
 _READY: list[Callable[..., Any]] = []  # the compiled kernel, once it is there
 
@@ -40,7 +54,7 @@ def cache_directory() -> Path:
     ``TWITCHNET_CACHE`` names another parent folder.
     """
     digest = hashlib.sha256()
-    for name in _SOURCES:
+    for name in (*_SOURCES, *_COMPILER):
         digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
     home = os.environ.get("TWITCHNET_CACHE") or os.environ.get("XDG_CACHE_HOME")
     root = Path(home) if home else Path.home() / ".cache"
@@ -81,7 +95,7 @@ def _compile() -> Callable[..., Any]:
 
     if not is_cached():
         LOG.warning("compiling the batch kernels; this happens once and takes some seconds")
-    for module in (decode, tape, products, kernels):
+    for module in _KERNELS:
         for function in _functions(module):
             if function is not kernels.run_records:
                 numba.extending.register_jitable(
@@ -121,7 +135,5 @@ def _functions(module: ModuleType) -> list[FunctionType]:
     return [
         value
         for value in vars(module).values()
-        if isinstance(value, FunctionType)
-        and value.__module__ == module.__name__
-        and value not in decode.HOST_ONLY
+        if isinstance(value, FunctionType) and value.__module__ == module.__name__
     ]

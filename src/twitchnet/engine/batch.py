@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchnet.engine import accelerate, kernels
-from twitchnet.engine.decode import Packed, Scratch, new_scratch, pack
+from twitchnet.engine.layout import Packed, Scratch
+from twitchnet.engine.packing import new_scratch, pack
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 
 WORKSPACE = 64 * 2**20  # bytes per thread; beyond the second-level cache more does not help

@@ -2,9 +2,9 @@
 
 The kernels read two things besides the tables that depend on their numbers: how much a
 signed link may cancel (``part_bits``) and which nodes only ever make things likelier
-(``rising``); see ``decode.py``.  For one program that takes about as long as a light
+(``rising``); see ``packing.py``.  For one program that takes about as long as a light
 record; for a block of draws, which numpy runs over as its innermost axis, a few percent
-of it.  The answer is that of ``decode.pack`` for each draw, to the last bit.
+of it.  The answer is that of ``packing.pack`` for each draw, to the last bit.
 
 Letters: D draws, the last axis of every table here; V, P, E as in ``program``.
 """
@@ -16,7 +16,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchnet.engine.decode import P_BITS, TINIEST, V_RISING, Packed, Structure, structure_of
+from twitchnet.engine.layout import P_BITS, TINIEST, V_RISING, Packed
+from twitchnet.engine.packing import Structure, structure_of
 from twitchnet.engine.program import Floats, Ints, Program
 
 BLOCK = 64
@@ -44,7 +45,7 @@ def pack_draws(program: Program, tables: Floats) -> Iterator[Packed]:
 
 
 def _bits(tables: Floats) -> Ints:
-    """(parts, D) ``decode.part_bits`` of each draw of some tables (parts, levels, ..., D)."""
+    """(parts, D) ``packing.part_bits`` of each draw of some tables (parts, levels, ..., D)."""
     share = (tables / np.maximum(np.cumsum(tables, axis=1), TINIEST))[:, 1:]
     among = tuple(range(1, share.ndim - 1))
     least = np.where(share > 0.0, share, 1.0).min(axis=among, initial=1.0)
@@ -53,7 +54,7 @@ def _bits(tables: Floats) -> Ints:
 
 
 def _rising(program: Program, structure: Structure, groups: list[Floats]) -> Flags:
-    """(V, D) ``decode.rising`` of each draw; ``groups`` hold tables (parts, levels, ..., D)."""
+    """(V, D) ``packing.rising`` of each draw; ``groups`` hold tables (parts, levels, ..., D)."""
     draws = groups[0].shape[-1]
     falls = np.zeros((len(program.scope), draws), dtype=np.bool_)
     for (parts, _), table in zip(structure.groups, groups, strict=True):

@@ -1,388 +1,77 @@
 """The fast form: sums of products over signed leaves, one fused loop per axis.
 
-When every level axis is signed (see ``decode.py``), a record is an ordinary product of
+When every level axis is signed (see ``signs.py``), a record is an ordinary product of
 tables, and closing an axis v takes one step:
 
     out[N] = sum over v of  P[v, ..] * M1[v, ..] * ... * Mm[v, ..]
 
 P is the product of the leaves about v, which are small and grow by outer products, and
 the M are *messages*: what earlier axes left behind (or large leaves).  Only ``out`` is
-stored.  Downward, P and its products with the messages are computed again: arithmetic
-is cheaper than memory.
+stored.  Downward, P and its products with the messages are computed again, unless they are
+few: arithmetic is cheaper than memory.
 
-Axes are named by their *turn*, the place at which they are closed, and tables are laid
-out with the earliest turn outermost.  So v is always the outermost axis of its tables,
-and axes that live long, which most tables share, are innermost: loops are long *runs*
-over neighbouring axes that all operands have, or lack, alike.  Runs are written down
-once, in ``Scratch.tape``, and read on the way up and twice on the way down.
+What meets where, and in which loops, is written on a tape before (``buckets.py``).
 
 Signed sums may cancel, so the answer is kept only if it agrees with itself: every
 marginal is evaluated at two places of the sweep, where its axis is closed and at the
 first table that holds it, and all of them must also sum to P(evidence).  What differs
-by more than ``SPREAD`` is computed again in the positive form (``kernels.py``).
+by more than ``SPREAD`` is computed again in the positive form (``positive.py``).
 """
 
 from __future__ import annotations
 
 from math import ldexp
 
-from twitchnet.engine.decode import (
+from twitchnet.engine.buckets import (
+    ALONE,
+    LEFT_AT,
+    MESSAGE_HEAD,
+    MESSAGES,
+    NODE_AT,
+    OUT_AT,
+    PAIR,
+    PAIRS,
+    PLAIN,
+    ROW_HEAD,
+    RUNS,
+    SUM_OTHER,
+    TABLE,
+    V_LEFT,
+    V_OUT,
+    V_RIGHT,
+    WEIGHTS,
+)
+from twitchnet.engine.lanes import BITS, load8, lowest, splat8, store8, total8
+from twitchnet.engine.layout import (
     AGAIN,
-    ALL_BINARY,
     AXIS,
     BACK,
-    BITS_LOST,
     CARD,
     CARD_AT,
     COUNT,
     EXPONENT,
-    FAINTEST,
     FIRST,
     FLIP,
-    HEAD,
     HELD,
-    ITEM,
+    KEPT,
     KIND,
-    LATEST,
     MADE,
     MARGINAL,
-    MEANING,
-    N_AXES,
-    N_CELLS,
     N_LEAVES,
     N_TABLES,
     N_WORDS,
-    NEXT,
     NODE,
-    OWN,
-    ROOM,
-    SCOPE,
+    PLACE,
     SEEN,
     SIZE,
     SPARE,
     START,
     STATES,
-    SUMMED,
-    SUMS,
-    TERMINAL,
     TURN,
-    UNFIT,
     Scratch,
-    drop,
-    has,
-    put,
-    rescale,
 )
-from twitchnet.engine.lanes import (
-    BITS,
-    highest,
-    load8,
-    lowest,
-    popcount,
-    splat8,
-    store8,
-    total8,
-)
+from twitchnet.engine.leaves import rescale
 from twitchnet.engine.program import Floats, Ints
-
-SPREAD = 3e-12  # relative difference of two evaluations that is still believed
-LEAST = 1e-15  # and the smallest that is assumed
-FLOOR = 10.0  # posteriors below 1 / FLOOR may need a closer agreement; see ``agrees``
-FAINT = 12  # most bits that one closing by differences may lose
-UNION, SO_FAR, KNOWN = 23, 27, 31  # rows of Scratch.m: single masks, beside those of tape.py
-
-# The tape.  A row: its counts, the leaf about its axis alone, the weights of a level axis that
-# is closed by levels (-1: by differences), the stride of its node (0: none); then the pairs;
-# then the place of each message.
-PAIRS, MESSAGES, ALONE, WEIGHTS, NODE_AT, ROW_HEAD = 0, 1, 2, 3, 4, 5
-PAIR = 5  # numbers of a pair: start, states of the other axis, strides, which levels to sum
-PLAIN, SUM_CLOSED, SUM_OTHER = 0, 1, 2
-# a message: its table, strides of the closed axis in the table, in the product so far and in the
-# result; where that product and the result lie among the products; number of runs; then four
-# numbers for each run, innermost first: length and strides
-TABLE, V_OUT, V_LEFT, V_RIGHT, LEFT_AT, OUT_AT, RUNS, MESSAGE_HEAD = 0, 1, 2, 3, 4, 5, 6, 7
-
-
-def first_turn(s: Scratch, row: int) -> int:
-    """The earliest turn of a mask, or -1 for none."""
-    for word in range(s.n[COUNT, N_WORDS]):
-        if s.m[row, word] != 0:
-            return word * BITS + lowest(s.m[row, word])
-    return -1
-
-
-def cells_of(s: Scratch, row: int) -> float:
-    """Cells of a table over a mask of turns."""
-    n = 1.0
-    for word in range(s.n[COUNT, N_WORDS]):
-        m = s.m[row, word]
-        if s.n[COUNT, ALL_BINARY] != 0:
-            n *= float(1 << popcount(m))
-        else:
-            while m != 0:
-                n *= float(s.n[CARD_AT, word * BITS + lowest(m)])
-                m &= m - 1
-    return n
-
-
-def file_table(s: Scratch, t: int) -> None:
-    """Puts a table among those of the axis that is closed first."""
-    turn = first_turn(s, 4 * t + BACK)
-    if turn >= 0:
-        s.n[NEXT, t] = s.n[HEAD, turn]
-        s.n[HEAD, turn] = t
-
-
-def name_turns(s: Scratch, order: Ints) -> None:
-    """Turns of all axes, and the leaves filed by them."""
-    words = s.n[COUNT, N_WORDS]
-    binary = 1
-    for turn in range(s.n[COUNT, N_AXES]):
-        a = order[turn]
-        s.n[TURN, a] = turn
-        s.n[CARD_AT, turn] = s.n[CARD, a]
-        s.n[HEAD, turn] = -1
-        s.n[SEEN, turn] = -1
-        if s.n[CARD, a] != 2:
-            binary = 0
-    s.n[COUNT, ALL_BINARY] = binary
-    for word in range(words):
-        s.m[KNOWN, word] = 0
-    for t in range(1, s.n[COUNT, N_LEAVES]):
-        for word in range(words):
-            s.m[4 * t + BACK, word] = 0
-        first, latest = s.n[COUNT, N_AXES], -1
-        for word in range(words):
-            rest = s.m[4 * t + SCOPE, word]
-            while rest != 0:
-                turn = s.n[TURN, word * BITS + lowest(rest)]
-                put(s.m, 4 * t + BACK, turn)
-                first, latest = min(first, turn), max(latest, turn)
-                rest &= rest - 1
-        s.n[LATEST, t] = latest
-        s.n[NEXT, t] = s.n[HEAD, first]
-        s.n[HEAD, first] = t
-
-
-def leaf_stride(s: Scratch, t: int, turn: int, order: Ints) -> int:
-    """The stride of an axis in a leaf, whose axes lie by number and not by turn; 0 for none."""
-    if not has(s.m, 4 * t + BACK, turn):
-        return 0
-    a = order[turn]
-    stride = 1
-    for word in range(a >> 5, s.n[COUNT, N_WORDS]):
-        rest = s.m[4 * t + SCOPE, word]
-        if word == a >> 5:
-            rest &= ~((2 << (a & 31)) - 1)
-        while rest != 0:
-            stride *= s.n[CARD, word * BITS + lowest(rest)]
-            rest &= rest - 1
-    return stride
-
-
-def sort_bucket(s: Scratch, turn: int, items: Ints) -> tuple[int, int, int]:
-    """The tables of an axis by sort: returns (leaf about it alone, end of pairs, end).
-
-    Pairs, leaves of two axes that bring a new one each, come first, latest turn first; then
-    all others by rising size.  UNION becomes the axes of the pairs.
-    """
-    leaves = s.n[COUNT, N_LEAVES]
-    for word in range(s.n[COUNT, N_WORDS]):
-        s.m[UNION, word] = 0
-    put(s.m, UNION, turn)
-    alone, pairs, n = -1, 0, 0
-    t = s.n[HEAD, turn]
-    while t >= 0:
-        k = n
-        if t < leaves:
-            other = s.n[LATEST, t]
-            if other == turn:
-                alone = t
-                t = s.n[NEXT, t]
-                continue
-            two = s.n[SIZE, t] == s.n[CARD_AT, turn] * s.n[CARD_AT, other]
-            if two and s.n[HELD, t] != SUMMED and not has(s.m, UNION, other):
-                put(s.m, UNION, other)
-                items[n] = items[pairs]  # the first of the others makes room
-                k = pairs
-                while k > 0 and s.n[LATEST, items[k - 1]] < other:
-                    items[k] = items[k - 1]
-                    k -= 1
-                items[k] = t
-                pairs += 1
-                n += 1
-                t = s.n[NEXT, t]
-                continue
-        items[n] = t
-        n += 1
-        t = s.n[NEXT, t]
-    for i in range(pairs + 1, n):
-        t = items[i]
-        k = i
-        while k > pairs and s.n[SIZE, items[k - 1]] > s.n[SIZE, t]:
-            items[k] = items[k - 1]
-            k -= 1
-        items[k] = t
-    return alone, pairs, n
-
-
-def write_runs(s: Scratch, message: int, t: int, turn: int, order: Ints, last: bool) -> int:
-    """The runs of a product over SO_FAR times a table, over UNION; returns their end.
-
-    The axis that is closed, the outermost one, is left out of them; its strides come before.
-    """
-    tape = s.tape
-    at = message + MESSAGE_HEAD
-    leaf = t < s.n[COUNT, N_LEAVES]
-    out = left = right = 1
-    sort, count = -1, 0
-    for word in range(s.n[COUNT, N_WORDS] - 1, -1, -1):
-        rest, mine, its = s.m[UNION, word], s.m[SO_FAR, word], s.m[4 * t + BACK, word]
-        while rest != 0:
-            bit = highest(rest)
-            rest &= ~(1 << bit)
-            u = word * BITS + bit
-            in_left, in_right = (mine >> bit) & 1, (its >> bit) & 1
-            stride = right
-            if leaf and in_right != 0:
-                stride = leaf_stride(s, t, u, order)
-            if u == turn:
-                tape[message + V_OUT] = 0 if last else out
-                tape[message + V_LEFT] = left
-                tape[message + V_RIGHT] = stride
-                break
-            card = s.n[CARD_AT, u]
-            if sort == 2 * in_left + in_right and not leaf:
-                tape[at - 4] *= card
-            else:
-                tape[at] = card
-                tape[at + 1] = out
-                tape[at + 2] = left * in_left
-                tape[at + 3] = stride * in_right
-                at += 4
-                count += 1
-                sort = 2 * in_left + in_right
-            out *= card
-            if in_left != 0:
-                left *= card
-            if in_right != 0:
-                right *= card
-    tape[message + RUNS] = count
-    for k in range(min(2, count)):  # the longest runs become the inner loops
-        longest = k
-        for i in range(k + 1, count):
-            if tape[message + MESSAGE_HEAD + 4 * i] > tape[message + MESSAGE_HEAD + 4 * longest]:
-                longest = i
-        if longest != k:
-            for x in range(4):
-                first = message + MESSAGE_HEAD + 4 * k + x
-                other = message + MESSAGE_HEAD + 4 * longest + x
-                tape[first], tape[other] = tape[other], tape[first]
-    return at
-
-
-def write_row(s: Scratch, row: int, order: Ints, at: int) -> tuple[int, float, float]:
-    """The tape of one axis from ``at`` on; its result's axes are left in UNION.
-
-    Returns (end of the tape, multiply-adds, cells of the products).
-    """
-    tape, items, words = s.tape, s.n[ITEM], s.n[COUNT, N_WORDS]
-    turn = row - s.n[COUNT, N_LEAVES]
-    alone, pairs, n = sort_bucket(s, turn, items)
-    a = order[turn]
-    levels = s.n[KIND, a] != STATES
-    early = levels and n == pairs  # closed by levels, without a difference
-    if levels and not early:
-        s.n[COUNT, FAINTEST] = max(s.n[COUNT, FAINTEST], s.n[BITS_LOST, a])
-    s.n[FIRST, row] = at
-    tape[at + MESSAGES] = n - pairs
-    tape[at + ALONE] = s.n[SUMS, a] if levels and not early else s.n[START, alone]
-    tape[at + WEIGHTS] = -1
-    tape[at + NODE_AT] = 0
-    if early:
-        tape[at + WEIGHTS] = s.n[TERMINAL, a] if s.n[TERMINAL, a] >= 0 else 0
-    place, later, work = at + ROW_HEAD, 1, 0.0
-    for i in range(pairs):
-        leaf = items[i]
-        u = s.n[LATEST, leaf]
-        if early and s.n[HELD, leaf] == MEANING:
-            tape[at + NODE_AT] = later
-            continue
-        later *= s.n[CARD_AT, u]
-        work += float(later * s.n[CARD_AT, turn])
-        outer = a < order[u]  # leaves lie by number of their axes, not by turn
-        tape[place] = s.n[START, leaf]
-        tape[place + 1] = s.n[CARD_AT, u]
-        tape[place + 2] = s.n[CARD_AT, u] if outer else 1
-        tape[place + 3] = 1 if outer else s.n[CARD_AT, turn]
-        tape[place + 4] = PLAIN
-        if s.n[OWN, leaf] >= 0:
-            tape[place + 4] = SUM_CLOSED if s.n[OWN, leaf] == a else SUM_OTHER
-        place += PAIR
-    tape[at + PAIRS] = (place - at - ROW_HEAD) // PAIR
-    message = place + n - pairs
-    size = cells_of(s, UNION)
-    if n == pairs:
-        work += size  # summing it
-    room = 0.0
-    for i in range(pairs, n):
-        t = items[i]
-        tape[place] = message
-        place += 1
-        for word in range(words):
-            s.m[SO_FAR, word] = s.m[UNION, word]
-            s.m[UNION, word] |= s.m[4 * t + BACK, word]
-        tape[message + TABLE] = t
-        tape[message + LEFT_AT] = int(min(room, 4e18))
-        room += size
-        tape[message + OUT_AT] = int(min(room, 4e18))
-        message = write_runs(s, message, t, turn, order, i == n - 1)
-        size = cells_of(s, UNION)
-        work += size
-    drop(s.m, UNION, turn)
-    return message, work, room + size
-
-
-def write_buckets(s: Scratch, order: Ints) -> tuple[float, float]:
-    """The tape of an order, and where its tables go; returns (work, cells stored).
-
-    Row ``N_LEAVES + turn`` is the table that closing an axis leaves.  Work is the
-    multiply-adds of the way up, in cells.
-    """
-    name_turns(s, order)
-    words, leaves = s.n[COUNT, N_WORDS], s.n[COUNT, N_LEAVES]
-    work, stored, room, at = 0.0, float(s.n[COUNT, N_CELLS]), 0.0, 0
-    s.n[COUNT, UNFIT] = s.n[COUNT, FAINTEST] = 0
-    longest = len(s.tape) - ROW_HEAD - (PAIR + 1 + MESSAGE_HEAD) * (leaves + s.n[COUNT, N_AXES])
-    for turn in range(s.n[COUNT, N_AXES]):
-        row = leaves + turn
-        s.n[AXIS, row] = order[turn]
-        if at + PAIR * s.n[COUNT, N_AXES] > longest:
-            s.n[COUNT, UNFIT] = 1
-            return work, stored
-        at, cost, products = write_row(s, row, order, at)
-        work += cost
-        room = max(room, products)
-        fresh = 0
-        for word in range(words):
-            s.m[4 * row + SCOPE, word] = s.m[4 * row + BACK, word] = s.m[UNION, word]
-            rest = s.m[UNION, word] & ~s.m[KNOWN, word]
-            s.m[KNOWN, word] |= rest
-            while rest != 0:
-                s.n[SEEN, word * BITS + lowest(rest)] = row
-                fresh += 1
-                rest &= rest - 1
-        s.n[HELD, row] = fresh
-        size = cells_of(s, UNION)
-        s.n[SIZE, row] = int(min(size, 4e18))
-        s.n[START, row] = int(min(stored, 4e18))
-        stored += size
-        file_table(s, row)
-    s.n[COUNT, N_TABLES] = leaves + s.n[COUNT, N_AXES]
-    s.n[COUNT, ROOM] = int(min(stored, 4e18))  # where the products go
-    if s.n[COUNT, FAINTEST] > FAINT:
-        s.n[COUNT, UNFIT] = 1
-    return work, stored + room
 
 
 def advance(tape: Ints, runs: int, count: int, digit: Ints) -> tuple[int, int, int]:
@@ -461,11 +150,24 @@ def close(s: Scratch, message: int, card: int, out: int, left: int, right: int) 
         out, left, right = out + do, left + dx, right + dy
 
 
+def is_once(s: Scratch, message: int, operand: int) -> bool:
+    """Whether each cell of an operand (2 the product so far, 3 the table) has one term."""
+    count = s.tape[message + RUNS]
+    for k in range(count):
+        if s.tape[message + MESSAGE_HEAD + 4 * k + operand] == 0:
+            return False
+    return count > 0
+
+
 def pull(
     s: Scratch, message: int, out: int, left: int, right: int, want_left: bool, want_right: bool
 ) -> None:
-    """D left += d out * right and d right += d out * left, for one state."""
+    """D left += d out * right and d right += d out * left, for one state.
+
+    Cells that have one term are written without being read.
+    """
     cells, adjoint, digit, tape = s.cells, s.adjoint, s.n[SPARE + 13], s.tape
+    left_once, right_once = is_once(s, message, 2), is_once(s, message, 3)
     count, runs = tape[message + RUNS], message + MESSAGE_HEAD
     n0, o0, x0, y0 = first_run(tape, runs, count)
     n1, o1, x1, y1 = second_run(tape, runs, count)
@@ -473,25 +175,38 @@ def pull(
         for j in range(n1):
             o, x, y = out + j * o1, left + j * x1, right + j * y1
             if not want_left:
-                pull_run(adjoint, cells, n0, o, o0, y, y0, x, x0)
+                pull_run(adjoint, cells, n0, o, o0, y, y0, x, x0, right_once)
             elif not want_right:
-                pull_run(adjoint, cells, n0, o, o0, x, x0, y, y0)
+                pull_run(adjoint, cells, n0, o, o0, x, x0, y, y0, left_once)
             elif x0 == 0:
-                pull_both(adjoint, cells, n0, o, o0, y, y0, x)
+                pull_both(adjoint, cells, n0, o, o0, y, y0, x, right_once)
             elif y0 == 0:
-                pull_both(adjoint, cells, n0, o, o0, x, x0, y)
+                pull_both(adjoint, cells, n0, o, o0, x, x0, y, left_once)
             else:
                 for i in range(n0):
                     given, a, b = load8(adjoint, o + i * o0), x + i * x0, y + i * y0
                     to_left, to_right = given * load8(cells, b), given * load8(cells, a)
-                    store8(adjoint, a, load8(adjoint, a) + to_left)
-                    store8(adjoint, b, load8(adjoint, b) + to_right)
+                    if not left_once:
+                        to_left = load8(adjoint, a) + to_left
+                    if not right_once:
+                        to_right = load8(adjoint, b) + to_right
+                    store8(adjoint, a, to_left)
+                    store8(adjoint, b, to_right)
         do, dx, dy = advance(tape, runs, count, digit)
         out, left, right = out + do, left + dx, right + dy
 
 
 def pull_run(
-    adjoint: Floats, cells: Floats, n: int, o: int, o0: int, x: int, x0: int, y: int, y0: int
+    adjoint: Floats,
+    cells: Floats,
+    n: int,
+    o: int,
+    o0: int,
+    x: int,
+    x0: int,
+    y: int,
+    y0: int,
+    once: bool,
 ) -> None:
     """D x += d out * y along one run; a single place of x is kept in a register."""
     if x0 == 0:
@@ -502,18 +217,23 @@ def pull_run(
     else:
         for i in range(n):
             given = load8(adjoint, o + i * o0) * load8(cells, y + i * y0)
-            store8(adjoint, x + i * x0, load8(adjoint, x + i * x0) + given)
+            if not once:
+                given = load8(adjoint, x + i * x0) + given
+            store8(adjoint, x + i * x0, given)
 
 
 def pull_both(
-    adjoint: Floats, cells: Floats, n: int, o: int, o0: int, x: int, x0: int, y: int
+    adjoint: Floats, cells: Floats, n: int, o: int, o0: int, x: int, x0: int, y: int, once: bool
 ) -> None:
     """D x += d out * y and d y += d out * x along one run, with a single place of y."""
     sum_, weight = load8(adjoint, y), load8(cells, y)
     for i in range(n):
         given, a = load8(adjoint, o + i * o0), x + i * x0
         sum_ = sum_ + given * load8(cells, a)
-        store8(adjoint, a, load8(adjoint, a) + given * weight)
+        to = given * weight
+        if not once:
+            to = load8(adjoint, a) + to
+        store8(adjoint, a, to)
     store8(adjoint, y, sum_)
 
 
@@ -615,8 +335,9 @@ def build(s: Scratch, row: int, at: int) -> None:
 def sweep(s: Scratch) -> int:
     """Closes all axes; returns the exponent that was taken out of the tables."""
     exponent = int(s.n[COUNT, EXPONENT])
-    at, leaves = s.n[COUNT, ROOM], s.n[COUNT, N_LEAVES]
+    leaves = s.n[COUNT, N_LEAVES]
     for row in range(leaves, s.n[COUNT, N_TABLES]):
+        at = s.n[PLACE, row]
         card, out = s.n[CARD_AT, row - leaves], s.n[START, row]
         count = s.tape[s.n[FIRST, row] + MESSAGES]
         if s.tape[s.n[FIRST, row] + WEIGHTS] >= 0:
@@ -647,9 +368,9 @@ def sweep_back(s: Scratch, order: Ints, check: int, factor: float) -> None:
     unwanted nodes, too, tell whether the record is to be believed.  The sum over the states
     of the first node that was closed is left in cell ``check``, by lane.
     """
-    tape, at, leaves = s.tape, s.n[COUNT, ROOM], s.n[COUNT, N_LEAVES]
+    tape, leaves = s.tape, s.n[COUNT, N_LEAVES]
     for row in range(s.n[COUNT, N_TABLES] - 1, leaves - 1, -1):
-        turn = row - leaves
+        turn, at = row - leaves, s.n[PLACE, row]
         card, a = s.n[CARD_AT, turn], order[turn]
         if s.n[HELD, row] != 0:
             add_again(s, row, order, factor)
@@ -661,15 +382,16 @@ def sweep_back(s: Scratch, order: Ints, check: int, factor: float) -> None:
                 block = grow(s, row, at)
                 add_joint(s, a, at, s.n[START, row], block, 0, check, factor)
             continue
-        build(s, row, at)
+        if s.n[COUNT, KEPT] == 0:
+            build(s, row, at)
         out = s.n[START, row]
         for i in range(count - 1, -1, -1):
             m = message_of(s, row, i)
             t, left = tape[m + TABLE], at + tape[m + LEFT_AT]
             want_left, want_right = asked or i > 0, t >= leaves
-            if want_left:
+            if want_left and not is_once(s, m, 2):
                 clear(s, left, card * tape[m + V_LEFT])
-            if want_right:
+            if want_right and not is_once(s, m, 3):
                 clear(s, s.n[START, t], s.n[SIZE, t])
             for state in range(card):
                 pull(

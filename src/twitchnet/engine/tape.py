@@ -19,9 +19,11 @@ from __future__ import annotations
 
 from math import log2
 
-from twitchnet.engine.decode import (
+from twitchnet.engine.lanes import BITS, lowest, popcount
+from twitchnet.engine.layout import (
     AXIS,
     BACK,
+    BITS_LOST,
     CARD,
     COUNT,
     CREDIT,
@@ -44,21 +46,21 @@ from twitchnet.engine.decode import (
     SIZE,
     SPARE,
     START,
+    STATES,
     Scratch,
     drop,
     has,
     list_axes,
     put,
 )
-from twitchnet.engine.lanes import BITS, lowest, popcount
 from twitchnet.engine.program import Ints
 
 SEARCH_ABOVE = 1e5  # work; cheaper records are done before a better order would be found
 WORK_PER_RUN = 2e6  # one more perturbed order per so much work
 MOST_RUNS = 24
+FAINT = 12  # most bits that closing one axis by differences may lose, in the fast form
 LOOK_AHEAD = 0.5  # how much a closed table's own size excuses its cost; 0 and 1 are 10-30 % worse
 INFINITE = 1e300
-
 # kinds of tape rows
 MERGE, SUM, WEIGH, START_LEVEL, RENAME, DIAGONAL, FOLD, APPLY = 0, 1, 2, 3, 4, 5, 6, 7
 # single masks
@@ -119,8 +121,19 @@ def mark_axes(s: Scratch) -> None:
             put(s.m, 4 * LEVEL_BITS + ONE, a)
 
 
-def order_by_degree(s: Scratch, order: Ints) -> None:
-    """Minimum degree, weighted by the number of states."""
+def urgency(s: Scratch, a: int, haste: float) -> float:
+    """What the price of closing an axis is multiplied with: ``haste`` below 1 for axes of levels.
+
+    The fast form closes them without loss while there are only leaves about them; those that
+    it could not close otherwise go first at almost any price.
+    """
+    if s.n[KIND, a] == STATES or haste == 1.0:
+        return 1.0
+    return haste if s.n[BITS_LOST, a] <= FAINT else 0.01 * haste
+
+
+def order_by_degree(s: Scratch, order: Ints, haste: float) -> None:
+    """Minimum degree, weighted by the number of states, and by ``urgency``."""
     n, words = s.n[COUNT, N_AXES], s.n[COUNT, N_WORDS]
     axes = s.n[SPARE + 0]
     for a in range(n):
@@ -135,16 +148,28 @@ def order_by_degree(s: Scratch, order: Ints) -> None:
     for a in range(n):
         if s.n[PARTNER, a] >= 0:
             put(s.m, 4 * a + NEAR, s.n[PARTNER, a])
-    weight = s.f[SCORE + 0]
+    weight, rest = s.f[SCORE + 0], s.n[SPARE + 1]
+    step = count = 0
     for a in range(n):
-        weight[a] = size_of(s, 4 * a + NEAR)
-    for step in range(n):
-        best = -1
-        for a in range(n):
-            if weight[a] > 0.0 and (best < 0 or weight[a] < weight[best]):
-                best = a
+        near = size_of(s, 4 * a + NEAR)
+        if near == s.n[CARD, a]:  # alone, as most causes are in records of few findings
+            order[step] = a
+            step += 1
+        else:
+            weight[a] = near * urgency(s, a, haste)
+            rest[count] = a
+            count += 1
+    while step < n:
+        at = 0
+        for i in range(1, count):
+            if weight[rest[i]] < weight[rest[at]]:
+                at = i
+        best = rest[at]
+        count -= 1
+        for i in range(at, count):
+            rest[i] = rest[i + 1]
         order[step] = best
-        weight[best] = 0.0
+        step += 1
         k = list_axes(s, 4 * best + NEAR, axes)
         for i in range(k):
             a = axes[i]
@@ -153,7 +178,7 @@ def order_by_degree(s: Scratch, order: Ints) -> None:
             for word in range(words):
                 s.m[4 * a + NEAR, word] |= s.m[4 * best + NEAR, word]
             drop(s.m, 4 * a + NEAR, best)
-            weight[a] = size_of(s, 4 * a + NEAR)
+            weight[a] = size_of(s, 4 * a + NEAR) * urgency(s, a, haste)
 
 
 def gather(s: Scratch, a: int, alive: Ints, n_alive: int, out: Ints) -> int:
@@ -187,7 +212,9 @@ def chain_work(s: Scratch, tables: Ints, n: int, downward: bool) -> float:
     return work
 
 
-def order_by_price(s: Scratch, order: Ints, noise: float, seed: int, limit: float) -> float:
+def order_by_price(
+    s: Scratch, order: Ints, haste: float, noise: float, seed: int, limit: float
+) -> float:
     """Closes the axis that costs least for what it removes; returns the work, or -1 above
     ``limit``.
 
@@ -231,6 +258,7 @@ def order_by_price(s: Scratch, order: Ints, noise: float, seed: int, limit: floa
                 price[a] = min(up, down) + size_of(s, 4 * UNION + ONE)
                 state = (state * 1103515245 + 12345) % 2147483648
                 rank[a] = log2(price[a]) - LOOK_AHEAD * log2(removed) + noise * state / 2147483648.0
+                rank[a] += log2(urgency(s, a, haste))
                 stale[a] = 0
             if best < 0 or rank[a] < rank[best]:
                 best = a
@@ -454,12 +482,12 @@ def plan_tape(s: Scratch, order: Ints, trial: Ints) -> tuple[float, float, float
     mark_axes(s)
     for t in range(s.n[COUNT, N_LEAVES]):
         s.n[SIZE, t] = int(size_of(s, 4 * t + SCOPE))
-    order_by_degree(s, order)
+    order_by_degree(s, order, 1.0)
     work, stored, largest = write_tape(s, order)
     if work > SEARCH_ABOVE:
         best, limit = work, INFINITE
         for run in range(searches(work)):
-            found = order_by_price(s, trial, noise_of(run), run, limit)
+            found = order_by_price(s, trial, 1.0, noise_of(run), run, limit)
             if found < 0.0:
                 continue
             limit = min(limit, 1.2 * found)  # prices are close to the work, not equal to it

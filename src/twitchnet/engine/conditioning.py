@@ -1,0 +1,105 @@
+"""Which nodes are conditioned on?
+
+Eight assignments fill the lanes of a cell and cost nothing.  A record whose tables do not
+fit the workspace has more nodes conditioned on, in passes.
+"""
+
+from __future__ import annotations
+
+from twitchnet.engine.lanes import LANES
+from twitchnet.engine.layout import (
+    FIXED,
+    HARD,
+    IS_SOFT,
+    KEEP,
+    LANE,
+    P_COUNT,
+    P_CREDIT,
+    P_SCOPE,
+    SCOPE_NODE,
+    SPARE,
+    V_CARD,
+    V_FLIP,
+    V_MAX,
+    V_PARTS,
+    Packed,
+    Scratch,
+)
+from twitchnet.engine.program import Ints
+
+
+def count_uses(p: Packed, s: Scratch, wanted: Ints, uses: Ints, links: Ints) -> None:
+    """How many parts each hidden node modifies or heads, and how many factors it couples."""
+    for v in range(p.n[P_COUNT, 0]):
+        uses[v] = links[v] = 0
+    for v in range(p.n[P_COUNT, 0]):
+        if s.n[KEEP, v] == 0:
+            continue
+        silent = s.n[FIXED, v] == 1 and p.n[V_MAX, v] and s.n[IS_SOFT, v] == 0
+        if silent:
+            silent = s.n[HARD, v] == (p.n[V_CARD, v] - 1 if p.n[V_FLIP, v] else 0)
+        for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
+            free = 0
+            for i in range(p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]):
+                if s.n[FIXED, p.n[SCOPE_NODE, i]] == 0:
+                    free += 1
+            if free == 0:
+                continue
+            for i in range(p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]):
+                u = p.n[SCOPE_NODE, i]
+                if s.n[FIXED, u] == 0:
+                    if free > 1 or p.n[P_CREDIT, part] < 0:
+                        uses[u] += 1
+                    if not silent or free > 1:
+                        links[u] += 1
+
+
+FEWEST_USES = 4  # an unknown modifier of fewer parts stays an ordinary variable
+
+
+def condition(p: Packed, s: Scratch, wanted: Ints, nodes: Ints) -> int:
+    """Chooses the nodes of the lanes, at most 8 assignments; returns how many.
+
+    Unknown modifiers come first (age and sex, typically), then the binary nodes that
+    couple most factors: lanes cost nothing, so they are always filled.
+    """
+    uses, links = s.n[SPARE + 0], s.n[SPARE + 1]
+    count_uses(p, s, wanted, uses, links)
+    n, lanes = 0, 1
+    for sort in range(2):
+        scores = uses if sort == 0 else links
+        while True:
+            best = -1
+            for v in range(p.n[P_COUNT, 0]):
+                if s.n[KEEP, v] == 0 or s.n[FIXED, v] != 0 or wanted[v] == 2:
+                    continue
+                if lanes * p.n[V_CARD, v] > LANES:
+                    continue
+                least = FEWEST_USES if sort == 0 else 2
+                if scores[v] >= least and (best < 0 or scores[v] > scores[best]):
+                    best = v
+            if best < 0:
+                break
+            s.n[FIXED, best] = 2
+            nodes[n] = best
+            n += 1
+            lanes *= p.n[V_CARD, best]
+    digit = 1
+    for k in range(n):
+        v = nodes[k]
+        for lane in range(LANES):
+            s.n[LANE + lane, v] = lane // digit % p.n[V_CARD, v]
+        digit *= p.n[V_CARD, v]
+    return n
+
+
+def condition_more(p: Packed, s: Scratch, wanted: Ints) -> int:
+    """The hidden node that couples most factors, or -1."""
+    uses, links = s.n[SPARE + 0], s.n[SPARE + 1]
+    count_uses(p, s, wanted, uses, links)
+    best = -1
+    for v in range(p.n[P_COUNT, 0]):
+        free = s.n[KEEP, v] != 0 and s.n[FIXED, v] == 0 and wanted[v] != 2
+        if free and (best < 0 or links[v] > links[best]):
+            best = v
+    return best

@@ -1,0 +1,103 @@
+"""What the kernels keep where: the rows of their arrays, by name.
+
+Compiled calls pay for each array that they are given, so a program is two of them and a
+workspace six; every row of ``Scratch.n`` is a list of its own, named here and nowhere else.
+
+Letters: A axes, T tables (leaves first), W words of a mask; V, P, E as in ``program``.
+Memory of the tables is counted in cells of eight lanes.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from twitchnet.engine.lanes import BITS, lowest
+from twitchnet.engine.program import Floats, Ints
+
+TINIEST = 2.0**-1074
+# rows of Packed.n: V_ by node, P_ by part
+P_COUNT, V_CARD, V_MAX, V_FLIP, V_PARTS, V_CHILDREN = 0, 1, 2, 3, 4, 5
+P_OWNER, P_SCOPE, P_ENTRY, P_CREDIT, SCOPE_NODE, CHILD, P_LONE, P_BITS = 6, 7, 8, 9, 10, 11, 12, 13
+V_RISING = 14
+SEVERAL, NOBODY = -2, -1  # entries of P_LONE, which is the one node of a scope
+# rows of Scratch.n by node: observed state or -1; 0 hidden, 1 observed, 2 conditioned in
+# lanes, 3 conditioned in passes; needed; the axis of a hidden node; has likelihoods
+HARD, FIXED, KEEP, LOCAL, IS_SOFT = 0, 1, 2, 3, 4
+# by axis
+NODE, CARD, KIND, PARTNER, TERMINAL, FLIP = 5, 6, 7, 8, 9, 10
+# by table: first cell, cells, credited target, cells of its link, level axis of a leaf, mark
+START, SIZE, CREDIT, MADE, OWN, HELD = 11, 12, 13, 14, 15, 16
+# by table of the tape (see tape.py)
+MADE_BY, FIRST, SECOND, AXIS = 17, 18, 19, 20
+# single numbers, small lists, the state of each conditioned node by lane, terms of a merge
+COUNT, SPARE, LANE, INNER_OF, TERM = 21, 22, 38, 46, 49
+N_AXES, N_TABLES, N_CELLS, N_LEAVES, N_WORDS, EXPONENT = 0, 1, 2, 3, 4, 5  # entries of COUNT
+TERMS_AXES = 64  # most axes of one table
+# of the fast form (see products.py): turn of an axis; by turn: states, first table, first row
+# that holds it; next table of the same turn; the tables of an axis
+TURN, CARD_AT, HEAD, SEEN, NEXT, ITEM = range(241, 247)
+# by node: cells that mark the lanes of its states; last turn of a leaf; of a level axis, see
+# ``sign_levels``
+MARKED, LATEST, BITS_LOST, SUMS = 247, 248, 249, 250
+PLACE = 251  # by table of the tape: where its products lie
+SUMMED, MEANING = 7, 8  # values of HELD for leaves of the fast form
+KEPT, ALL_BINARY, UNFIT, FAINTEST = 6, 7, 8, 9  # more entries of COUNT
+# kinds of axes
+STATES, LEVELS, SIGNED = 0, 1, 2
+# rows of Scratch.m: 4 * table (or axis, or mask) + one of these
+SCOPE, BACK, NEAR, ONE = 0, 1, 2, 3
+# rows of Scratch.f: two by axis, then 3 * state + these by node
+SCORE, SOFT, MARGINAL, AGAIN = 0, 2, 3, 4
+
+
+class Packed(NamedTuple):
+    """A program in few arrays, since compiled calls pay for each: ``n`` (15, V or P) and its
+    entries ``table`` (E,).
+    """
+
+    n: Ints
+    table: Floats
+
+
+class Scratch(NamedTuple):
+    """The workspace of one thread; contents are meaningless between records.
+
+    ``n`` (rows, V or A or T) integers, ``tape`` what to do (see ``products.py``), ``m`` (4 T, W)
+    masks of axes, ``f`` (2 + 3 card, V or A) numbers by node, ``cells`` and ``adjoint``
+    (8 * cells) the tables and the derivatives of P(evidence) by each of their entries.
+    """
+
+    n: Ints
+    tape: Ints
+    m: Ints
+    f: Floats
+    cells: Floats
+    adjoint: Floats
+
+
+def has(mask: Ints, row: int, axis: int) -> bool:
+    """Whether an axis is in row ``row`` of an array of masks."""
+    return bool((mask[row, axis >> 5] >> (axis & 31)) & 1 != 0)
+
+
+def put(mask: Ints, row: int, axis: int) -> None:
+    """Adds an axis to a mask."""
+    mask[row, axis >> 5] |= 1 << (axis & 31)
+
+
+def drop(mask: Ints, row: int, axis: int) -> None:
+    """Takes an axis out of a mask."""
+    mask[row, axis >> 5] &= ~(1 << (axis & 31))
+
+
+def list_axes(s: Scratch, row: int, out: Ints) -> int:
+    """Writes the axes of a mask to ``out``, ascending; returns how many."""
+    n = 0
+    for word in range(s.n[COUNT, N_WORDS]):
+        rest = s.m[row, word]
+        while rest != 0:
+            bit = lowest(rest)
+            out[n] = word * BITS + bit
+            n += 1
+            rest &= rest - 1
+    return n

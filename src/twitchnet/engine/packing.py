@@ -1,0 +1,166 @@
+"""What a batch is given: a program in two arrays, and a workspace.
+
+Nothing here is compiled.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from twitchnet.engine.lanes import BITS, LANES
+from twitchnet.engine.layout import (
+    NOBODY,
+    P_BITS,
+    PLACE,
+    SEVERAL,
+    TINIEST,
+    V_RISING,
+    Packed,
+    Scratch,
+)
+from twitchnet.engine.program import Floats, Ints, Program
+
+
+class Structure(NamedTuple):
+    """What ``pack`` makes of a program whatever its numbers are.
+
+    ``groups`` are the parts of one shape of table: their numbers (parts,), and the places of
+    their entries (parts, levels, *states of the scope).
+    """
+
+    scope: Ints  # the program's own array: programs that share it differ in numbers alone
+    n: Ints
+    groups: list[tuple[Ints, Ints]]
+
+
+_STRUCTURES: dict[int, Structure] = {}
+MOST_STRUCTURES = 16
+
+
+def structure_of(program: Program) -> Structure:
+    """The structure of a program, kept for the next one that differs in its numbers alone."""
+    found = _STRUCTURES.get(id(program.scope))
+    if found is not None and found.scope is program.scope:
+        return found
+    rows = (
+        np.array([len(program.card)]),
+        program.card,
+        program.is_max,
+        program.flip,
+        program.part_first,
+        program.child_first,
+        program.part_owner,
+        program.scope_first,
+        program.part_entry,
+        program.part_credit,
+        program.scope,
+        program.child,
+        lone_nodes(program),
+        program.part_owner,  # the last two depend on numbers: room for them
+        program.card,
+    )
+    n = np.zeros((len(rows), max(len(row) for row in rows)), dtype=np.int64)
+    for i, row in enumerate(rows):
+        n[i, : len(row)] = row
+    found = Structure(program.scope, n, parts_by_shape(program))
+    if len(_STRUCTURES) >= MOST_STRUCTURES:
+        _STRUCTURES.clear()
+    _STRUCTURES[id(program.scope)] = found
+    return found
+
+
+def pack(program: Program) -> Packed:
+    """The same program as two arrays."""
+    structure = structure_of(program)
+    tables = [program.part_table[places] for _, places in structure.groups]
+    n = structure.n.copy()
+    for (parts, _), table in zip(structure.groups, tables, strict=True):
+        n[P_BITS, parts] = part_bits(table)
+    n[V_RISING, : len(program.card)] = rising(program, structure, tables)
+    return Packed(n, np.require(program.part_table, requirements=["C", "W"]))
+
+
+def lone_nodes(program: Program) -> Ints:
+    """The only node of each part's scope, or NOBODY; SEVERAL also for a node's second part."""
+    lone = np.full(len(program.part_owner), NOBODY, dtype=np.int64)
+    sizes = np.diff(program.scope_first)
+    lone[sizes == 1] = program.scope[program.scope_first[:-1][sizes == 1]]
+    pairs = program.part_owner * len(program.card) + lone
+    first = np.zeros(len(lone), dtype=np.bool_)
+    first[np.unique(pairs, return_index=True)[1]] = True
+    lone[(sizes > 1) | ((sizes == 1) & ~first)] = SEVERAL
+    return lone
+
+
+def parts_by_shape(program: Program) -> list[tuple[Ints, Ints]]:
+    """The groups of a ``Structure``."""
+    card, scope = program.card.tolist(), program.scope.tolist()
+    owner, first = program.part_owner.tolist(), program.scope_first.tolist()
+    found: dict[tuple[int, ...], list[int]] = {}
+    for part, node in enumerate(owner):
+        nodes = scope[first[part] : first[part + 1]]
+        found.setdefault((card[node], *(card[u] for u in nodes)), []).append(part)
+    return [
+        (
+            np.array(parts, dtype=np.int64),
+            (program.part_entry[parts][:, None] + np.arange(math.prod(shape))).reshape(-1, *shape),
+        )
+        for shape, parts in found.items()
+    ]
+
+
+def part_bits(tables: Floats) -> Ints:
+    """``lost_bits`` of each of some tables (parts, levels, ...)."""
+    share = (tables / np.maximum(np.cumsum(tables, axis=1), TINIEST))[:, 1:]
+    least = np.where(share > 0.0, share, 1.0).reshape(len(tables), -1).min(axis=1, initial=1.0)
+    return 1 - np.floor(np.log2(least)).astype(np.int64)
+
+
+def rising(program: Program, structure: Structure, tables: list[Floats]) -> Ints:
+    """Which nodes, in any state above the lowest, make nothing less likely that follows."""
+    falls = np.zeros(len(program.scope), dtype=np.bool_)
+    for (parts, _), table in zip(structure.groups, tables, strict=True):
+        above = table[:, ::-1].cumsum(axis=1)
+        for axis in range(2, table.ndim):
+            low = above.take([0], axis=axis)
+            less = np.any(above < low - 1e-15, axis=tuple(range(1, table.ndim)))
+            falls[program.scope_first[parts] + axis - 2] = less
+    good = np.ones(len(program.card), dtype=np.int64)
+    owners = np.repeat(program.part_owner, np.diff(program.scope_first))
+    if falls.any() or program.flip.any():
+        for i in range(len(owners) - 1, -1, -1):  # children come after parents
+            if falls[i] or program.flip[owners[i]] or not good[owners[i]]:
+                good[program.scope[i]] = 0
+    return good
+
+
+def aligned(count: int, line: int) -> Floats:
+    """Zeros that start on a cache line, ``line`` lines into a page.
+
+    A cell is one line: off the line every access would touch two, and with tables and
+    derivatives at the same place of a page, reads would wait for unrelated writes.
+    """
+    raw = np.zeros(count + 512)
+    shift = (line * 64 - raw.ctypes.data) % 4096 // 8
+    return raw[shift : shift + count]
+
+
+def new_scratch(program: Program, workspace: float) -> Scratch:
+    """The workspace of one thread: ``workspace`` bytes for tables and their derivatives."""
+    nodes, parts = len(program.card), len(program.part_owner)
+    card = int(program.card.max(initial=2))
+    axes = 2 * nodes + 1
+    tables = 4 * (parts + 4 * nodes + 8)
+    terms = max(64, card * (card + 1) // 2)
+    cells = max(int(workspace) // (16 * LANES), 4 * (parts + 4 * nodes))
+    return Scratch(
+        n=np.zeros((PLACE + 1, max(tables, 64 + terms)), dtype=np.int64),
+        tape=np.zeros(64 * tables, dtype=np.int64),
+        m=np.zeros((4 * tables, axes // BITS + 1), dtype=np.int64),
+        f=np.zeros((2 + 3 * card, axes)),
+        cells=aligned(LANES * cells, 0),
+        adjoint=aligned(LANES * cells, 29),
+    )
