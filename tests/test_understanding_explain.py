@@ -15,6 +15,7 @@ from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.diagnosis.explain import neighbours, reasons, weight
 from twitchnet.diagnosis.hypotheses import columns, possible_answers, suppose
+from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine import reference
 from twitchnet.model.network import Network
 
@@ -171,6 +172,28 @@ def test_pages_speak_in_labels_and_json_in_names() -> None:
     question = " ".join(str(pages[1]).split())
     assert f"{labels[dx.leader]}:" in question
     assert "% if yes (" in question
+
+
+@settings(max_examples=40)
+@given(cases(5))
+def test_posteriors_without_accounts_are_the_same(case: tuple[Network, Answers]) -> None:
+    network, answers = case
+    for engine in ("numpy", "compiled"):
+        inference = Inference(network)
+        inference.engine = engine  # type: ignore[assignment]
+        full = inference.beliefs(answers)
+        plain_ones = inference.beliefs(answers, accounts=False)
+        assert plain_ones.log_evidence == pytest.approx(full.log_evidence, abs=1e-10)
+        assert not plain_ones.accounts
+        for name in network.ranked:
+            expected = [
+                slow_posterior(network, answers, name, s)
+                for s in range(len(full.probability[name]))
+            ]
+            np.testing.assert_allclose(
+                plain_ones.probability[name], expected, rtol=1e-8, atol=1e-10
+            )
+            np.testing.assert_allclose(full.probability[name], expected, rtol=1e-8, atol=1e-10)
 
 
 def test_a_pass_for_the_evidence_alone_goes_up_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -231,18 +231,21 @@ def _one_by_one(
         np.zeros(count),
     )
     numbers = program or inference.lowered.program
-    targets = inference.targets if columns else np.empty(0, dtype=np.int64)
+    ranked = np.flatnonzero(inference.wanted_targets)
+    targets = ranked if columns else ranked[:0]
     for row in range(count):
         evidence = _evidence(inference, rows, row)
         try:
-            plan = build_plan(numbers, evidence, targets, inference.budget, inference.workspace)
+            plan = build_plan(
+                numbers, evidence, targets, inference.budget, inference.workspace, accounts=False
+            )
         except CapacityError as error:
             out.status[row], out.cells[row] = TOO_WIDE, error.cells
             continue
         out.cells[row] = plan.cells
         if plan.cells > HEAVY and accelerate.is_cached():
             return None
-        beliefs = inference._read(plan, evidence)
+        beliefs = inference._read(plan, evidence, accounts=False)
         out.log_evidence[row] = beliefs.log_evidence
         if columns:
             out.probability[row] = [beliefs.probability[name][state] for name, state in at]

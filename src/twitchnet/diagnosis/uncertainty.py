@@ -142,7 +142,7 @@ def _read(inference: Inference, answers: Answers, tables: Floats) -> Floats:
     program, places = inference.lowered.program, columns(inference.network)
 
     def solve(table: Floats) -> Floats:
-        beliefs = inference.beliefs(answers, program._replace(part_table=table))
+        beliefs = inference.beliefs(answers, program._replace(part_table=table), accounts=False)
         return np.array([beliefs.probability[name][state] for name, state in places])
 
     with ThreadPoolExecutor(min(os.cpu_count() or 1, len(tables))) as pool:
