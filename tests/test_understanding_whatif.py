@@ -384,3 +384,16 @@ def test_what_the_answers_leave_nothing_to_change_has_no_benefit() -> None:
     effect = Effect("context", "sips", state="low")
     network = replace(patch(), options=(Option("drink", "drink", (effect,)),))
     assert diagnose(network, Answers({"shake": 1, "sips": 0})).benefits().options[0].benefit == 0.0
+
+
+def test_a_range_that_ends_above_one_leaves_what_is_there() -> None:
+    effect = Effect("cause", "tired", factor=0.9, low=0.7, high=1.04, quality="low")
+    assert change_of(patch(), (effect,), "high").causes == {"tired": ((1.0, ""),)}
+    network = replace(patch(), options=(Option("tablet", "tablet", (effect,)),))
+    dx = diagnose(network, Answers({"shake": 1}))
+    (one,) = dx.benefits().options
+    assert one.low == pytest.approx(0.0, abs=1e-12)
+    assert one.benefit == pytest.approx(
+        slow_relief(network, dx.answers, change_of(network, (effect,)))
+    )
+    assert one.benefit < one.high

@@ -169,12 +169,16 @@ def _idle(network: Network, answers: Answers, effect: Effect) -> bool:
 
 
 def change_of(network: Network, effects: tuple[Effect, ...], which: str = "factor") -> Change:
-    """Effects as a change of the network; ``which`` is ``factor``, ``low`` or ``high``."""
+    """Effects as a change of the network; ``which`` is ``factor``, ``low`` or ``high``.
+
+    What is there is kept with at most probability 1: a range that ends above 1 says that the
+    option may do nothing, or harm, which no share of what is there can show.
+    """
     causes: dict[str, tuple[tuple[float, str], ...]] = {}
     contexts: dict[str, int] = {}
     links: dict[tuple[str, str], float] = {}
     for one in effects:
-        factor = float(getattr(one, which))
+        factor = min(float(getattr(one, which)), 1.0)
         if one.kind == "cause":
             causes[one.target] = (*causes.get(one.target, ()), (factor, one.given))
         elif one.kind == "context":
