@@ -49,7 +49,7 @@ from twitchnet.engine.tape import SEARCH_ABOVE, write_tape
 
 FLOOR = 50.0  # posteriors below 1 / FLOOR may need a closer agreement; see ``agrees``
 LEAST = 1e-15  # and the smallest that is assumed
-SPREAD = 4e-12  # relative difference of two evaluations that is still believed
+SPREAD = 3e-12  # relative difference of two evaluations that is still believed
 OK, IMPOSSIBLE, TOO_WIDE, BAD_CODE = 0, 1, 2, 3
 UNSURE = 4  # of the fast form: the positive form must answer
 MOST_PASSES = 2**16
