@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import twitchnet as tn
@@ -22,6 +23,7 @@ from twitchnet.batch import reasons as reasons_module
 from twitchnet.batch.content import Content
 from twitchnet.batch.encode import encode_frame
 from twitchnet.batch.files import score_files
+from twitchnet.batch.passes import Batch
 from twitchnet.batch.posteriors import Meters
 from twitchnet.batch.score import Scorer
 from twitchnet.batch.simulate import simulate
@@ -34,6 +36,7 @@ from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine import accelerate
 from twitchnet.model.network import Network
+from twitchnet.model.sampling import hide, sample
 
 DEMO = tn.load("demo")
 LEGS = tn.load("twitchy_legs")
@@ -161,6 +164,60 @@ def test_reasons_equal_running_again_without_the_answer(case: tuple[Network, Ans
         assert len([v for v in found.values() if sign * v > 0]) >= min(4, len(all_of_it))
 
 
+WAYS = {"up": (1e200, 1.0), "checked": (0.0, 1.0), "free": (1.0, 0.0)}
+"""What a cell again costs, and the planned cells of the record, that lead to each way."""
+
+
+def weights_by(way: str, inference: Inference, codes: Any, leader: Any) -> Any:
+    """The weights of all answers (records, nodes), by one way of computing them."""
+    batch = Batch(inference, codes, 1, compiled=True)
+    again, cells = WAYS[way]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reasons_module, "AGAIN", again)
+        weights, wide_ones = reasons_module._weights(
+            batch, codes, leader, np.full(len(codes), cells)
+        )
+    assert not wide_ones.any()
+    return weights
+
+
+@settings(max_examples=40)
+@given(cases(5), st.data())
+def test_every_way_to_the_reasons_gives_the_same_weights(
+    case: tuple[Network, Answers], data: st.DataObject
+) -> None:
+    network, answers = case[0], Answers(case[1].hard)
+    open_ones = [i for i, (one, _) in enumerate(columns(network)) if one not in answers.hard]
+    assume(open_ones)
+    leader = data.draw(st.sampled_from(open_ones))
+    name, state = columns(network)[leader]
+    before = slow_posterior(network, answers, name, state)
+    assume(1e-6 < before < 1 - 1e-6)
+    codes = np.array([[answers.hard.get(v.name, -1) for v in network.nodes]], dtype=np.int8)
+    expected = np.full(codes.shape, np.nan)
+    for one, _, left in zip(*left_out_answers(network, answers), strict=True):
+        without = slow_posterior(network, left, name, state)
+        change = math.log10(before / (1 - before)) - math.log10(without / (1 - without))
+        expected[0, [v.name for v in network.nodes].index(one)] = 10 * change
+    for way in WAYS:
+        found = weights_by(way, Inference(network), codes, np.array([leader]))
+        np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-8, err_msg=way)
+
+
+def test_every_way_agrees_on_questionnaires() -> None:
+    inference = LEGS._inference
+    rng = np.random.default_rng(6)
+    codes = hide(sample(LEGS.network, 6, rng, {"leg_twitching": "present"}), LEGS.network, rng=rng)
+    out = LEGS.posteriors(codes)
+    codes, probability = codes[out.cells < 3e6], out.probability[out.cells < 3e6]
+    assert len(codes) >= 2
+    leader = probability.argmax(axis=1)
+    up, checked, free = (weights_by(way, inference, codes, leader) for way in WAYS)
+    assert np.nanmax(np.abs(up)) > 5.0
+    np.testing.assert_allclose(checked, up, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(free, up, rtol=0, atol=1e-9)
+
+
 @settings(max_examples=25)
 @given(cases(4))
 def test_intervals_equal_those_of_the_single_record(case: tuple[Network, Answers]) -> None:
@@ -262,17 +319,17 @@ def test_draws_in_which_the_answers_are_impossible_are_left_out() -> None:
     numbers[low.number_first["leg_twitching", "leak"]] = 0.0
     for name in DEMO.causes:
         numbers[low.number_first["leg_twitching", f"link:{name}"] :][:2] = 0.0
-    never = low.with_numbers(numbers)
+    never = low.tables(numbers)
     scorer = Scorer(DEMO._inference, intervals=4, seed=1)
-    drawn = scorer._programs
+    drawn = scorer._drawn
     frame = encode_frame(DEMO.network, wide([{"leg_twitching": "yes"}, {"leg_twitching": "no"}]))
     before = scorer.score(frame, compiled=False).columns
-    scorer.__dict__["_programs"] = (*drawn, never)
+    scorer.__dict__["_drawn"] = np.vstack([drawn, never])
     after = scorer.score(frame, compiled=False).columns
     for name in ("muscle_fatigue_low", "muscle_fatigue_high", "leader_first"):
         assert after[name][0] == before[name][0]
     assert after["muscle_fatigue_low"][1] != before["muscle_fatigue_low"][1]
-    scorer.__dict__["_programs"] = (never,)
+    scorer.__dict__["_drawn"] = never[None]
     nothing = scorer.score(frame, compiled=False).columns
     assert math.isnan(nothing["muscle_fatigue_low"][0])
     assert nothing["status"][0] == "ok"

@@ -10,10 +10,13 @@ from hypothesis import given, settings
 
 import twitchnet as tn
 from tests.understanding import binary, cases, diagnose, noisy_or, root, slow_posterior
+from twitchnet.cli_understanding import plain
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.diagnosis.explain import neighbours, reasons, weight
 from twitchnet.diagnosis.hypotheses import columns, possible_answers, suppose
+from twitchnet.diagnosis.inference import Inference
+from twitchnet.engine import reference
 from twitchnet.model.network import Network
 
 
@@ -144,6 +147,60 @@ def test_text_and_html_name_the_same_answers() -> None:
     for words in (str(found), found._repr_html_()):
         for part in ("flu", "ache", "sport", "takes the credit: strain", "not a medical device"):
             assert part in " ".join(words.split())
+
+
+def test_pages_speak_in_labels_and_json_in_names() -> None:
+    model = tn.load("twitchy_legs")
+    labels = {v.name: v.label for v in model.network.variables}
+    dx = model.diagnose(leg_twitching=True, urge_to_move=True, worse_at_night=True, numbness=False)
+    pages = (
+        dx.explain(),
+        dx.next_questions(),
+        dx.combinations(2),
+        dx.conflict(),
+        dx.what_if(numbness=True),
+    )
+    for one in pages:
+        words = " ".join(str(one).split())
+        assert not [name for name in labels if "_" in name and name in words]
+        assert "labels" not in plain(one)
+    why = " ".join(str(pages[0]).split())
+    assert f"{labels['numbness']}: no" in why
+    assert f"{labels['urge_to_move']}: yes" not in why
+    assert labels["urge_to_move"] in why
+    assert {one["answer"] for one in plain(pages[0])["weights"]} >= {"urge_to_move", "numbness"}
+    question = " ".join(str(pages[1]).split())
+    assert f"{labels[dx.leader]}:" in question
+    assert "% if yes (" in question
+
+
+@settings(max_examples=40)
+@given(cases(5))
+def test_posteriors_without_accounts_are_the_same(case: tuple[Network, Answers]) -> None:
+    network, answers = case
+    for engine in ("numpy", "compiled"):
+        inference = Inference(network)
+        inference.engine = engine  # type: ignore[assignment]
+        full = inference.beliefs(answers)
+        plain_ones = inference.beliefs(answers, accounts=False)
+        assert plain_ones.log_evidence == pytest.approx(full.log_evidence, abs=1e-10)
+        assert not plain_ones.accounts
+        for name in network.ranked:
+            expected = [
+                slow_posterior(network, answers, name, s)
+                for s in range(len(full.probability[name]))
+            ]
+            np.testing.assert_allclose(
+                plain_ones.probability[name], expected, rtol=1e-8, atol=1e-10
+            )
+            np.testing.assert_allclose(full.probability[name], expected, rtol=1e-8, atol=1e-10)
+
+
+def test_a_pass_for_the_evidence_alone_goes_up_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    dx = diagnose(rivals(), Answers({"sport": 1, "ache": 1}))
+    monkeypatch.setattr(reference._Run, "backward", lambda *_: pytest.fail("went down"))
+    evidence = dx.inference.evidence(dx.answers)
+    assert dx.inference.log_evidence(evidence) == pytest.approx(dx.log_evidence, abs=1e-12)
 
 
 @pytest.fixture(scope="module")

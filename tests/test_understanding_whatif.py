@@ -55,7 +55,12 @@ def test_what_if_sets_two_diagnoses_side_by_side() -> None:
         assert row.after == pytest.approx(after.posterior[row.cause])
     assert found.changes == {"intense_exercise": "present", "caffeine_intake": ""}
     assert found.bayes_factor == pytest.approx(math.exp(after.log_evidence - dx.log_evidence))
-    assert "caffeine_intake=unknown" in " ".join(str(found).split())
+    words = " ".join(str(found).split())
+    labels = {v.name: v.label for v in model.network.variables}
+    for name, state in (("caffeine_intake", "unknown"), ("intense_exercise", "yes")):
+        assert f"{labels[name]}: {state}" in words
+        assert name not in words
+    assert "Urgency: self care, as before." in words
     with pytest.raises(tn.RecordError, match="TN201"):
         dx.what_if(nonsense=True)
 

@@ -220,7 +220,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
 def plain(value: Any) -> Any:
     """A result as JSON has it: NaN becomes None, an infinity its name."""
     if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
+        return plain({name: one for name, one in asdict(value).items() if name != "labels"})
     if isinstance(value, Mapping):
         return {name: plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple):

@@ -2,13 +2,12 @@
 
 The draws are those of ``diagnosis.uncertainty``: every hand-set number from its range, all
 together, the same draws for every record, so that an interval follows from the seed and the
-record alone.  Each draw is a program; the engine runs many records with it, then with the
-next.  Memory is bounded by the records that are held at once.
+record alone.  Each draw is a row of table entries; the engine runs many records with it,
+then with the next.  Memory is bounded by the records that are held at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,8 @@ from twitchnet.batch.passes import Batch, Column
 from twitchnet.batch.posteriors import IMPOSSIBLE, OK, Progress
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.uncertainty import drawn_numbers
-from twitchnet.engine.program import Floats, Ints, Program
+from twitchnet.engine.draws import pack_draws
+from twitchnet.engine.program import Floats, Ints
 
 MASS = 0.9
 """The central part of the draws that an interval holds, as in ``Diagnosis.uncertainty``."""
@@ -62,16 +62,16 @@ class Intervals:
         }
 
 
-def drawn_programs(inference: Inference, draws: int, seed: int) -> tuple[Program, ...]:
-    """The network's program with ``draws`` draws of its numbers."""
+def drawn_tables(inference: Inference, draws: int, seed: int) -> Floats:
+    """The entries of the program's tables under ``draws`` draws of the numbers, (draws, E)."""
     numbers = drawn_numbers(inference, draws, np.random.default_rng(seed))
-    return tuple(inference.lowered.with_numbers(row) for row in numbers)
+    return inference.lowered.tables(numbers)
 
 
 def intervals(
-    batch: Batch, at: Ints, programs: Sequence[Program], progress: Progress | None = None
+    batch: Batch, at: Ints, tables: Floats, progress: Progress | None = None
 ) -> Intervals:
-    """Intervals of the records ``at`` of a batch over ``programs``, one for each draw.
+    """Intervals of the records ``at`` of a batch over ``tables``, a row for each draw.
 
     ``progress`` is told the records done, those of unfinished draws in part.
     """
@@ -79,10 +79,10 @@ def intervals(
     found = Intervals(*(np.full(shape, np.nan) for _ in range(3)))
     names = [variable.name for variable in batch.inference.network.nodes]
     place = [names.index(name) for name, _ in batch.targets]
-    step = max(1, HELD // (len(programs) * max(1, shape[1])))
+    step = max(1, HELD // (len(tables) * max(1, shape[1])))
     for start in range(0, len(at), step):
         some = slice(start, min(start + step, len(at)))
-        posterior, failed = _drawn(batch, at[some], programs, start, progress)
+        posterior, failed = _drawn(batch, at[some], tables, start, progress)
         given = batch.codes[at[some]][:, place] >= 0
         _summarise(found, some, posterior, given, failed)
     return found
@@ -91,7 +91,7 @@ def intervals(
 def _drawn(
     batch: Batch,
     at: Ints,
-    programs: Sequence[Program],
+    tables: Floats,
     done: int,
     progress: Progress | None,
 ) -> tuple[Floats, Ints]:
@@ -100,15 +100,17 @@ def _drawn(
     The second value counts, by record, the draws that could not be computed.
     """
     rows = batch.rows._replace(codes=batch.codes[at], soft=batch.rows.soft[at])
-    posterior = np.full((len(programs), len(at), len(batch.targets)), np.nan)
+    posterior = np.full((len(tables), len(at), len(batch.targets)), np.nan)
     failed = np.zeros(len(at), dtype=np.int64)
     wanted = batch.inference.wanted_targets
-    for draw, program in enumerate(programs):
-        out = batch.run(rows, batch.targets, wanted=wanted, program=program)
+    program = batch.inference.lowered.program
+    for draw, packed in enumerate(pack_draws(program, tables)):
+        own = program._replace(part_table=tables[draw])
+        out = batch.run(rows, batch.targets, wanted=wanted, program=own, packed=packed)
         posterior[draw] = out.probability
         failed += (out.status != OK) & (out.status != IMPOSSIBLE)
         if progress is not None:
-            progress(done + len(at) * (draw + 1) // len(programs))
+            progress(done + len(at) * (draw + 1) // len(tables))
     return posterior, failed
 
 

@@ -18,6 +18,7 @@ from twitchnet.diagnosis.hypotheses import WORTH_COMPILING
 from twitchnet.diagnosis.inference import HEAVY, Inference
 from twitchnet.engine import accelerate
 from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput
+from twitchnet.engine.layout import Packed
 from twitchnet.engine.program import Floats, Ints, Program
 from twitchnet.model.care import URGENCIES
 
@@ -44,10 +45,12 @@ class Batch:
         progress: Progress | None = None,
         wanted: Ints | None = None,
         program: Program | None = None,
+        packed: Packed | None = None,
+        checked: bool = False,
     ) -> BatchOutput:
         """One pass over ``rows``, an upward one when there are no ``columns``.
 
-        ``program`` replaces the numbers of the network.
+        ``program``, ``packed`` and ``checked`` are as in ``evaluate``.
         """
         return evaluate(
             self.inference,
@@ -58,6 +61,8 @@ class Batch:
             progress=progress,
             compiled=self.compiled,
             program=program,
+            packed=packed,
+            checked=checked,
         )
 
     def ratio(self, at: Ints, main: BatchOutput, fixed: Mapping[int, int]) -> Floats:

@@ -18,6 +18,7 @@ from twitchnet.batch.encode import Codes, check_codes
 from twitchnet.diagnosis.inference import HEAVY, Inference
 from twitchnet.engine import accelerate
 from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput, run_batch
+from twitchnet.engine.layout import Packed
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 from twitchnet.errors import CapacityError, Problem, RecordError, nearest
 from twitchnet.model.network import Network
@@ -180,11 +181,15 @@ def evaluate(
     progress: Progress | None = None,
     compiled: bool | None = None,
     program: Program | None = None,
+    packed: Packed | None = None,
+    checked: bool = False,
 ) -> BatchOutput:
     """One pass over a batch; an upward one only when ``columns`` is empty.
 
     ``compiled`` says who computes: the kernels, numpy, or (None) whoever is quicker;
-    ``program`` replaces the numbers of the network.
+    ``program`` replaces the numbers of the network, and ``packed`` is what the kernels read
+    of it.  Without columns, ``checked`` lets the kernels try their fast form first, which
+    goes down again to check itself.
     """
     if compiled is None:
         compiled = len(rows.codes) > SMALL or accelerate.is_compiled()
@@ -202,8 +207,9 @@ def evaluate(
         np.array(states, dtype=np.int64),
         budget=inference.budget,
         threads=threads,
-        posteriors=bool(columns),
+        posteriors=bool(columns) or checked,
         progress=progress,
+        packed=packed,
     )
 
 
@@ -225,18 +231,21 @@ def _one_by_one(
         np.zeros(count),
     )
     numbers = program or inference.lowered.program
-    targets = inference.targets if columns else np.empty(0, dtype=np.int64)
+    ranked = np.flatnonzero(inference.wanted_targets)
+    targets = ranked if columns else ranked[:0]
     for row in range(count):
         evidence = _evidence(inference, rows, row)
         try:
-            plan = build_plan(numbers, evidence, targets, inference.budget, inference.workspace)
+            plan = build_plan(
+                numbers, evidence, targets, inference.budget, inference.workspace, accounts=False
+            )
         except CapacityError as error:
             out.status[row], out.cells[row] = TOO_WIDE, error.cells
             continue
         out.cells[row] = plan.cells
         if plan.cells > HEAVY and accelerate.is_cached():
             return None
-        beliefs = inference._read(plan, evidence)
+        beliefs = inference._read(plan, evidence, accounts=False)
         out.log_evidence[row] = beliefs.log_evidence
         if columns:
             out.probability[row] = [beliefs.probability[name][state] for name, state in at]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from twitchnet.batch.content import URGENCY, Content
 from twitchnet.batch.encode import Codes, Encoded
-from twitchnet.batch.intervals import drawn_programs, intervals
+from twitchnet.batch.intervals import drawn_tables, intervals
 from twitchnet.batch.passes import Batch, pays, placed, spread
 from twitchnet.batch.passes import Column as Column
 from twitchnet.batch.posteriors import (
@@ -32,7 +32,7 @@ from twitchnet.batch.urgency import by_rules, with_watches
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine import accelerate
 from twitchnet.engine.batch import STATUS, BatchOutput
-from twitchnet.engine.program import Floats, Ints, Program
+from twitchnet.engine.program import Floats, Ints
 
 BAD_VALUE = "bad value"
 """The status of a record with a cell that names no state."""
@@ -62,7 +62,7 @@ class Scorer:
     ``top`` replaces the posterior columns by the k most probable causes (``cause_1``,
     ``posterior_1`` ...); without ``details`` only posteriors, status and log evidence are
     computed, in one pass instead of up to four.  ``reasons`` adds so many answers for and
-    against the leading cause, at about 30 passes; ``intervals`` adds intervals of the
+    against the leading cause, at about 50 passes; ``intervals`` adds intervals of the
     posteriors over so many draws of the numbers, ``seed`` deciding which, at a pass a draw.
     Raises ``ValueError`` for numbers that are too small, and for a model in which a cause
     has the name of another column.
@@ -150,11 +150,12 @@ class Scorer:
         columns = placed(self._top(main.probability, order, there), good)
         if content.intervals:
             at = np.flatnonzero(ok)
-            ends = intervals(batch, at, self._programs, told.of(1))
+            ends = intervals(batch, at, self._drawn, told.of(1))
             columns |= placed(ends.columns(content, order[at]), good, at)
         if content.reasons:
             at = np.flatnonzero(there[:, 0])
-            why = reasons(batch, at, order[at, 0], content.reasons, told.of(2))
+            leader, cells = order[at, 0], main.cells[at]
+            why = reasons(batch, at, leader, cells, content.reasons, told.of(2))
             columns |= placed(why.columns(), good, at)
         return columns
 
@@ -164,8 +165,8 @@ class Scorer:
         return self.content.intervals, PASSES if self.content.reasons else 0
 
     @cached_property
-    def _programs(self) -> tuple[Program, ...]:
-        return drawn_programs(self.inference, self.content.intervals, self.content.seed)
+    def _drawn(self) -> Floats:
+        return drawn_tables(self.inference, self.content.intervals, self.content.seed)
 
     def _order(
         self, probability: Floats, codes: Codes, ok: NDArray[np.bool_]

@@ -79,13 +79,23 @@ class Benefits(Shown):
                         "too wide" if math.isnan(one.benefit) else percent(one.benefit),
                         "" if math.isnan(one.low) else f"{percent(one.low)} to {percent(one.high)}",
                         ", ".join(one.qualities) or "-",
-                        ", ".join(one.acts_on),
+                        self._acts_on(one),
                     )
                     for one in self.options
                 ),
                 "With the accidents of this record kept; the ranges are those of the effects.",
             ),
         )
+
+    def _acts_on(self, one: Benefit) -> str:
+        """What an option acts on, in words, a link by its two ends."""
+        told = [" on ".join(map(self.called, target.split(" -> "))) for target in one.acts_on]
+        more = len(told) - ACTS_SHOWN
+        return "; ".join([*told[:ACTS_SHOWN], *([f"{more} more"] if more > 0 else [])])
+
+
+ACTS_SHOWN = 3
+"""So many targets of an option are named on the page; the values hold all."""
 
 
 def benefits(

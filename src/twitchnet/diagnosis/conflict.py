@@ -86,7 +86,7 @@ class Conflict(Shown):
     def page(self) -> Page:
         """The verdict, and where it comes from."""
         verdict = "The answers support each other" if self.conflict <= 0 else "The answers conflict"
-        by = ", ".join(self.resolved_by)
+        by = ", ".join(map(self.called, self.resolved_by))
         tail = self.tail
         return page(
             "Does the record fit?",
@@ -105,11 +105,16 @@ class Conflict(Shown):
                 "Where it comes from",
                 "*answer | >part",
                 (
-                    (" + ".join(one.answers), f"{one.part:+.2f}")
+                    (" + ".join(map(self.called, one.answers)), f"{one.part:+.2f}")
                     for one in (*self.parts, *self.pairs)
+                    if abs(one.part) >= LEAST_PART
                 ),
             ),
         )
+
+
+LEAST_PART = 0.05
+"""A smaller part has no row: it multiplies nothing by more than 1.05."""
 
 
 def conflict(

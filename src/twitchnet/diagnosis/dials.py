@@ -49,20 +49,22 @@ class Dials:
     row_rest: Ints
 
     def turned(self, shifts: Floats) -> Floats:
-        """The numbers (N,) after each dial is shifted by ``shifts`` (D,) on the logit scale."""
-        numbers = self.numbers.copy()
-        before = numbers[self.cell]
+        """The numbers (..., N) after each dial is shifted by ``shifts`` (..., D) in logits."""
+        numbers = np.broadcast_to(self.numbers, (*shifts.shape[:-1], len(self.numbers))).copy()
+        before = self.numbers[self.cell]
         free = (before > 0.0) & (before < 1.0)
         p = before[free]
-        odds = p / (1.0 - p) * np.exp(np.clip(shifts[self.of[free]], -700.0, 700.0))
-        numbers[self.cell[free]] = np.where(np.isinf(odds), 1.0, odds / (1.0 + odds))
-        for first, card, rest in zip(self.row_first, self.row_card, self.row_rest, strict=True):
-            row = numbers[first : first + card]  # a view
-            taken = float(row.sum() - row[rest])
-            if taken > 1.0:
-                row /= taken
-                taken = 1.0
-            row[rest] = 1.0 - taken
+        odds = p / (1.0 - p) * np.exp(np.clip(shifts[..., self.of[free]], -700.0, 700.0))
+        numbers[..., self.cell[free]] = np.where(np.isinf(odds), 1.0, odds / (1.0 + odds))
+        for card in np.unique(self.row_card).tolist():
+            mine = self.row_card == card
+            first, rest = self.row_first[mine], self.row_rest[mine]
+            row = numbers[..., first[:, None] + np.arange(card)]  # (..., rows, card)
+            row[..., np.arange(len(rest)), rest] = 0.0
+            taken = row.sum(axis=-1)
+            row /= np.maximum(taken, 1.0)[..., None]
+            row[..., np.arange(len(rest)), rest] = 1.0 - np.minimum(taken, 1.0)
+            numbers[..., first[:, None] + np.arange(card)] = row
         return numbers
 
     @cached_property
@@ -107,15 +109,24 @@ class Dials:
 
     def overflows(self, shifts: Floats) -> Bools:
         """(D,) whether a row would have to sum to more than 1."""
-        new = self.numbers[self.cell] + self.moved(shifts)
+        pair, dial, rest = self.taking
+        here = self.rest >= 0
+        gained = np.bincount(pair, self.moved(shifts)[here], len(dial))
         result = np.zeros(len(self.parameters), dtype=np.bool_)
-        for d in np.unique(self.of[self.rest >= 0]):
-            mine = self.of == d
-            for rest in np.unique(self.rest[mine & (self.rest >= 0)]):
-                here = mine & (self.rest == rest)
-                gained = new[here].sum() - self.numbers[self.cell[here]].sum()
-                result[d] |= gained > self.numbers[rest]
+        result[dial[gained > self.numbers[rest]]] = True
         return result
+
+    @cached_property
+    def taking(self) -> tuple[Ints, Ints, Ints]:
+        """Which dials take from which baseline states.
+
+        The pair of each cell that takes from one, and the dial and the number of each pair.
+        """
+        here = self.rest >= 0
+        code, pair = np.unique(
+            self.of[here] * len(self.numbers) + self.rest[here], return_inverse=True
+        )
+        return pair, code // len(self.numbers), code % len(self.numbers)
 
     def draw(self, count: int, rng: np.random.Generator) -> Floats:
         """``count`` independent draws of all shifts, shape (count, D)."""

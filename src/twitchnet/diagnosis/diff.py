@@ -113,7 +113,7 @@ class Diff(Shown):
                 "*number | >before | >after",
                 (
                     (
-                        f"{dial_name(one.node, one.part)} {one.at}",
+                        placed(one.node, one.part, one.at),
                         _told(one.before),
                         _told(one.after),
                     )
@@ -143,6 +143,24 @@ class Diff(Shown):
                 ),
             ),
         )
+
+
+def placed(node: str, part: str, at: str) -> str:
+    """A number in the words of the model file, with the states that it stands at.
+
+    >>> placed("cramp", "link:coffee", "sex=female, coffee=high")
+    'cramp <- coffee=high (sex=female)'
+    >>> placed("sex", "table", "sex=female"), placed("cramp", "leak", "")
+    ('sex=female', 'cramp leak')
+    """
+    name, states = dial_name(node, part), [one for one in at.split(", ") if one]
+    head, _, last = name.rpartition(" ")
+    own = [one for one in states if one.startswith(f"{last}=")]
+    if own:
+        name = f"{head} {own[-1]}".strip()
+        states.remove(own[-1])
+    name = name.removesuffix("=present") if head else name
+    return f"{name} ({', '.join(states)})" if states else name
 
 
 def diff(before: Inference, after: Inference, records: Sequence[Mapping[str, object]] = ()) -> Diff:

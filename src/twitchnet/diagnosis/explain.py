@@ -28,7 +28,7 @@ import numpy as np
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.hypotheses import Possible, Supposed, columns, possible_answers, suppose
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.pages import Shown, lines, page, said, table
+from twitchnet.diagnosis.pages import Shown, lines, page, table
 from twitchnet.diagnosis.wording import percent
 from twitchnet.engine.program import Floats
 from twitchnet.errors import Problem, RecordError, nearest
@@ -117,11 +117,11 @@ class Explanation(Shown):
         close = f"Below {NEUTRAL:g} dB either way: "
         return page(
             f"Why {self.label}: {percent(self.posterior)}",
-            table("Speaks for it", head, map(_row, self.supporting)),
-            table("Speaks against it", head, map(_row, self.opposing)),
+            table("Speaks for it", head, map(self._row, self.supporting)),
+            table("Speaks against it", head, map(self._row, self.opposing)),
             lines(
                 "Says next to nothing",
-                close + ", ".join(said(one.answer, one.state) for one in self.neutral) + "."
+                close + ", ".join(self.said(one.answer, one.state) for one in self.neutral) + "."
                 if self.neutral
                 else "",
             ),
@@ -130,7 +130,7 @@ class Explanation(Shown):
                 "*answer | >weight | it would be | how likely the answer is",
                 (
                     (
-                        said(one.answer, one.state),
+                        self.said(one.answer, one.state),
                         f"{one.decibans:+.1f} dB",
                         percent(one.posterior),
                         percent(one.probability),
@@ -145,6 +145,19 @@ class Explanation(Shown):
             ),
             subtitle=f"Before any answer {percent(self.prior)}.",
         )
+
+    def _row(self, one: Weight) -> tuple[str, ...]:
+        """A weight in words."""
+        answer = self.said(one.answer, one.state)
+        if one.together:
+            answer += f" (with {', '.join(map(self.called, one.together))})"
+        by = ""
+        if one.through:
+            by = f"takes the credit: {self.called(one.through)}"
+        elif one.credit or one.rival:
+            by = f"this {percent(one.credit)}"
+            by += f", {self.called(one.rival)} {percent(one.rival_credit)}" if one.rival else ""
+        return answer, f"{one.decibans:+.1f} dB", percent(one.without), by
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,8 +251,9 @@ def explain(
     column = column_of(network, cause, state)
     at = columns(network)[column][1]
     variable = network.by_name[cause]
+    shares = _by_finding(accounts)
     weights = tuple(
-        _weigh(network, answers, left, accounts, i, column, cause)
+        _weigh(network, answers, left, shares.get(name, {}), i, column, cause)
         for i, name in enumerate(left.names)
         if name != cause
     )
@@ -273,19 +287,6 @@ def neighbours(network: Network, cause: str) -> tuple[str, ...]:
     return tuple(v.name for v in network.nodes if v.name in near and v.kind != "cause")
 
 
-def _row(one: Weight) -> tuple[str, ...]:
-    answer = said(one.answer, one.state)
-    if one.together:
-        answer += f" (with {', '.join(one.together)})"
-    by = ""
-    if one.through:
-        by = f"takes the credit: {one.through}"
-    elif one.credit or one.rival:
-        by = f"this {percent(one.credit)}"
-        by += f", {one.rival} {percent(one.rival_credit)}" if one.rival else ""
-    return answer, f"{one.decibans:+.1f} dB", percent(one.without), by
-
-
 def _state_said(network: Network, answers: Answers, name: str) -> str:
     if name in answers.hard:
         return network.by_name[name].states[answers.hard[name]]
@@ -296,27 +297,36 @@ def _weigh(
     network: Network,
     answers: Answers,
     left: LeftOut,
-    accounts: Accounts,
+    shares: Mapping[str, float],
     i: int,
     column: int,
     cause: str,
 ) -> Weight:
+    """The weight of answer ``i``; ``shares`` are those of each cause in having produced it."""
     name = left.names[i]
     without = float(left.rows.posterior[i, column])
     decibans = weight(float(left.now.posterior[0, column]), without)
-    shares = {c: share for (c, f), share in accounts.items() if f == name and c != cause}
-    rival = max(shares, key=lambda c: shares[c], default="")
+    rivals = [c for c in shares if c != cause]
+    rival = max(rivals, key=lambda c: shares[c], default="")
     return Weight(
         name,
         _state_said(network, answers, name),
         decibans,
         without,
         left.together[i],
-        accounts.get((cause, name), 0.0),
+        shares.get(cause, 0.0),
         rival,
         shares.get(rival, 0.0),
         _through(network, answers, left, i, cause) if decibans <= -NEUTRAL else "",
     )
+
+
+def _by_finding(accounts: Accounts) -> dict[str, dict[str, float]]:
+    """The share of each cause in each finding."""
+    found: dict[str, dict[str, float]] = {}
+    for (cause, finding), share in accounts.items():
+        found.setdefault(finding, {})[cause] = share
+    return found
 
 
 def _through(network: Network, answers: Answers, left: LeftOut, i: int, cause: str) -> str:

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 
 from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.dials import Dials, dials
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 from twitchnet.engine.reference import Sweep, sweep
 from twitchnet.errors import CapacityError
@@ -74,6 +75,11 @@ class Inference:
         return lower(self.network)
 
     @cached_property
+    def dials(self) -> Dials:
+        """The numbers that have a range, and how they move."""
+        return dials(self.network, self.lowered)
+
+    @cached_property
     def targets(self) -> Ints:
         """Nodes whose posteriors are wanted: the ranked variables and the complaint's producers."""
         low = self.lowered
@@ -120,23 +126,33 @@ class Inference:
             return build_plan(program, evidence, targets, self.budget, self.workspace)
         return self._plan(program, evidence)
 
-    def _plan(self, program: Program, evidence: Evidence) -> Plan:
+    def _plan(self, program: Program, evidence: Evidence, accounts: bool = True) -> Plan:
         """The plan of what beliefs are made of."""
+        if not accounts:
+            ranked = np.flatnonzero(self.wanted_targets)
+            return build_plan(
+                program, evidence, ranked, self.budget, self.workspace, accounts=False
+            )
         return build_plan(
             program, evidence, self.targets, self.budget, self.workspace, self.complaint
         )
 
-    def beliefs(self, answers: Answers, program: Program | None = None) -> Beliefs:
-        """Posteriors of every target.  ``program`` replaces the numbers of the network."""
+    def beliefs(
+        self, answers: Answers, program: Program | None = None, *, accounts: bool = True
+    ) -> Beliefs:
+        """Posteriors of every target.  ``program`` replaces the numbers of the network.
+
+        Without ``accounts`` the posteriors are all there is, and take less time.
+        """
         evidence = self.evidence(answers)
         numbers = program or self.lowered.program
         if self.engine == "compiled" or (self.engine == "auto" and kernels_are_loaded()):
             try:
-                return self._compiled(numbers, evidence)
+                return self._compiled(numbers, evidence, accounts=accounts)
             except CapacityError:
                 if self.engine == "compiled":
                     raise  # else the other planner may still find a cheaper order
-        return self._read(self._plan(numbers, evidence), evidence)
+        return self._read(self._plan(numbers, evidence, accounts), evidence, accounts)
 
     def log_evidence(self, evidence: Evidence) -> float:
         """The natural log of P(evidence), ``-inf`` when it is impossible."""
@@ -160,12 +176,17 @@ class Inference:
         wanted: Ints = (self.wanted == 1).astype(np.int64)
         return wanted
 
-    def _compiled(self, program: Program, evidence: Evidence, down: bool = True) -> Beliefs:
+    def _compiled(
+        self, program: Program, evidence: Evidence, down: bool = True, accounts: bool = True
+    ) -> Beliefs:
         """The same by the compiled kernels, which must be loaded already."""
         from twitchnet.engine.batch import run_single
 
         low, network = self.lowered, self.network
-        single = run_single(program, evidence, self.wanted, self.budget, self.workspace, down)
+        wanted = self.wanted if accounts else self.wanted_targets
+        single = run_single(
+            program, evidence, wanted, self.budget, self.workspace, down, explain=accounts
+        )
         if single.status == "too wide":
             raise CapacityError(single.cells, self.budget)
         if single.status == "impossible" or not down:
@@ -175,22 +196,24 @@ class Inference:
             name: single.marginal[: network.by_name[name].card, low.index[name]].copy()
             for name in network.ranked
         }
+        if not accounts:
+            return Beliefs(single.log_evidence, probability, {}, {})
         produced = {
             parent: float(single.marginal[1, node])
             for (of, parent), node in low.producer.items()
             if of == network.complaint and parent in probability
         }
-        accounts = {
+        shares = {
             (low.names[cause], low.names[finding]): float(single.accounts[cause, finding])
             for cause, finding in np.argwhere(single.accounts > 0.0)
             if low.names[cause] in probability
         }
         explains = dict.fromkeys(network.ranked, 0.0)
-        for (name, _), value in accounts.items():
+        for (name, _), value in shares.items():
             explains[name] += value
-        return Beliefs(single.log_evidence, probability, produced, explains, accounts)
+        return Beliefs(single.log_evidence, probability, produced, explains, shares)
 
-    def _read(self, plan: Plan, evidence: Evidence) -> Beliefs:
+    def _read(self, plan: Plan, evidence: Evidence, accounts: bool = True) -> Beliefs:
         low, network = self.lowered, self.network
         runs = _runs(plan)
         log_evidence = _log_total([run for _, run in runs])
@@ -219,13 +242,15 @@ class Inference:
             return known
 
         probability = {name: posterior(low.index[name]) for name in network.ranked}
+        if not accounts:
+            return Beliefs(log_evidence, probability, {}, {})
         produced = {
             parent: float(posterior(node)[1])
             for (of, parent), node in low.producer.items()
             if of == network.complaint and parent in probability
         }
         explains = dict.fromkeys(network.ranked, 0.0)
-        accounts: dict[tuple[str, str], float] = {}
+        shares: dict[tuple[str, str], float] = {}
         for (_, run), by in zip(runs, scale, strict=True):
             for i, joint in run.credit.items():
                 leaf = plan.sliced.leaves[i]
@@ -233,11 +258,11 @@ class Inference:
                 if name in explains:
                     share = float(joint.sum()) * by / total
                     explains[name] += share
-                    accounts[name, finding] = accounts.get((name, finding), 0.0) + share
+                    shares[name, finding] = shares.get((name, finding), 0.0) + share
         unexplained = np.nan
         if self.complaint in runs[0][1].marginal and evidence.hard[self.complaint] >= 0:
             unexplained = float(marginal(self.complaint)[0])
-        return Beliefs(log_evidence, probability, produced, explains, accounts, unexplained)
+        return Beliefs(log_evidence, probability, produced, explains, shares, unexplained)
 
 
 def _runs(plan: Plan) -> list[tuple[slice, Sweep]]:

@@ -29,7 +29,7 @@ import numpy as np
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.hypotheses import columns, suppose
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.pages import Shown, lines, page, said, table
+from twitchnet.diagnosis.pages import Shown, lines, page, table
 from twitchnet.diagnosis.wording import percent
 from twitchnet.engine.program import Floats
 from twitchnet.model.local import Descriptor, Leak, Link, Table
@@ -101,7 +101,7 @@ class Combinations(Shown):
                 (
                     (
                         percent(one.probability),
-                        ", ".join(said(*pair) for pair in one.present) or "none of them",
+                        ", ".join(self.said(*pair) for pair in one.present) or "none of them",
                     )
                     for one in self.explanations
                 ),
@@ -113,7 +113,11 @@ class Combinations(Shown):
                 "Smallest sets that can have produced every reported finding",
                 "*causes | >all present | >and no other",
                 (
-                    (" + ".join(one.causes), percent(one.probability), percent(one.only))
+                    (
+                        " + ".join(map(self.called, one.causes)),
+                        percent(one.probability),
+                        percent(one.only),
+                    )
                     for one in self.covers
                 ),
             ),
@@ -121,7 +125,11 @@ class Combinations(Shown):
                 "Causes that depend on each other, given the answers",
                 "*pair | >both | >phi",
                 (
-                    (f"{one.first}, {one.second}", percent(one.both), f"{one.phi:+.2f}")
+                    (
+                        f"{self.called(one.first)} + {self.called(one.second)}",
+                        percent(one.both),
+                        f"{one.phi:+.2f}",
+                    )
                     for one in self.dependences
                 ),
                 "Negative: each makes the other less needed. Positive: they come together.",

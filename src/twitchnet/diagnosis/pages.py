@@ -6,8 +6,8 @@ HTML follow.  Helpers turn plain rows into tables with a one-line description of
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from twitchnet.diagnosis.wording import DISCLAIMER
@@ -20,15 +20,26 @@ class Shown:
     """Something with a page: ``str`` is its text, and notebooks get its HTML.
 
     ``made_by`` names the model with its version and fingerprint, '' where the page names
-    its models itself.
+    its models itself.  ``labels`` are the words for its variables: fields hold names, for
+    programs and for the next command, and the page says words.
     """
 
     made_by: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def signed_by(self, network: Network) -> Self:
-        """The same, saying which model it comes from."""
+        """The same, saying which model it comes from, in the words of that model."""
         model = f"{network.name} {network.version}, fingerprint {network.fingerprint[:12]}."
-        return replace(self, made_by=model)
+        labels = {variable.name: variable.label or variable.name for variable in network.variables}
+        return replace(self, made_by=model, labels=labels)
+
+    def called(self, name: str) -> str:
+        """A variable in words."""
+        return self.labels.get(name, name)
+
+    def said(self, name: str, state: str) -> str:
+        """An answer in words: the label alone for yes."""
+        return self.called(name) if state == "present" else f"{self.called(name)}: {worded(state)}"
 
     def signed(self) -> Page:
         """The page with the model named below its title."""
@@ -81,6 +92,15 @@ def lines(heading: str, *texts: str) -> Section | None:
     """A section of sentences, None without any."""
     kept = tuple(Paragraph(text) for text in texts if text)
     return Section(heading, kept) if kept else None
+
+
+def worded(state: str) -> str:
+    """A state as people say it.
+
+    >>> worded("absent"), worded("hours_days")
+    ('no', 'hours days')
+    """
+    return {"absent": "no", "present": "yes"}.get(state, state.replace("_", " "))
 
 
 def said(answer: str, state: str) -> str:

@@ -31,7 +31,7 @@ from twitchnet.diagnosis.hypotheses import (
 )
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.interview import Interview, Order
-from twitchnet.diagnosis.pages import Shown, lines, page, said, table
+from twitchnet.diagnosis.pages import Shown, lines, page, table, worded
 from twitchnet.diagnosis.triage import triage
 from twitchnet.diagnosis.wording import percent
 from twitchnet.engine import accelerate
@@ -95,24 +95,37 @@ class NextQuestions(Shown):
             "What to ask next",
             lines("Enough?", f"{'Yes' if self.stop else 'No'}: {self.reason}."),
             table(
-                f"Questions by what they tell about {self.about}",
-                "*question | >bits | >cost | most likely effect",
+                f"Questions by what they tell about {self.called(self.about)}",
+                "*question, and what each answer would make of the leading cause | >bits | >cost",
                 (
                     (
-                        f"{one.question}{' (safety first)' if one.safety else ''}",
+                        f"{one.question}{' (safety first)' if one.safety else ''}"
+                        f"{self._effects(one)}",
                         "-" if math.isnan(one.bits) else f"{one.bits:.3f}",
                         f"{one.cost:g}",
-                        "; ".join(
-                            f"{said(one.name, effect.state)} ({percent(effect.probability)}): "
-                            f"{effect.leader} {percent(effect.posterior)}"
-                            for effect in one.effects
-                            if not math.isnan(effect.probability)
-                        ),
                     )
                     for one in self.questions
                 ),
+                "Bits: the information to expect from the answer.",
             ),
         )
+
+    def _effects(self, one: NextQuestion) -> str:
+        """What each answer would do, in words; '' for a question without a probability."""
+        told = [effect for effect in one.effects if not math.isnan(effect.probability)]
+        if not told:
+            return ""
+        leaders = {effect.leader for effect in told}
+        head = f" {self.called(told[0].leader)}:" if len(leaders) == 1 else ""
+        parts = [
+            f"{percent(effect.posterior) if head else self._leading(effect)} if "
+            f"{worded(effect.state)} ({percent(effect.probability)})"
+            for effect in told
+        ]
+        return f"{head} {'; '.join(parts)}."
+
+    def _leading(self, effect: Effect) -> str:
+        return f"{self.called(effect.leader)} {percent(effect.posterior)}"
 
 
 def next_questions(

@@ -23,18 +23,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from twitchnet.diagnosis.answers import Answers
-from twitchnet.diagnosis.dials import Dials, dials, shift_to
+from twitchnet.diagnosis.dials import NINETY, Dials
 from twitchnet.diagnosis.explain import column_of
 from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.pages import Shown, page, table
 from twitchnet.diagnosis.wording import percent
-from twitchnet.engine.gradient import gradient, unfold
-from twitchnet.engine.order import Step
+from twitchnet.engine.gradient import gradient
+from twitchnet.engine.order import Order
 from twitchnet.engine.program import Floats
 from twitchnet.engine.search import find_order
 from twitchnet.engine.sliced import Sliced
 from twitchnet.errors import CapacityError
+from twitchnet.plan.build import modifier_lanes
 from twitchnet.plan.lower import COMPLEMENT, NUMBER
 from twitchnet.show.page import Page
 
@@ -142,7 +143,7 @@ class Sensitivity(Shown):
                         f"{one.value:.3g}",
                         f"{one.needed:.3g}",
                         "yes" if one.plausible else "no",
-                        one.rival,
+                        self.called(one.rival),
                     )
                     for one in self.flips[:SHOWN]
                 ),
@@ -164,28 +165,35 @@ def dial_name(node: str, part: str) -> str:
     return f"{node} <- {parent}" if parent else node if sort == "table" else f"{node} {sort}"
 
 
-def number_gradient(inference: Inference, answers: Answers) -> tuple[float, float, Floats]:
-    """The log of P(answers), and dP / d number = exp(scale) x (N,), each number by itself.
+Slope = tuple[float, float, Floats]
+"""The log of a probability P, a scale, and dP / d number = exp(scale) x (N,)."""
 
-    Returns (log P, scale, derivative). Raises ``CapacityError`` when the tables would not
-    fit the inference's limits.
+
+def number_gradient(inference: Inference, answers: Answers, split: str = "") -> list[Slope]:
+    """The slope of P(answers) by every number, each by itself.
+
+    With ``split``, a variable that is not answered, a slope of P(state, answers) for each of
+    its states.  Raises ``CapacityError`` when the tables would not fit the inference's limits.
     """
     low, evidence = inference.lowered, inference.evidence(answers)
-    lanes = inference.plan(evidence, np.empty(0, dtype=np.int64)).sliced.lanes
-    order = find_order(unfold(low.program, evidence, lanes))
+    program = low.program
+    node = low.index[split] if split else -1
+    targets = np.array([node] if split else [], dtype=np.int64)
+    lanes = tuple(modifier_lanes(program, evidence, targets))
 
-    def steps(sliced: Sliced) -> tuple[Step, ...]:
+    def within_limits(sliced: Sliced) -> Order:
+        order = find_order(sliced)
         work = order.cells * len(sliced.states)
         if work > inference.budget or 16.0 * order.stored * len(sliced.states) > WORKSPACE:
             raise CapacityError(work, inference.budget)
-        return order.steps
+        return order
 
-    log_evidence, scale, entries = gradient(low.program, evidence, lanes, steps)
-    result = np.zeros(len(low.numbers))
-    is_number, is_rest = low.entry_kind == NUMBER, low.entry_kind == COMPLEMENT
-    sign = is_number.astype(np.float64) - is_rest
-    np.add.at(result, low.entry_number, sign * entries)
-    return log_evidence, scale, result
+    sign = (low.entry_kind == NUMBER).astype(np.float64) - (low.entry_kind == COMPLEMENT)
+    found = []
+    for log_p, scale, entries in gradient(program, evidence, lanes, within_limits, node):
+        by_number = np.bincount(low.entry_number, sign * entries, len(low.numbers))
+        found.append((log_p, scale, np.asarray(by_number, dtype=np.float64)))
+    return found
 
 
 WORKSPACE = 2 * 2**30
@@ -201,12 +209,23 @@ class Slopes:
 
 
 def slopes(inference: Inference, answers: Answers, wanted: list[int]) -> Slopes:
-    """One reverse pass for the evidence, and one for each wanted column of posteriors."""
+    """A reverse pass for each state of the first wanted column, and one for each of the others.
+
+    P(e) is the sum over the states of the first.
+    """
     places = columns(inference.network)
-    log_evidence, scale, own = number_gradient(inference, answers)
-    own = own * math.exp(scale - log_evidence)
+    name, at = places[wanted[0]]
     joint = {}
+    split = "" if name in answers.hard else name
+    found = number_gradient(inference, answers, split)
+    log_evidence = float(np.logaddexp.reduce([log_p for log_p, _, _ in found]))
+    parts = [math.exp(scale - log_evidence) * slope for _, scale, slope in found]
+    own: Floats = np.sum(parts, axis=0)
+    if split:
+        joint[wanted[0]] = math.exp(found[at][0] - log_evidence), parts[at]
     for column in wanted:
+        if column in joint:
+            continue
         name, state = places[column]
         if name in answers.hard:
             holds = answers.hard[name] == state
@@ -217,7 +236,7 @@ def slopes(inference: Inference, answers: Answers, wanted: list[int]) -> Slopes:
         if factor == 0.0:
             joint[column] = (0.0, np.zeros_like(own))
             continue
-        log_joint, scale, slope = number_gradient(inference, with_it)
+        ((log_joint, scale, slope),) = number_gradient(inference, with_it)
         posterior = factor * math.exp(log_joint - log_evidence)
         joint[column] = posterior, factor * math.exp(scale - log_evidence) * slope
     return Slopes(own, joint)
@@ -248,7 +267,7 @@ def sensitivity(
         against = [column] if column in order and rivals else []
     wanted = list(dict.fromkeys([column, *([leader, *against] if against else [])]))
     found = slopes(inference, answers, wanted)
-    turn = dials(network, inference.lowered)
+    turn = inference.dials
     turns = _turns(turn, found, column)
     flips: list[Flip] = []
     for rival in against:
@@ -273,10 +292,7 @@ def _turns(turn: Dials, found: Slopes, column: int) -> list[Turn]:
     """The effect of every dial, all at once."""
     p, slope = found.joint[column]
     ends: list[Floats] = []
-    for values in ([one.low for one in turn.parameters], [one.high for one in turn.parameters]):
-        shifts = np.array(
-            [shift_to(one, value) for one, value in zip(turn.parameters, values, strict=True)]
-        )
+    for shifts in (turn.middle - NINETY * turn.spread, turn.middle + NINETY * turn.spread):
         moved = turn.moved(shifts)
         evidence, joint = turn.along(found.evidence, moved), turn.along(slope, moved)
         for d in np.flatnonzero(turn.overflows(shifts)).tolist():  # the whole row is scaled down

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.hypotheses import columns, possible_answers, suppose
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.pages import Shown, page, said, table
+from twitchnet.diagnosis.pages import Shown, page, table, worded
 from twitchnet.diagnosis.ranking import RankedCause
 from twitchnet.diagnosis.wording import percent
 from twitchnet.model.care import Urgency
@@ -54,7 +54,10 @@ class WhatIf(Shown):
 
     def page(self) -> Page:
         """The causes that move, largest change first."""
-        words = ", ".join(said(name, state or "unknown") for name, state in self.changes.items())
+        words = ", ".join(
+            f"{self.called(name)}: {worded(state or 'unknown')}"
+            for name, state in self.changes.items()
+        )
         moved = sorted(self.rows, key=lambda one: -abs(one.after - one.before))
         return page(
             f"What if: {words}",
@@ -72,9 +75,12 @@ class WhatIf(Shown):
                     if abs(one.after - one.before) >= SMALLEST
                 ),
             ),
-            subtitle=f"Urgency now {self.urgency_before.replace('_', ' ')}, "
-            f"then {self.urgency_after.replace('_', ' ')}.",
+            subtitle=f"Urgency: {self._urgency()}.",
         )
+
+    def _urgency(self) -> str:
+        before, after = worded(self.urgency_before), worded(self.urgency_after)
+        return f"{before}, as before" if before == after else f"{after} instead of {before}"
 
 
 @dataclass(frozen=True, slots=True)

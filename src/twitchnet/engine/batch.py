@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twitchnet.engine import accelerate, kernels
+from twitchnet.engine.layout import Packed, Scratch
 from twitchnet.engine.packing import new_scratch, pack
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 
@@ -22,6 +25,32 @@ WORKSPACE = 64 * 2**20  # bytes per thread; beyond the second-level cache more d
 BLOCK = 32  # rows between two looks at the shared counter
 
 STATUS = ("ok", "impossible", "too wide", "bad code")
+
+
+_SPARE: dict[tuple[float, ...], deque[Scratch]] = {}
+MOST_SHAPES = 2
+"""Workspaces of so many programs are kept, for each core one."""
+
+
+@contextmanager
+def workspace_for(program: Program, workspace: float) -> Iterator[Scratch]:
+    """A workspace that no other thread uses meanwhile, kept for whoever comes next.
+
+    A new one costs as much as some records: the system clears every page that is touched.
+    No lock is held, so that a process may fork at any time.
+    """
+    key = (len(program.card), len(program.part_owner), int(program.card.max(initial=2)), workspace)
+    if key not in _SPARE and len(_SPARE) >= MOST_SHAPES:
+        _SPARE.clear()
+    spare = _SPARE.setdefault(key, deque(maxlen=os.cpu_count()))
+    try:
+        scratch = spare.pop()
+    except IndexError:
+        scratch = new_scratch(program, workspace)
+    try:
+        yield scratch
+    finally:
+        spare.append(scratch)
 
 
 class BatchInput(NamedTuple):
@@ -66,13 +95,15 @@ def run_batch(
     posteriors: bool = True,
     progress: Callable[[int], object] | None = None,
     compiled: bool = True,
+    packed: Packed | None = None,
 ) -> BatchOutput:
     """Posteriors of every row.
 
     ``wanted`` (V,) is 1 for targets, 2 for other nodes with a column, 0 else;
     ``column_node`` and ``column_state`` (columns,) name the states that are reported.
     ``progress`` is called with the number of rows done, from the calling thread.
-    ``compiled=False`` runs the same kernels as plain Python (for tests).
+    ``compiled=False`` runs the same kernels as plain Python (for tests).  ``packed`` are the
+    numbers, when they are not those of ``program`` (see ``draws.py``).
     """
     count, nodes = len(rows.codes), len(program.card)
     out = BatchOutput(
@@ -85,7 +116,7 @@ def run_batch(
     run = accelerate.compiled() if compiled else kernels.run_records
     rows = BatchInput(*(_plain(array) for array in rows))
     wanted, column_node, column_state = map(_plain, (wanted, column_node, column_state))
-    packed = pack(program)
+    packed = packed or pack(program)
     workers = max(1, min(threads or os.cpu_count() or 1, -(-count // BLOCK)))
     lock, place, stop = threading.Lock(), 0, threading.Event()
     failures: list[BaseException] = []
@@ -93,19 +124,19 @@ def run_batch(
     def work() -> None:
         nonlocal place
         try:
-            scratch = new_scratch(program, workspace)
             accounts = np.zeros((nodes, nodes) if explain else (0, 0))
-            while not stop.is_set():
-                with lock:
-                    first, place = place, place + BLOCK
-                if first >= count:
-                    return
-                run(
-                    packed, scratch, wanted, float(budget), accounts, posteriors,
-                    rows.node_of, rows.codes, rows.soft_of, rows.soft,
-                    column_node, column_state, first, min(first + BLOCK, count),
-                    out.probability, out.explains, out.log_evidence, out.status, out.cells,
-                )  # fmt: skip
+            with workspace_for(program, workspace) as scratch:
+                while not stop.is_set():
+                    with lock:
+                        first, place = place, place + BLOCK
+                    if first >= count:
+                        return
+                    run(
+                        packed, scratch, wanted, float(budget), accounts, posteriors,
+                        rows.node_of, rows.codes, rows.soft_of, rows.soft,
+                        column_node, column_state, first, min(first + BLOCK, count),
+                        out.probability, out.explains, out.log_evidence, out.status, out.cells,
+                    )  # fmt: skip
         except BaseException as error:
             failures.append(error)
             stop.set()
@@ -125,6 +156,8 @@ def run_batch(
             thread.join()
     if failures:
         raise failures[0]
+    if progress is not None:
+        progress(count)  # a crew that is quick has not been seen at work
     return out
 
 
@@ -149,16 +182,17 @@ def run_single(
     workspace: float = WORKSPACE,
     down: bool = True,
     explain: bool = True,
+    packed: Packed | None = None,
 ) -> Single:
-    """One record by the compiled kernels; the workspace is kept for the thread's next one.
+    """One record by the compiled kernels.
 
     ``accounts`` are empty without ``down`` or ``explain``: posteriors alone are faster.
+    ``packed`` are the numbers, when they are not those of ``program`` (see ``draws.py``).
     """
-    key = (len(program.card), len(program.part_owner), int(program.card.max()), workspace)
-    if getattr(_LOCAL, "key", None) != key:
-        _LOCAL.scratch, _LOCAL.key = new_scratch(program, workspace), key
-    if getattr(_LOCAL, "program", None) is not program:
-        _LOCAL.packed, _LOCAL.program = pack(program), program
+    if packed is None:
+        if getattr(_LOCAL, "program", None) is not program:
+            _LOCAL.packed, _LOCAL.program = pack(program), program
+        packed = _LOCAL.packed
     nodes, columns = len(program.card), int(program.card.max())
     soft_of = np.flatnonzero(evidence.is_soft).astype(np.int64)
     node_of = np.flatnonzero(evidence.hard >= 0).astype(np.int64)
@@ -166,13 +200,15 @@ def run_single(
     status, cells, log_evidence = np.zeros(1, dtype=np.int8), np.zeros(1), np.zeros(1)
     pairs = np.indices((columns, nodes)).reshape(2, -1)
     marginal = np.zeros((1, columns * nodes))
-    accelerate.compiled()(
-        _LOCAL.packed, _LOCAL.scratch, _plain(wanted), float(budget), accounts, down,
-        node_of, evidence.hard[node_of].astype(np.int8)[None],
-        soft_of, np.ascontiguousarray(evidence.soft[soft_of])[None],
-        np.ascontiguousarray(pairs[1]), np.ascontiguousarray(pairs[0]), 0, 1,
-        marginal, np.zeros((1, 0)), log_evidence, status, cells,
-    )  # fmt: skip
+    run = accelerate.compiled()
+    with workspace_for(program, workspace) as scratch:
+        run(
+            packed, scratch, _plain(wanted), float(budget), accounts, down,
+            node_of, evidence.hard[node_of].astype(np.int8)[None],
+            soft_of, np.ascontiguousarray(evidence.soft[soft_of])[None],
+            np.ascontiguousarray(pairs[1]), np.ascontiguousarray(pairs[0]), 0, 1,
+            marginal, np.zeros((1, 0)), log_evidence, status, cells,
+        )  # fmt: skip
     return Single(
         STATUS[status[0]],
         float(cells[0]),

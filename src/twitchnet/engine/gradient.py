@@ -1,11 +1,19 @@
-"""What does P(evidence) gain from each entry of the network's tables?  One reverse pass.
+"""What does P(evidence) gain from each entry of the network's tables?  Reverse passes.
 
 P(evidence) is a polynomial in the entries of the parts' tables, and linear in each part
 (Darwiche 2003, JACM 50(3), section 4).  Its derivative by an entry is what the executor's
-backward pass brings back to the leaf that holds the entry, provided that no leaf was made
-of several parts.  So the evidence is sliced here without folding anything: every part is
-a leaf of its own.  To learn which entry of ``part_table`` each number of a leaf is, the
-same slicing is run once more on a program whose entries are their own indices.
+backward pass brings back to the leaf that holds the entry, provided that it is known how
+the leaf was made.  So the evidence is sliced here on the *places* of the entries, which
+tells for every number of a leaf where in ``part_table`` it stands.
+
+Most parts of a record speak of a single node, a single level axis, or of nothing that is
+left.  Those of one axis are a *group*: one leaf, their product (or their maximum, for a
+level axis).  The derivative by one part of a group is the derivative by the leaf times the
+product of all other parts, which comes from products of those before and those after, so
+that nothing is divided.  All groups of one shape are computed together.
+
+The evidence may be *split* by the state of a hidden node, which is then a lane: P(state,
+evidence) and its derivatives come out for every state, of one slicing and one order.
 
 The answers are those of ``reference.sweep``; a test compares them with finite differences.
 """
@@ -13,23 +21,107 @@ The answers are those of ``reference.sweep``; a test compares them with finite d
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
-from twitchnet.engine.order import Step
-from twitchnet.engine.program import Evidence, Floats, Program
+from twitchnet.engine.order import Order
+from twitchnet.engine.program import Evidence, Floats, Ints, Program
 from twitchnet.engine.reference import _Run
 from twitchnet.engine.sliced import Leaf, Sliced, _Slicer
 
-Steps = tuple[Step, ...]
+TOGETHER = 8
+"""Parts in one group.  With more, products of very small entries could underflow."""
+
+NOWHERE = -1
+"""The place of what is no entry of a part: likelihoods."""
 
 
-class _Unfolded(_Slicer):
-    """Slices the evidence and keeps every part apart; ``Leaf.credit`` is the part."""
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A part that speaks of one axis, or of none: values and places, (L or 1, card or 1)."""
 
-    def keep_part(self, p: int, axes: tuple[int, ...], values: Floats, own: int) -> None:
-        """Adds a leaf that holds entries of part ``p`` and nothing else."""
-        self.out.leaves.append(Leaf(axes, values, p, own))
+    values: Floats
+    places: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What the rows of a group speak of, and how they combine.
+
+    ``axes`` is one axis or none; ``by_level`` says that they are levels, of which the
+    largest counts, and ``flip`` that the axis numbers them downwards.
+    """
+
+    axes: tuple[int, ...]
+    by_level: bool = False
+    flip: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Some rows of one kind: a leaf of the record."""
+
+    kind: _Kind
+    rows: tuple[_Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unfolded:
+    """Factors of which it is known where their numbers come from.
+
+    Leaves ``0 .. len(places)`` of ``sliced`` hold one part each: ``places[i]`` are those of its
+    numbers, in the shape of the leaf.  The next leaves are the ``groups`` in order, and
+    what follows are constants.
+    """
+
+    sliced: Sliced
+    places: tuple[Ints, ...]
+    groups: tuple[_Group, ...]
+
+
+class _Unfolder(_Slicer):
+    """Slices the evidence and keeps every part apart, or in a group."""
+
+    def __init__(
+        self, program: Program, evidence: Evidence, targets: Ints, lanes: tuple[int, ...]
+    ) -> None:
+        own = np.arange(len(program.part_table), dtype=np.float64)
+        super().__init__(program._replace(part_table=own), evidence, targets, lanes)
+        self.numbers = program.part_table
+        self.places: list[Ints] = []
+        self.rows: dict[_Kind, list[_Row]] = {}
+
+    def unfolded(self) -> Unfolded:
+        """The factors, with what they were made of."""
+        sliced = self.run()
+        groups: list[_Group] = []
+        constants, sliced.leaves = sliced.leaves[len(self.places) :], self.out.leaves
+        del sliced.leaves[len(self.places) :]
+        for kind, rows in self.rows.items():
+            most = len(rows) if kind.by_level else TOGETHER  # levels sum to 1 and stay large
+            for first in range(0, len(rows), most):
+                groups.append(_Group(kind, tuple(rows[first : first + most])))
+                sliced.leaves.append(_leaf(groups[-1]))
+        sliced.leaves += constants
+        return Unfolded(sliced, tuple(self.places), tuple(groups))
+
+    def keep_part(self, p: int, axes: tuple[int, ...], table: Floats, own: int) -> None:
+        """Adds a leaf that holds entries of part ``p`` and nothing else, or a row of a group."""
+        places = table.astype(np.int64)
+        values = self.numbers[places]
+        if len(axes) > 1:
+            self.out.leaves.append(Leaf(axes, values, p, own))
+            self.places.append(places)
+        else:
+            shape = (len(values), -1)
+            kind = _Kind(axes, bool(axes) and axes[0] in self.out.level_axes)
+            self.keep_row(kind, values.reshape(shape), places.reshape(shape))
+
+    def keep_row(self, kind: _Kind, values: Floats, places: Ints | None = None) -> None:
+        """Adds a row to the group of its kind; likelihoods have no places."""
+        nowhere = np.full(values.shape, NOWHERE)
+        self.rows.setdefault(kind, []).append(_Row(values, nowhere if places is None else places))
 
     def node(self, node: int) -> None:
         """Adds the factors of one node; see ``_Slicer.node`` for the cases."""
@@ -55,19 +147,25 @@ class _Unfolded(_Slicer):
                 axes, table = self.part(p)
                 self.keep_part(p, axes, table[:, 0], -1)
             return
+        found = [(p, *self.part(p)) for p in parts]
+        if internal and not any(axes for _, axes, _ in found):  # no parent is hidden
+            for _, _, table in found:
+                places = table.astype(np.int64)
+                self.keep_row(_Kind((node,), True, flip), self.numbers[places], places)
+            self.keep_row(_Kind((node,)), weights)
+            return
         axis = self.count + node
         self.out.card[axis] = card
-        for p in parts:
-            axes, table = self.part(p)
+        self.out.level_axes.add(axis)
+        for p, axes, table in found:
             self.keep_part(p, (*axes, axis), np.moveaxis(table, 1, -1), axis)
         if internal:
             self.out.consumer[axis] = node
             if flip:
                 self.out.flip.add(axis)
-            self.out.leaves.append(Leaf((node,), weights))
+            self.keep_row(_Kind((node,)), weights)
         else:
             self.out.terminal[axis] = weights[:, ::-1] if flip else weights
-        self.out.level_axes.add(axis)
 
     def table_node(self, node: int, p: int, weights: Floats) -> None:
         """One leaf for the table, one for likelihoods."""
@@ -80,12 +178,12 @@ class _Unfolded(_Slicer):
             rows = np.arange(len(lane))
             picked = table[rows if len(table) > 1 else np.zeros_like(rows), lane]
             self.keep_part(p, axes, picked, -1)
-            self.out.leaves.append(Leaf((), weights.sum(axis=1)))
+            self.keep_row(_Kind(()), weights.sum(axis=1, keepdims=True))
             return
         place = sum(other < node for other in axes)
         scope = (*axes[:place], node, *axes[place:])
         self.keep_part(p, scope, np.moveaxis(table, 1, 1 + place), -1)
-        self.out.leaves.append(Leaf((node,), weights))
+        self.keep_row(_Kind((node,)), weights)
 
     def sign(self) -> None:
         """Nothing: every level axis is merged by maximum."""
@@ -99,35 +197,147 @@ class _Adjoints(_Run):
         return self.as_leaf(i, adjoint)
 
 
-def unfold(program: Program, evidence: Evidence, lanes: tuple[int, ...]) -> Sliced:
-    """The factors of one record with every part as a leaf of its own."""
-    return _Unfolded(program, evidence, np.empty(0, dtype=np.int64), lanes).run()
+def _leaf(group: _Group) -> Leaf:
+    """The leaf of a group."""
+    kind = group.kind
+    values = group.rows[0].values
+    for row in group.rows[1:]:
+        values = _raised(values, row.values) if kind.by_level else values * row.values
+    values = values[:, ::-1] if kind.flip else values
+    return Leaf(kind.axes, values if kind.axes else values[:, 0], 0)
+
+
+def _raised(first: Floats, second: Floats) -> Floats:
+    """The maximum of two independent levels, (..., levels)."""
+    low, high = np.cumsum(first, axis=-1), np.cumsum(second, axis=-1)
+    before = np.concatenate([np.zeros_like(high[..., :1]), high[..., :-1]], axis=-1)
+    merged: Floats = low * second + first * before
+    return merged
+
+
+def _lowered(rest: Floats, adjoint: Floats) -> Floats:
+    """The derivative by one of two levels, given the other and the derivative by their maximum.
+
+    Level j of it counts ``adjoint[max(j, r)]`` for every level r of ``rest``.
+    """
+    up_to = np.cumsum(rest, axis=-1)
+    above = np.cumsum((rest * adjoint)[..., ::-1], axis=-1)[..., ::-1]
+    beyond = np.concatenate([above[..., 1:], np.zeros_like(above[..., :1])], axis=-1)
+    found: Floats = up_to * adjoint + beyond
+    return found
+
+
+AT_ONCE = 4e6
+"""Work up to which all states of a split run at once: calls then cost more than numbers.
+
+At 2e5, records of a million cells take half as long again.
+"""
 
 
 def gradient(
     program: Program,
     evidence: Evidence,
     lanes: tuple[int, ...],
-    find_order: Callable[[Sliced], Steps],
-) -> tuple[float, float, Floats]:
+    find_order: Callable[[Sliced], Order],
+    split: int = -1,
+) -> list[tuple[float, float, Floats]]:
     """The log of P(evidence), and its derivative by each entry: exp(scale) x (E,).
 
-    Returns (log P, scale, derivative), so that nothing over- or underflows.
-    ``find_order`` gives the steps for the sliced factors; all lanes run at once.  Entries
-    that no state of the hidden variables can reach keep derivative 0, and so do nodes that
-    the evidence says nothing about.  P = 0 gives ``-inf`` and zeros.
+    One triple (log P, scale, derivative), so that nothing over- or underflows; with
+    ``split``, a hidden node, one for P(state, evidence) of each of its states.
+    ``find_order`` gives the steps for the sliced factors; all lanes of a state run at once.
+    Entries that no state of the hidden variables can reach keep derivative 0, and so do
+    nodes that the evidence says nothing about.  P = 0 gives ``-inf``.
     """
-    sliced = unfold(program, evidence, lanes)
-    run = _Adjoints(sliced, find_order(sliced), slice(None))
+    targets = np.array([split] if split >= 0 else [], dtype=np.int64)
+    if split >= 0:
+        lanes = (split, *(node for node in lanes if node != split))
+    factors = _Unfolder(program, evidence, targets, lanes).unfolded()
+    order = find_order(factors.sliced)
+    lane_count = len(factors.sliced.states)
+    count = int(program.card[split]) if split >= 0 else 1
+    size = lane_count // count
+    chunks = [slice(i * size, (i + 1) * size) for i in range(count)]
+    entries = len(program.part_table)
+    if count > 1 and order.cells * lane_count <= AT_ONCE:
+        leaves = factors.sliced.leaves
+        for i, leaf in enumerate(leaves):  # so that no derivative is summed over the states
+            values = np.broadcast_to(leaf.values, (lane_count, *leaf.values.shape[1:]))
+            leaves[i] = Leaf(leaf.axes, values, leaf.credit, leaf.own)
+        return _of_lanes(factors, order, slice(None), chunks, entries)
+    return [_of_lanes(factors, order, chunk, [slice(None)], entries)[0] for chunk in chunks]
+
+
+def _of_lanes(
+    factors: Unfolded, order: Order, chunk: slice, parts: list[slice], entries: int
+) -> list[tuple[float, float, Floats]]:
+    """:func:`gradient` over the lanes of ``chunk``, for each of some ``parts`` of them."""
+    run = _Adjoints(factors.sliced, order.steps, chunk)
     total = run.upward()
-    result = np.zeros(len(program.part_table))
-    if not total.any():
-        return -np.inf, 0.0, result
     _, credit = run.backward(total)
-    whole = float(total.sum())
-    own = np.arange(len(program.part_table), dtype=np.float64)
-    entries = unfold(program._replace(part_table=own), evidence, lanes).leaves
-    for i, adjoint in credit.items():
-        np.add.at(result, entries[i].values.astype(np.int64), adjoint)
+    places: list[Ints] = []
+    slopes: list[Floats] = []  # (L or 1, numbers) each
+
+    def add(at: Ints, slope: Floats) -> None:
+        at = at[chunk] if len(at) > 1 else at
+        slope = slope.reshape(len(slope), -1)
+        places.append(np.broadcast_to(at.reshape(len(at), -1), slope.shape))
+        slopes.append(slope)
+
+    for i, at in enumerate(factors.places):
+        if i in credit:
+            add(at, credit[i])
+    first = len(factors.places)
+    alike: dict[tuple[bool, bool, tuple[int, ...], int], list[int]] = {}
+    for g, group in enumerate(factors.groups):
+        if first + g in credit:
+            adjoint = credit[first + g]
+            shape = adjoint.shape if group.kind.axes else (*adjoint.shape, 1)
+            sort = (group.kind.by_level, group.kind.flip, shape, len(group.rows))
+            alike.setdefault(sort, []).append(g)
+    for (by_level, flip, shape, _), members in alike.items():
+        adjoint = np.stack([credit[first + g].reshape(shape) for g in members])
+        adjoint = adjoint[..., ::-1] if flip else adjoint
+        groups = [factors.groups[g].rows for g in members]
+        for k, slope in enumerate(_by_rows(groups, adjoint, chunk, by_level)):
+            for rows, own in zip(groups, slope, strict=True):
+                add(rows[k].places, own)
     scale = run.exponent * float(np.log(2.0))
-    return float(np.log(whole)) + scale, scale, result
+    found = []
+    for part in parts:
+        some = [
+            (p, s) if part == slice(None) else (p[part], s[part])
+            for p, s in zip(places, slopes, strict=True)
+        ]
+        where = np.concatenate([np.zeros(0, dtype=np.int64), *(p.ravel() for p, _ in some)])
+        value = np.concatenate([np.zeros(0), *(s.ravel() for _, s in some)])
+        entry = where != NOWHERE
+        result: Floats = np.bincount(where[entry], value[entry], entries)  # type: ignore[assignment]
+        with np.errstate(divide="ignore"):
+            found.append((float(np.log(total[part].sum())) + scale, scale, result))
+    return found
+
+
+def _by_rows(
+    groups: list[tuple[_Row, ...]], adjoint: Floats, chunk: slice, by_level: bool
+) -> list[Floats]:
+    """For each row of alike groups, the derivative by it: (groups, L or 1, card).
+
+    ``adjoint`` (groups, L or 1, card) are the derivatives by the leaves of the groups.
+    """
+    stacked = []
+    for k in range(len(groups[0])):
+        rows = [group[k].values for group in groups]
+        own = [row[chunk] if len(row) > 1 else row for row in rows]
+        stacked.append(np.stack([np.broadcast_to(row, adjoint.shape[1:]) for row in own]))
+    merge = _raised if by_level else np.multiply
+    silent = np.zeros(adjoint.shape)  # what changes nothing
+    silent[..., 0] = 1.0
+    neutral = silent if by_level else np.ones(adjoint.shape)
+    before, after = [neutral], [neutral]
+    for row in stacked[:-1]:
+        before.append(merge(before[-1], row))
+    for row in stacked[:0:-1]:
+        after.append(merge(after[-1], row))
+    others = [merge(x, y) for x, y in zip(before, reversed(after), strict=True)]
+    return [_lowered(rest, adjoint) if by_level else rest * adjoint for rest in others]

@@ -323,5 +323,7 @@ def sweep(sliced: Sliced, steps: tuple[Step, ...], chunk: slice = slice(None)) -
     total = run.upward()
     if not total.any():
         return Sweep(0, total, {}, {})
+    if not any(run.asked()):
+        return Sweep(run.exponent, total, {}, {})
     marginal, credit = run.backward(total)
     return Sweep(run.exponent, total, marginal, credit)

@@ -88,8 +88,10 @@ class _Slicer:
         targets: Ints,
         lanes: tuple[int, ...],
         apart: int = -1,
+        accounts: bool = True,
     ) -> None:
         self.program, self.evidence, self.apart = program, evidence, apart
+        self.accounts = accounts
         self.count = len(program.card)
         self.keep = needed(program, evidence, targets)
         self.wanted = frozenset(targets.tolist())
@@ -187,8 +189,7 @@ class _Slicer:
         live: list[tuple[int, Axes, Floats]] = []
         for p in parts:
             axes, table = self.part(p)
-            credited = present and int(program.part_credit[p]) in self.wanted
-            if axes or credited:
+            if axes or self.credited(p, present) >= 0:
                 live.append((p, axes, table))
             else:
                 base = _raise(base, table)
@@ -260,8 +261,13 @@ class _Slicer:
         self.out.level_axes.add(axis)
         self.out.leaves.append(Leaf((axis,), base, -1, axis))
         for p, axes, table in live:
-            credit = int(self.program.part_credit[p]) if present else -1
+            credit = self.credited(p, present)
             self.out.leaves.append(Leaf((*axes, axis), np.moveaxis(table, 1, -1), credit, axis))
+
+    def credited(self, p: int, present: bool) -> int:
+        """The target that is given credit when part ``p`` produced its finding, or -1."""
+        credit = int(self.program.part_credit[p])
+        return credit if present and self.accounts and credit in self.wanted else -1
 
     def sign(self) -> None:
         """Turns the level axes with large bases into signed ones; see the head of this file."""
@@ -348,11 +354,13 @@ def slice_evidence(
     targets: Ints,
     lanes: tuple[int, ...] = (),
     apart: int = -1,
+    accounts: bool = True,
 ) -> Sliced:
     """The factors of one record, conditioned on ``lanes`` (nodes that are not observed).
 
     ``targets`` (T,) are the nodes whose posteriors are wanted; ``apart`` is a node whose
-    links are to be told apart from its leak, or -1 (see the head of this file).  Nothing
-    larger than a part times the number of lanes is allocated.
+    links are to be told apart from its leak, or -1 (see the head of this file).  Without
+    ``accounts`` no link is told from another, and more is folded together.  Nothing larger
+    than a part times the number of lanes is allocated.
     """
-    return _Slicer(program, evidence, targets, lanes, apart).run()
+    return _Slicer(program, evidence, targets, lanes, apart, accounts).run()

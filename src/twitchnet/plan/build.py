@@ -77,7 +77,7 @@ class Plan:
         return f"<{self}>"
 
 
-def _modifier_lanes(program: Program, evidence: Evidence, targets: Ints) -> list[int]:
+def modifier_lanes(program: Program, evidence: Evidence, targets: Ints) -> list[int]:
     """Unknown nodes that share a part with another parent, most used first, up to 8 lanes."""
     keep = needed(program, evidence, targets)
     uses: Counter[int] = Counter()
@@ -113,21 +113,23 @@ def build_plan(
     budget: float = BUDGET,
     workspace: float = WORKSPACE,
     apart: int = -1,
+    accounts: bool = True,
 ) -> Plan:
     """The plan of one record.
 
     ``targets`` (T,) are the nodes whose posteriors are wanted, ``apart`` one whose links
-    are told apart from its leak; ``budget`` is in multiply-adds, ``workspace`` in bytes.
+    are told apart from its leak; ``accounts`` says whether it is asked which link produced
+    what is present (a fifth more work); ``budget`` is in multiply-adds, ``workspace`` in bytes.
     Raises ``CapacityError`` when the record costs more than the budget; nothing large has
     been allocated then.
     """
-    lanes = _modifier_lanes(program, evidence, targets)
+    lanes = modifier_lanes(program, evidence, targets)
     for _ in range(MOST_CONDITIONED):
-        sliced = slice_evidence(program, evidence, targets, tuple(lanes), apart)
+        sliced = slice_evidence(program, evidence, targets, tuple(lanes), apart, accounts)
         order = find_order(sliced)
         count = len(sliced.states)
         if lanes and order.cells * count > COMPARE_ABOVE:
-            plain = slice_evidence(program, evidence, targets, (), apart)
+            plain = slice_evidence(program, evidence, targets, (), apart, accounts)
             other = find_order(plain, restarts=0)
             if other.cells < order.cells * count and 16.0 * other.stored <= workspace:
                 lanes, sliced, order, count = [], plain, other, 1

@@ -56,17 +56,17 @@ class Lowered:
 
     def with_numbers(self, numbers: Floats) -> Program:
         """The same program with other numbers, for example a draw from their ranges."""
-        table = np.where(
-            self.entry_kind == CONSTANT,
-            self.program.part_table,
-            np.where(
-                self.entry_kind == NUMBER,
-                numbers[self.entry_number],
-                1.0 - numbers[self.entry_number],
-            ),
-        )
+        table = self.tables(numbers)
         table.setflags(write=False)
         return self.program._replace(part_table=table)
+
+    def tables(self, numbers: Floats) -> Floats:
+        """The entries (..., E) of the program's tables for numbers (..., N)."""
+        there = numbers[..., self.entry_number]
+        entries: Floats = np.where(self.entry_kind == COMPLEMENT, 1.0 - there, there)
+        constant = self.entry_kind == CONSTANT
+        entries[..., constant] = self.program.part_table[constant]
+        return entries
 
 
 @dataclass
