@@ -19,7 +19,16 @@ import twitchnet as tn
 from twitchnet.batch.posteriors import make_rows
 from twitchnet.bench.networks import questionnaires, standin
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.engine import accelerate, buckets, conditioning, decode, kernels, lanes, layout, tape
+from twitchnet.engine import (
+    accelerate,
+    buckets,
+    conditioning,
+    decode,
+    lanes,
+    layout,
+    planning,
+    tape,
+)
 from twitchnet.engine.batch import WORKSPACE
 from twitchnet.engine.layout import Packed, Scratch
 from twitchnet.engine.packing import new_scratch, pack
@@ -34,12 +43,12 @@ def compiled_search() -> Any:
     import numba
 
     accelerate.compiled()  # teaches the compiler the kernels and the bare arrays
-    bare, plan, condition = lanes.bare, kernels.plan, conditioning.condition
+    bare, plan, condition = lanes.bare, planning.plan, conditioning.condition
     mark_needed, fill, search = decode.mark_needed, decode.decode, tape.order_by_price
     write = buckets.write_buckets
     count_row, fixed, hard, is_soft = layout.COUNT, layout.FIXED, layout.HARD, layout.IS_SOFT
     n_leaves, n_tables, spare = layout.N_LEAVES, layout.N_TABLES, layout.SPARE
-    states, nodes_row, haste = layout.V_CARD, layout.P_COUNT, kernels.HASTE
+    states, nodes_row, haste = layout.V_CARD, layout.P_COUNT, planning.HASTE
     noises = NOISES
 
     @numba.njit(**accelerate.FLAGS)

@@ -44,22 +44,28 @@ from twitchnet.bench.networks import standin
 from twitchnet.bench.report import load, machine
 from twitchnet.engine.batch import BatchInput, BatchOutput
 from twitchnet.io.model_writer import write_network
+from twitchnet.plan.build import BUDGET
 
 CORES = os.cpu_count() or 1
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- throughput: begin -->", "<!-- throughput: end -->"
 MOST = 100_000
 """Records that the engine alone is timed on; more give the same rate and take longer."""
+LEGS_BUDGET = 5e6
+"""Cells of a questionnaire: the widest in a thousand would take most of the time."""
 
 
 @dataclass(frozen=True)
 class Records:
-    """Records of a model: its name for the command line, the Parquet file, their number."""
+    """Records of a model: its name for the command line, the Parquet file, their number, and
+    the planned cells above which one of them is refused as too wide.
+    """
 
     title: str
     model: str
     path: Path
     count: int
+    budget: float = BUDGET
 
 
 @dataclass(frozen=True)
@@ -107,17 +113,19 @@ def run(*words: str) -> Run:
 def score(records: Records, source: Path, target: Path, *options: str) -> Run:
     """The command ``twitchnet score``."""
     target.unlink(missing_ok=True)
-    words = ("score", str(source), "-o", str(target), "-m", records.model, *options)
+    asked = ("-m", records.model, "--budget", str(records.budget))
+    words = ("score", str(source), "-o", str(target), *asked, *options)
     return run("-c", COMMAND, *words)
 
 
 def draw(title: str, model: str, count: int, folder: Path, **options: Any) -> Records:
     """Simulated records in a Parquet file."""
     path = folder / f"{title.replace(' ', '-')}-{count}.parquet"
+    budget = LEGS_BUDGET if model == "twitchy_legs" else BUDGET
     network = tn.load(model).network
     if not path.exists():
         write_batches(simulate(network, count, seed=1, **options), path, "parquet")
-    return Records(title, model, path, count)
+    return Records(title, model, path, count, budget)
 
 
 def as_csv(path: Path) -> Path:
@@ -134,7 +142,7 @@ def engine(records: Records, details: bool, most: int) -> Callable[[], tuple[flo
 
     Records a second by the clock, and for each second of the processor.
     """
-    model = tn.load(records.model)
+    model = tn.load(records.model, budget=records.budget)
     with parquet.ParquetFile(records.path) as file:
         codes = np.concatenate([model.encode(batch) for batch in file.iter_batches(65_536)])
     codes = codes[:most]
@@ -178,7 +186,7 @@ def throughput(
     records: Records, details: bool, folder: Path, costs: list[Cost]
 ) -> Iterator[list[str]]:
     """Rows of the table: both ways of files, between measurements of the engine."""
-    rate = engine(records, details, MOST)
+    rate = engine(records, details, MOST if records.budget == BUDGET else MOST // 10)
     source = as_csv(records.path)
     what = "all columns" if details else "`--lean`"
     rates, runs = [rate()], []

@@ -27,6 +27,7 @@ from twitchnet.engine import (
     layout,
     leaves,
     merges,
+    planning,
     positive,
     products,
     signs,
@@ -40,7 +41,8 @@ FLAGS = {"nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": Fa
 INNER_FLAGS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # of what only kernels call
 
 _KERNELS = (
-    layout, leaves, signs, decode, tape, merges, positive, buckets, products, conditioning, kernels
+    layout, leaves, signs, decode, tape, merges, positive, buckets, products, conditioning,
+    planning, kernels,
 )  # fmt: skip
 _SOURCES = (*(module.__name__.rpartition(".")[2] for module in _KERNELS), "lanes")
 _COMPILER = ("machine", "pieces", "accelerate")

@@ -84,13 +84,27 @@ def condition(p: Packed, s: Scratch, wanted: Ints, nodes: Ints) -> int:
             nodes[n] = best
             n += 1
             lanes *= p.n[V_CARD, best]
+    set_lanes(p, s, nodes, n)
+    return n
+
+
+def set_lanes(p: Packed, s: Scratch, nodes: Ints, n: int) -> None:
+    """Conditions on some nodes: one assignment to a lane."""
     digit = 1
     for k in range(n):
         v = nodes[k]
+        s.n[FIXED, v] = 2
         for lane in range(LANES):
             s.n[LANE + lane, v] = lane // digit % p.n[V_CARD, v]
         digit *= p.n[V_CARD, v]
-    return n
+
+
+def lanes_of(p: Packed, nodes: Ints, n: int) -> int:
+    """Number of assignments of some nodes."""
+    lanes = 1
+    for k in range(n):
+        lanes *= p.n[V_CARD, nodes[k]]
+    return lanes
 
 
 def condition_more(p: Packed, s: Scratch, wanted: Ints) -> int:

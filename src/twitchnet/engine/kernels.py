@@ -18,7 +18,7 @@ from math import ldexp, log
 import numpy as np
 
 from twitchnet.engine.buckets import write_buckets
-from twitchnet.engine.conditioning import condition, condition_more
+from twitchnet.engine.conditioning import condition, condition_more, lanes_of
 from twitchnet.engine.decode import decode, mark_needed
 from twitchnet.engine.lanes import LANES, bare, load8, store8, total8
 from twitchnet.engine.layout import (
@@ -30,7 +30,6 @@ from twitchnet.engine.layout import (
     KEEP,
     LANE,
     MARGINAL,
-    N_AXES,
     N_LEAVES,
     N_TABLES,
     P_COUNT,
@@ -42,29 +41,18 @@ from twitchnet.engine.layout import (
     Packed,
     Scratch,
 )
+from twitchnet.engine.planning import choose_lanes, is_dear, plan, search
 from twitchnet.engine.positive import multiply_scalars, sweep_down, sweep_up
 from twitchnet.engine.products import sweep, sweep_back
 from twitchnet.engine.program import Floats, Ints
-from twitchnet.engine.tape import (
-    INFINITE,
-    SEARCH_ABOVE,
-    mark_axes,
-    noise_of,
-    order_by_degree,
-    order_by_price,
-    plan_tape,
-    searches,
-    write_tape,
-)
+from twitchnet.engine.tape import SEARCH_ABOVE, write_tape
 
 FLOOR = 50.0  # posteriors below 1 / FLOOR may need a closer agreement; see ``agrees``
 LEAST = 1e-15  # and the smallest that is assumed
-SPREAD = 4e-12  # relative difference of two evaluations that is still believed
+SPREAD = 3e-12  # relative difference of two evaluations that is still believed
 OK, IMPOSSIBLE, TOO_WIDE, BAD_CODE = 0, 1, 2, 3
 UNSURE = 4  # of the fast form: the positive form must answer
 MOST_PASSES = 2**16
-HASTE = 0.6  # level axes are closed sooner by this, where that costs little
-PLAIN_ABOVE, PLAIN_GAIN = 1000.0, 0.85
 
 
 def scale_all(values: Floats, factor: float) -> None:
@@ -108,10 +96,8 @@ def run_form(
         s.n[FIXED, v] = 1 if s.n[HARD, v] >= 0 else 0
     mark_needed(p, s, wanted)
     n = condition(p, s, wanted, nodes)
-    lanes = 1
-    for k in range(n):
-        lanes *= p.n[V_CARD, nodes[k]]
-    passes = 1
+    lanes = lanes_of(p, nodes, n)
+    passes, chosen = 1, False
     while True:
         fits = decode(p, s, wanted, lanes, len(accounts) > 0, products)
         if s.n[COUNT, UNFIT] != 0:
@@ -120,6 +106,16 @@ def run_form(
         work = stored = 0.0
         if fits:
             work, stored = plan(s, order, trial, products)
+            if not chosen and passes == 1 and is_dear(s, work):
+                chosen = True
+                n, work, stored = choose_lanes(
+                    p, s, wanted, nodes, n, work, len(accounts) > 0, products
+                )
+                lanes = lanes_of(p, nodes, n)
+                if work == 0.0:
+                    continue
+            if work > SEARCH_ABOVE:
+                work, stored = search(s, order, trial, work, products)
             if s.n[COUNT, UNFIT] != 0:
                 return UNSURE, 0.0, 0.0
             if work * LANES * passes > budget:
@@ -204,39 +200,6 @@ def run_form(
             for j in range(accounts.shape[1]):
                 accounts[i, j] /= total
     return OK, cells, log(total) + top * log(2.0)
-
-
-def plan(s: Scratch, order: Ints, trial: Ints, products: bool) -> tuple[float, float]:
-    """An order and the tape of its form; returns (work, cells stored)."""
-    if not products:
-        work, stored, _ = plan_tape(s, order, trial)
-        return work, stored
-    mark_axes(s)
-    order_by_degree(s, order, HASTE)
-    work, stored = write_buckets(s, order)
-    if work > PLAIN_ABOVE:
-        order_by_degree(s, trial, 1.0)
-        trial_work, stored = write_buckets(s, trial)
-        if trial_work < PLAIN_GAIN * work:
-            work = trial_work
-            for i in range(s.n[COUNT, N_AXES]):
-                order[i] = trial[i]
-        else:
-            work, stored = write_buckets(s, order)
-    if work > SEARCH_ABOVE:
-        limit = INFINITE
-        for run in range(searches(work)):
-            found = order_by_price(s, trial, HASTE, noise_of(run), run, limit)
-            if found < 0.0:
-                continue
-            limit = min(limit, 1.2 * found)
-            trial_work, _ = write_buckets(s, trial)
-            if trial_work < work:
-                work = trial_work
-                for i in range(s.n[COUNT, N_AXES]):
-                    order[i] = trial[i]
-        work, stored = write_buckets(s, order)
-    return work, stored
 
 
 def add_conditioned(p: Packed, s: Scratch, lanes: int, cell: int, row: int, factor: float) -> None:

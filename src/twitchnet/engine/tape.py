@@ -475,26 +475,3 @@ def noise_of(run: int) -> float:
     if run == 0:
         return 0.0
     return 0.4 if run % 3 == 1 else (0.8 if run % 3 == 2 else 1.6)
-
-
-def plan_tape(s: Scratch, order: Ints, trial: Ints) -> tuple[float, float, float]:
-    """The cheapest order that is worth looking for, and its tape; see ``write_tape``."""
-    mark_axes(s)
-    for t in range(s.n[COUNT, N_LEAVES]):
-        s.n[SIZE, t] = int(size_of(s, 4 * t + SCOPE))
-    order_by_degree(s, order, 1.0)
-    work, stored, largest = write_tape(s, order)
-    if work > SEARCH_ABOVE:
-        best, limit = work, INFINITE
-        for run in range(searches(work)):
-            found = order_by_price(s, trial, 1.0, noise_of(run), run, limit)
-            if found < 0.0:
-                continue
-            limit = min(limit, 1.2 * found)  # prices are close to the work, not equal to it
-            work, stored, largest = write_tape(s, trial)
-            if work < best:
-                best = work
-                for i in range(s.n[COUNT, N_AXES]):
-                    order[i] = trial[i]
-        work, stored, largest = write_tape(s, order)
-    return work, stored, largest
