@@ -213,13 +213,17 @@ def read_answers(network: Network, record: Mapping[str, object]) -> Answers:
                 Problem("TN201", "the model has no such variable", str(key)[:80], hint=hint)
             )
             continue
-        if is_unknown(value):
+        variable = network.by_name[name]
+        plain = type(value) is str and value in variable.states and value not in UNKNOWN
+        if not plain and is_unknown(value):
             continue
         if name in said:
             problems.append(Problem("TN204", f"answered twice, as {said[name]!r} too", key))
             continue
         said[name] = key
-        variable = network.by_name[name]
+        if plain:
+            hard[name] = variable.states.index(str(value))
+            continue
         if isinstance(value, Likelihood | Mapping):
             weights = value.weights if isinstance(value, Likelihood) else value
             row = _likelihood(variable, weights)

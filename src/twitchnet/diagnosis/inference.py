@@ -192,9 +192,9 @@ class Inference:
         if single.status == "impossible" or not down:
             nan = {name: np.full(network.by_name[name].card, np.nan) for name in network.ranked}
             return Beliefs(single.log_evidence, nan, {}, {})
+        by_node = single.marginal.T.copy()
         probability = {
-            name: single.marginal[: network.by_name[name].card, low.index[name]].copy()
-            for name in network.ranked
+            name: by_node[low.index[name], : network.by_name[name].card] for name in network.ranked
         }
         if not accounts:
             return Beliefs(single.log_evidence, probability, {}, {})
@@ -203,10 +203,13 @@ class Inference:
             for (of, parent), node in low.producer.items()
             if of == network.complaint and parent in probability
         }
+        targets = np.flatnonzero(self.wanted_targets)
+        of_targets = single.accounts[targets]
+        rows, findings = np.nonzero(of_targets)
+        found = targets[rows].tolist(), findings.tolist(), of_targets[rows, findings].tolist()
         shares = {
-            (low.names[cause], low.names[finding]): float(single.accounts[cause, finding])
-            for cause, finding in np.argwhere(single.accounts > 0.0)
-            if low.names[cause] in probability
+            (low.names[cause], low.names[finding]): value
+            for cause, finding, value in zip(*found, strict=True)
         }
         explains = dict.fromkeys(network.ranked, 0.0)
         for (name, _), value in shares.items():

@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +28,7 @@ BLOCK = 32  # rows between two looks at the shared counter
 STATUS = ("ok", "impossible", "too wide", "bad code")
 
 
+CORES = os.cpu_count() or 1
 _SPARE: dict[tuple[float, ...], deque[Scratch]] = {}
 MOST_SHAPES = 2
 """Workspaces of so many programs are kept, for each core one."""
@@ -42,7 +44,7 @@ def workspace_for(program: Program, workspace: float) -> Iterator[Scratch]:
     key = (len(program.card), len(program.part_owner), int(program.card.max(initial=2)), workspace)
     if key not in _SPARE and len(_SPARE) >= MOST_SHAPES:
         _SPARE.clear()
-    spare = _SPARE.setdefault(key, deque(maxlen=os.cpu_count()))
+    spare = _SPARE.setdefault(key, deque(maxlen=CORES))
     try:
         scratch = spare.pop()
     except IndexError:
@@ -117,7 +119,7 @@ def run_batch(
     rows = BatchInput(*(_plain(array) for array in rows))
     wanted, column_node, column_state = map(_plain, (wanted, column_node, column_state))
     packed = packed or pack(program)
-    workers = max(1, min(threads or os.cpu_count() or 1, -(-count // BLOCK)))
+    workers = max(1, min(threads or CORES, -(-count // BLOCK)))
     lock, place, stop = threading.Lock(), 0, threading.Event()
     failures: list[BaseException] = []
 
@@ -174,6 +176,13 @@ class Single(NamedTuple):
 _LOCAL = threading.local()
 
 
+@lru_cache(maxsize=4)
+def _every_state(columns: int, nodes: int) -> tuple[Ints, Ints]:
+    """State and node of each of ``columns * nodes`` columns."""
+    states, of_nodes = np.indices((columns, nodes)).reshape(2, -1).copy()
+    return states, of_nodes
+
+
 def run_single(
     program: Program,
     evidence: Evidence,
@@ -198,7 +207,7 @@ def run_single(
     node_of = np.flatnonzero(evidence.hard >= 0).astype(np.int64)
     accounts = np.zeros((nodes, nodes) if down and explain else (0, 0))
     status, cells, log_evidence = np.zeros(1, dtype=np.int8), np.zeros(1), np.zeros(1)
-    pairs = np.indices((columns, nodes)).reshape(2, -1)
+    column_state, column_node = _every_state(columns, nodes)
     marginal = np.zeros((1, columns * nodes))
     run = accelerate.compiled()
     with workspace_for(program, workspace) as scratch:
@@ -206,7 +215,7 @@ def run_single(
             packed, scratch, _plain(wanted), float(budget), accounts, down,
             node_of, evidence.hard[node_of].astype(np.int8)[None],
             soft_of, np.ascontiguousarray(evidence.soft[soft_of])[None],
-            np.ascontiguousarray(pairs[1]), np.ascontiguousarray(pairs[0]), 0, 1,
+            column_node, column_state, 0, 1,
             marginal, np.zeros((1, 0)), log_evidence, status, cells,
         )  # fmt: skip
     return Single(
