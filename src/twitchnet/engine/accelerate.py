@@ -93,7 +93,7 @@ def _compile() -> Callable[..., Any]:
     import numba
 
     from twitchnet.engine import machine  # noqa: F401
-    from twitchnet.engine.pieces import PieceCompiler
+    from twitchnet.engine.pieces import KernelCompiler, PieceCompiler
 
     if not is_cached():
         LOG.warning("compiling the batch kernels; this happens once and takes some seconds")
@@ -103,16 +103,17 @@ def _compile() -> Callable[..., Any]:
                 numba.extending.register_jitable(
                     pipeline_class=PieceCompiler, **INNER_FLAGS, **FLAGS
                 )(function)
+    options = {"pipeline_class": KernelCompiler, **FLAGS}
     before, collects = numba.config.CACHE_DIR, gc.isenabled()
     gc.disable()  # the compiler makes many small objects and keeps most of them
     try:
         folder = cache_directory()
         folder.mkdir(parents=True, exist_ok=True)
         numba.config.CACHE_DIR = str(folder)
-        run = numba.njit(cache=os.access(folder, os.W_OK), **FLAGS)(kernels.run_records)
+        run = numba.njit(cache=os.access(folder, os.W_OK), **options)(kernels.run_records)
         run(*no_records())
     except (OSError, RuntimeError):
-        run = numba.njit(**FLAGS)(kernels.run_records)
+        run = numba.njit(**options)(kernels.run_records)
         run(*no_records())
     finally:
         numba.config.CACHE_DIR = before  # the caller's own kernels keep their folder

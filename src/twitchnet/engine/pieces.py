@@ -5,7 +5,8 @@ optimised, and machine code is made of it, so that a helper five calls deep goes
 the optimiser six times.  The helpers of the kernels are never called from outside, so
 they are compiled as *pieces*: checked and translated, and then left alone until the
 kernel that is called from outside takes them in.  Only passes that plain loops need are
-run.  The result is the same code in about a third of the time (docs/performance.md).
+run, and loops are left as they are written: cells are vectors already, most other loops are
+short, and unrolling them makes more code that runs slower (docs/performance.md).
 
 Imported by ``accelerate.py`` alone, and by nobody before a batch is worth it.
 """
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import llvmlite.binding as llvm
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager, register_pass
@@ -28,7 +30,31 @@ from numba.core.typed_passes import (
 from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
 
 
-class Piece(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
+def optimizer(codegen: Any) -> Any:
+    """Full optimisation, but loops are neither unrolled nor vectorised."""
+    tuning = llvm.create_pipeline_tuning_options(speed_level=3)
+    tuning.loop_unrolling = tuning.loop_vectorization = tuning.slp_vectorization = False
+    return llvm.create_pass_builder(codegen._tm, tuning)
+
+
+class Kernel(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
+    """Code that is called from outside, with its pieces in it."""
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        """First one function at a time, which keeps what is linked small."""
+        ll_module.data_layout = self._codegen._data_layout
+        builder = optimizer(self._codegen)
+        manager = builder.getFunctionPassManager()
+        for function in ll_module.functions:
+            if not function.is_declaration:
+                manager.run(function, builder)
+
+    def _optimize_final_module(self) -> None:
+        builder = optimizer(self._codegen)
+        builder.getModulePassManager().run(self._final_module, builder)
+
+
+class Piece(Kernel):  # type: ignore[misc, unused-ignore]
     """Code that is linked into its callers and never run by itself."""
 
     @property
@@ -61,19 +87,31 @@ class LowerPiece(NativeLowering):  # type: ignore[misc, unused-ignore]
     """Lowering into a ``Piece``."""
 
     _name = "lower_piece"
+    library: type[Kernel] = Piece
 
     def run_pass(self, state: Any) -> bool:
         """Numba makes an ordinary library where there is none."""
-        state.library = Piece(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library = self.library(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
         return bool(super().run_pass(state))
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class LowerKernel(LowerPiece):
+    """Lowering into a ``Kernel``."""
+
+    _name = "lower_kernel"
+    library = Kernel
 
 
 class PieceCompiler(CompilerBase):  # type: ignore[misc, unused-ignore]
     """The passes that plain loops over typed arrays need."""
 
+    lowering: type[LowerPiece] = LowerPiece
+
     def define_pipelines(self) -> list[Any]:
         """One pipeline; there is no other mode to fall back to."""
-        manager = PassManager("piece")
+        manager = PassManager("kernels")
         for step in (
             TranslateByteCode,
             FixupArgs,
@@ -83,9 +121,15 @@ class PieceCompiler(CompilerBase):  # type: ignore[misc, unused-ignore]
             PreLowerStripPhis,
             IRLegalization,
             AnnotateTypes,
-            LowerPiece,
+            self.lowering,
             NoPythonBackend,
         ):
             manager.add_pass(step, step.__name__)
         manager.finalize()
         return [manager]
+
+
+class KernelCompiler(PieceCompiler):
+    """The same for what is called from outside."""
+
+    lowering = LowerKernel
