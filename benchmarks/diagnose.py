@@ -2,6 +2,7 @@
 
     python benchmarks/diagnose.py            a table on stdout
     python benchmarks/diagnose.py --peers    beside pyAgrum and pgmpy, where they finish
+    python benchmarks/diagnose.py --compiled single records by the compiled kernels
 
 Records are sampled from ``twitchy_legs`` with the complaint; age, sex, 80 % of the other
 contexts and 60 % of the findings are answered.  Those with exactly 5 and exactly 12
@@ -22,9 +23,11 @@ from pathlib import Path
 import numpy as np
 
 import twitchnet as tn
-from twitchnet.bench.networks import Case
+from twitchnet.bench.networks import Case, questionnaires
 from twitchnet.bench.peers import Peer, available, peak_memory
 from twitchnet.bench.report import number
+from twitchnet.diagnosis.answers import read_answers
+from twitchnet.engine.batch import run_single
 from twitchnet.errors import CapacityError
 from twitchnet.model.network import Network
 from twitchnet.model.sampling import hide, sample
@@ -118,13 +121,50 @@ def fresh_shell(runs: int = 5) -> None:
     show("the same, processor time", busy, runs, peak)
 
 
+def compiled_records(count: int = 60, most: float = 1e6) -> None:
+    """From dict to ``Diagnosis`` where the kernels are loaded, beside 250 us + 2 ns per cell.
+
+    Full questionnaires of up to ``most`` planned cells, each the median of 15 times.
+    """
+    model = tn.load("twitchy_legs")
+    codes = questionnaires(model.network, count, np.random.default_rng(SEED)).codes
+    case = Case("single records", model.network, codes)
+    model.posteriors(codes[:1])  # loads the kernels
+    inference, names = model._inference, {v.name: v.states for v in model.network.nodes}
+    took, aims = [], []
+    for i in range(count):
+        record = {name: names[name][state] for name, state in case.record(i).items()}
+        evidence = inference.evidence(read_answers(model.network, record))
+        program, workspace = inference.lowered.program, inference.workspace
+        cells = run_single(program, evidence, inference.wanted, most, workspace).cells
+        if cells > most:
+            continue
+        times = []
+        for _ in range(15):
+            start = time.process_time()
+            model.diagnose(record)
+            times.append(time.process_time() - start)
+        took.append(statistics.median(times))
+        aims.append(250e-6 + 2e-9 * cells)
+    within = sum(t <= aim for t, aim in zip(took, aims, strict=True))
+    print(
+        f"{len(took)} records: median {1e6 * statistics.median(took):,.0f} us, the aim "
+        f"{1e6 * statistics.median(aims):,.0f} us; {within} within their own aim, "
+        f"summed ratio {sum(took) / sum(aims):.2f}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--peers", action="store_true", help="ask pyAgrum and pgmpy too")
+    parser.add_argument("--compiled", action="store_true", help="single records by the kernels")
     parser.add_argument("--positives", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.positives:  # in a process of its own, for its peak memory
         measure(given.positives, available() if given.peers else [])
+        return
+    if given.compiled:
+        compiled_records()
         return
     print("| what | finished | median, ms | most, ms | MB at the peak | stopped by |")
     print("| --- | ---: | ---: | ---: | ---: | --- |", flush=True)

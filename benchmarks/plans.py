@@ -17,7 +17,7 @@ import numpy as np
 
 import twitchnet as tn
 from twitchnet.batch.posteriors import make_rows
-from twitchnet.bench.networks import questionnaires, standin
+from twitchnet.bench.networks import questionnaires, standin, standin_records
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine import (
     accelerate,
@@ -33,7 +33,6 @@ from twitchnet.engine.batch import WORKSPACE
 from twitchnet.engine.layout import Packed, Scratch
 from twitchnet.engine.packing import new_scratch, pack
 from twitchnet.model.network import Network
-from twitchnet.model.sampling import hide, sample
 
 NOISES = (0.1, 0.2, 0.4, 0.8, 1.6)
 
@@ -44,11 +43,12 @@ def compiled_search() -> Any:
 
     accelerate.compiled()  # teaches the compiler the kernels and the bare arrays
     bare, plan, condition = lanes.bare, planning.plan, conditioning.condition
-    mark_needed, fill, search = decode.mark_needed, decode.decode, tape.order_by_price
-    write = buckets.write_buckets
+    mark_needed, fill, by_price = decode.mark_needed, decode.decode, tape.order_by_price
+    is_dear, choose, search = planning.is_dear, planning.choose_lanes, planning.search
+    write, search_above, lanes_of = buckets.write_buckets, tape.SEARCH_ABOVE, conditioning.lanes_of
     count_row, fixed, hard, is_soft = layout.COUNT, layout.FIXED, layout.HARD, layout.IS_SOFT
     n_leaves, n_tables, spare = layout.N_LEAVES, layout.N_TABLES, layout.SPARE
-    states, nodes_row, haste = layout.V_CARD, layout.P_COUNT, planning.HASTE
+    nodes_row, haste = layout.P_COUNT, planning.HASTE
     noises = NOISES
 
     @numba.njit(**accelerate.FLAGS)
@@ -71,17 +71,22 @@ def compiled_search() -> Any:
             s.n[fixed, v] = 1 if s.n[hard, v] >= 0 else 0
         mark_needed(p, s, wanted)
         order, trial, nodes = s.n[spare + 14], s.n[spare + 15], s.n[spare + 12]
-        used = 1
-        for k in range(condition(p, s, wanted, nodes)):
-            used *= p.n[states, nodes[k]]
-        if not fill(p, s, wanted, used, False, True):
-            return np.nan, np.nan
-        s.n[count_row, n_leaves] = s.n[count_row, n_tables]
-        work, _ = plan(s, order, trial, True)
+        n = condition(p, s, wanted, nodes)
+        work, chosen = 0.0, False
+        while work == 0.0:
+            if not fill(p, s, wanted, lanes_of(p, nodes, n), False, True):
+                return np.nan, np.nan
+            s.n[count_row, n_leaves] = s.n[count_row, n_tables]
+            work, _ = plan(s, order, trial, True)
+            if not chosen and is_dear(s, work):
+                chosen = True
+                n, work, _ = choose(p, s, wanted, nodes, n, work, False, True)
+        if work > search_above:
+            work, _ = search(s, order, trial, work, True)
         best = work
         for run in range(restarts):
             noise = noises[run % len(noises)]
-            if search(s, trial, haste, noise, 1000 + run, 2.0 * best) >= 0.0:
+            if by_price(s, trial, haste, noise, 1000 + run, 2.0 * best) >= 0.0:
                 found, _ = write(s, trial)
                 best = min(best, found)
         return work, best
@@ -119,7 +124,7 @@ def main() -> None:
     cases = [
         ("twitchy_legs, typical", legs, questionnaires(legs, options.records, rng).codes),
         ("twitchy_legs, full", legs, questionnaires(legs, options.records, rng, "full").codes),
-        ("stand-in", stand_in, hide(sample(stand_in, options.records, rng), stand_in, rng=rng)),
+        ("stand-in", stand_in, standin_records(options.records, rng).codes),
     ]
     print("| case | records | median cells | summed ratio | median ratio | largest |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")

@@ -1,0 +1,143 @@
+"""What is the fast form of the kernels worth?  Both forms on the same records, one core.
+
+    python benchmarks/forms.py                  some minutes
+    python benchmarks/forms.py --records 50
+
+``fast`` and ``positive`` are the two forms by themselves, ``as used`` is what the kernels do:
+fast, and positive again where that is not believed.  Processor time; a form is timed after
+it ran once.  Errors are the largest relative difference of any posterior above 1e-12 to the
+positive form, among the records that are believed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+import numpy as np
+
+import twitchnet as tn
+from twitchnet.batch.posteriors import make_rows
+from twitchnet.bench.networks import (
+    questionnaires,
+    rare,
+    rare_records,
+    standin,
+    standin_records,
+)
+from twitchnet.diagnosis.inference import Inference
+from twitchnet.engine import accelerate, kernels, lanes, layout
+from twitchnet.engine.batch import WORKSPACE
+from twitchnet.engine.layout import Packed, Scratch
+from twitchnet.engine.packing import new_scratch, pack
+from twitchnet.model.network import Network
+
+BUDGET = 2e7  # planned cells; the widest records would take most of the time
+FAST, POSITIVE, AS_USED = 0, 1, 2
+
+
+def compiled_forms() -> Any:
+    """A compiled function: one record in a form, some times; its status and posteriors."""
+    import numba
+
+    accelerate.compiled()  # teaches the compiler the kernels and the bare arrays
+    bare, run_form, run_record = lanes.bare, kernels.run_form, kernels.run_record
+    hard, is_soft, states, nodes = layout.HARD, layout.IS_SOFT, layout.V_CARD, layout.P_COUNT
+    marginal, budget = layout.MARGINAL, BUDGET
+
+    @numba.njit(**accelerate.FLAGS)
+    def run(
+        packed: Any, scratch: Any, asked: Any, accounts: Any, node_of: Any, codes: Any,
+        form: int, copies: int, out: Any,
+    ) -> int:  # fmt: skip
+        p = Packed(bare(packed.n), bare(packed.table))
+        s = Scratch(
+            bare(scratch.n), bare(scratch.tape), bare(scratch.m),
+            bare(scratch.f), bare(scratch.cells), bare(scratch.adjoint),
+        )  # fmt: skip
+        wanted, status = bare(asked), 0
+        for _ in range(copies):
+            for v in range(p.n[nodes, 0]):
+                s.n[hard, v] = -1
+                s.n[is_soft, v] = 0
+            for c in range(len(node_of)):
+                if codes[c] >= 0:
+                    s.n[hard, node_of[c]] = codes[c]
+            if form == 2:
+                status, _, _ = run_record(p, s, wanted, budget, accounts, True)
+            else:
+                status, _, _ = run_form(p, s, wanted, budget, accounts, True, form == 0)
+        for v in range(p.n[nodes, 0]):
+            for state in range(p.n[states, v]):
+                out[state, v] = s.f[marginal + 3 * state, v] if asked[v] == 1 else 0.0
+        return status
+
+    return run
+
+
+def compare(title: str, network: Network, codes: Any, run: Any) -> str:
+    """A row of the table."""
+    inference = Inference(network)
+    program = inference.lowered.program
+    packed, scratch = pack(program), new_scratch(program, WORKSPACE)
+    rows, accounts = make_rows(inference, codes, {}), np.zeros((0, 0))
+    node_of = np.ascontiguousarray(rows.node_of)
+    shape = (int(program.card.max()), len(program.card))
+    took, believed, errors = np.full((len(codes), 3), np.nan), np.zeros(len(codes), bool), [0.0]
+    for i, row in enumerate(np.ascontiguousarray(rows.codes)):
+        found = []
+        for form in (FAST, POSITIVE, AS_USED):
+            out = np.zeros(shape)
+            given = packed, scratch, inference.wanted_targets, accounts, node_of, row, form
+            start = time.thread_time()
+            status = run(*given, 1, out)
+            copies = max(1, min(20, int(0.002 / max(time.thread_time() - start, 1e-6))))
+            start = time.thread_time()
+            run(*given, copies, out)
+            took[i, form] = (time.thread_time() - start) / copies
+            found.append((status, out))
+        believed[i] = found[FAST][0] == kernels.OK
+        if found[POSITIVE][0] != kernels.OK:
+            took[i] = np.nan
+        elif believed[i]:
+            exact = found[POSITIVE][1]
+            above = exact > 1e-12
+            errors.append(float((np.abs(found[FAST][1] - exact)[above] / exact[above]).max()))
+    done = np.isfinite(took[:, POSITIVE])
+    each = 1e6 * took[done]
+    means, medians = each.mean(axis=0), np.median(each, axis=0)
+    return (
+        f"| {title} | {done.sum()} | {100 * believed[done].mean():.0f} % "
+        f"| {medians[FAST]:,.0f} / {medians[POSITIVE]:,.0f} / {medians[AS_USED]:,.0f} "
+        f"| {means[FAST]:,.0f} / {means[POSITIVE]:,.0f} / {means[AS_USED]:,.0f} "
+        f"| {means[POSITIVE] / means[AS_USED]:.1f} | {max(errors):.0e} |"
+    )
+
+
+def main() -> None:
+    """Prints one line per case."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--records", type=int, default=300)
+    count = parser.parse_args().records
+    rng = np.random.default_rng(20_241_126)
+    legs, causes = tn.load("twitchy_legs").network, rare()
+    run = compiled_forms()
+    print(
+        "| records | finished | believed | fast / positive / as used, median us | mean us ", end=""
+    )
+    print("| gain | error |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for title, network, codes in (
+        ("stand-in", standin(), standin_records(count, rng).codes),
+        ("rare 300 x 400", causes, rare_records(causes, count, rng).codes),
+        ("twitchy_legs, few", legs, questionnaires(legs, count, rng, "few").codes),
+        ("twitchy_legs, typical", legs, questionnaires(legs, count, rng).codes),
+        ("twitchy_legs, full", legs, questionnaires(legs, count, rng, "full").codes),
+    ):
+        print(compare(title, network, codes, run), flush=True)
+
+
+if __name__ == "__main__":
+    main()
