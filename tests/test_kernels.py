@@ -35,6 +35,8 @@ from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.accelerate import compiled as compiled_kernels
 from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput, run_batch, run_single
+from twitchnet.engine.kernels import run_records
+from twitchnet.engine.packing import new_scratch, pack
 from twitchnet.model.local import Leak, Link, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
 from twitchnet.model.sampling import hide, sample
@@ -652,6 +654,22 @@ def test_an_interrupt_stops_all_threads(standin: Kernels, answers: dict[str, np.
         standin.run(rows, explain=False, threads=2, progress=interrupt)
     assert len(seen) == 1
     assert seen[0] < len(rows.codes) / 2
+
+
+@both
+def test_a_halt_is_seen_before_the_next_record(compiled: bool, standin: Kernels) -> None:
+    """So an interrupt waits for one record of each thread, however many a block has."""
+    rows, program = standin.rows([Answers({})] * 3), standin.program
+    nothing, status = np.zeros((0, 0)), np.full(3, 9, dtype=np.int8)
+    run = compiled_kernels() if compiled else run_records
+    for halt in (1, 0):
+        run(
+            pack(program), new_scratch(program, 4 * MIB), standin.inference.wanted, 1e9, nothing,
+            True, rows.node_of, rows.codes, rows.soft_of, rows.soft,
+            np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), 0, 3, np.zeros((3, 0)),
+            np.zeros((3, 0)), np.zeros(3), status, np.zeros(3), np.array([halt]),
+        )  # fmt: skip
+        assert (status == (9 if halt else 0)).all()
 
 
 # -- the same to the last bit ----------------------------------------------------------------------

@@ -100,6 +100,7 @@ class Engine:
                 rows.node_of, rows.codes, rows.soft_of, rows.soft,
                 self.column_node, self.column_state, 0, copies,
                 out.probability, out.explains, out.log_evidence, out.status, out.cells,
+                np.zeros(1, dtype=np.int64),
             )  # fmt: skip
             return time.thread_time() - start, out
 

@@ -120,7 +120,8 @@ def run_batch(
     wanted, column_node, column_state = map(_plain, (wanted, column_node, column_state))
     packed = packed or pack(program)
     workers = max(1, min(threads or CORES, -(-count // BLOCK)))
-    lock, place, stop = threading.Lock(), 0, threading.Event()
+    lock, place = threading.Lock(), 0
+    halt = np.zeros(1, dtype=np.int64)  # looked at before each record
     failures: list[BaseException] = []
 
     def work() -> None:
@@ -128,7 +129,7 @@ def run_batch(
         try:
             accounts = np.zeros((nodes, nodes) if explain else (0, 0))
             with workspace_for(program, workspace) as scratch:
-                while not stop.is_set():
+                while halt[0] == 0:
                     with lock:
                         first, place = place, place + BLOCK
                     if first >= count:
@@ -138,10 +139,11 @@ def run_batch(
                         rows.node_of, rows.codes, rows.soft_of, rows.soft,
                         column_node, column_state, first, min(first + BLOCK, count),
                         out.probability, out.explains, out.log_evidence, out.status, out.cells,
+                        halt,
                     )  # fmt: skip
         except BaseException as error:
             failures.append(error)
-            stop.set()
+            halt[0] = 1
 
     crew = [threading.Thread(target=work, daemon=True) for _ in range(workers)]
     try:
@@ -153,7 +155,7 @@ def run_batch(
                 if progress is not None:
                     progress(min(place, count))
     finally:
-        stop.set()
+        halt[0] = 1
         for thread in crew:
             thread.join()
     if failures:
@@ -216,7 +218,7 @@ def run_single(
             node_of, evidence.hard[node_of].astype(np.int8)[None],
             soft_of, np.ascontiguousarray(evidence.soft[soft_of])[None],
             column_node, column_state, 0, 1,
-            marginal, np.zeros((1, 0)), log_evidence, status, cells,
+            marginal, np.zeros((1, 0)), log_evidence, status, cells, np.zeros(1, dtype=np.int64),
         )  # fmt: skip
     return Single(
         STATUS[status[0]],

@@ -259,8 +259,9 @@ def run_records(
     log_evidence: Floats,
     status: np.ndarray,
     cells: Floats,
+    halt: Ints,
 ) -> None:
-    """Rows ``first`` to ``last`` of a batch.
+    """Rows ``first`` to ``last`` of a batch, or fewer once ``halt[0]`` is not 0.
 
     ``codes`` (N, C) int8 with ``node_of`` (C,) the node of each column; ``soft``
     (N, S, card) likelihoods of the nodes ``soft_of`` (S,), NaN for none; columns of
@@ -274,6 +275,8 @@ def run_records(
     )  # fmt: skip
     wanted = bare(wanted)
     for row in range(first, last):
+        if halt[0] != 0:
+            return
         bad = False
         for v in range(p.n[P_COUNT, 0]):
             s.n[HARD, v] = -1
