@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 
 import numpy as np
@@ -24,6 +25,7 @@ from twitchnet.batch.encode import Encoded
 from twitchnet.batch.score import Scorer
 from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.engine import accelerate
+from twitchnet.errors import CapacityError
 from twitchnet.model.sampling import Codes, hide, sample
 
 SEED = 20_241_125
@@ -118,6 +120,22 @@ def single_rows(
     return [(what, took[what] / base, SINGLE[what][0]) for what in SINGLE if what not in skip]
 
 
+def explained(model: tn.Model, codes: Codes, count: int) -> list[int]:
+    """The first records of which the kernels can leave out any answer: some then are too wide."""
+    model._inference.engine = "compiled"
+    names, found = model.network.nodes, []
+    for i, row in enumerate(codes.tolist()):
+        pairs = zip(names, row, strict=True)
+        record = {v.name: v.states[state] for v, state in pairs if state >= 0}
+        with suppress(CapacityError):
+            model.diagnose(record).explain(decisive=False)
+            found.append(i)
+        if len(found) == count:
+            print(f"single records: {i + 1 - count} are too wide without one of their answers")
+            break
+    return found
+
+
 def table(title: str, rows: Iterable[tuple[str, float, float | None]]) -> None:
     """Prints rows as Markdown."""
     print(f"\n| {title} | posteriors | at most |\n| --- | ---: | ---: |")
@@ -142,7 +160,7 @@ def main() -> None:
         f"{len(codes)} records, {answered:.0f} answers on average; {left_out} left out as heavier"
     )
     table(f"{options.model}, a batch", batch_rows(model, codes))
-    some = codes[: options.single]
+    some = codes[explained(model, codes, options.single)]
     table("single records, compiled kernels", single_rows(model, some, "compiled"))
     long_ones = [what for what in SINGLE if "draws" in what]
     table("single records, numpy path", single_rows(model, some, "numpy", long_ones))

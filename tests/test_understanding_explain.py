@@ -229,3 +229,26 @@ def test_the_large_model_agrees_with_running_again(story: Diagnosis) -> None:
         again = story.inference.beliefs(left).probability["restless_legs_syndrome"][1]
         assert found[name].without == pytest.approx(float(again), rel=1e-9)
     assert found["urge_to_move"].decibans > 5
+
+
+def test_what_is_too_wide_for_the_kernels_is_tried_by_numpy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from twitchnet.engine import batch
+
+    inference = Inference(tn.load("demo").network)
+    records = [Answers({"leg_twitching": 1}), Answers({"leg_twitching": 0}), Answers({})]
+    expected = suppose(inference, records)
+    run_batch = batch.run_batch
+
+    def refuse_the_second(*args: object, **options: object) -> batch.BatchOutput:
+        out = run_batch(*args, **options)  # type: ignore[arg-type]
+        out.status[1] = batch.STATUS.index("too wide")
+        out.probability[1], out.log_evidence[1] = np.nan, np.nan
+        return out
+
+    monkeypatch.setattr(batch, "run_batch", refuse_the_second)
+    monkeypatch.setattr("twitchnet.diagnosis.hypotheses.runs_compiled", lambda *_: True)
+    found = suppose(inference, records)
+    np.testing.assert_allclose(found.posterior, expected.posterior, rtol=1e-9)
+    np.testing.assert_allclose(found.log_evidence, expected.log_evidence, rtol=1e-9)

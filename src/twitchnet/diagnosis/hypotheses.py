@@ -53,7 +53,8 @@ def suppose(
 ) -> Supposed:
     """Posteriors of every record.  ``program`` replaces the numbers of the network.
 
-    Raises ``CapacityError`` when one of them is too wide.
+    What is too wide for the kernels' plan is tried with that of numpy, which may be cheaper.
+    Raises ``CapacityError`` when one of them is too wide for both.
     """
     if not records:
         width = len(columns(inference.network)) if posteriors else 0
@@ -124,7 +125,11 @@ def _batch(
     )
     wide = np.flatnonzero(out.status == STATUS.index("too wide"))
     if len(wide):
-        raise CapacityError(float(out.cells[wide[0]]), inference.budget)
+        if inference.engine == "compiled":
+            raise CapacityError(float(out.cells[wide[0]]), inference.budget)
+        given = None if program is low.program else program
+        rest = _one_by_one(inference, [records[i] for i in wide.tolist()], posteriors, given)
+        out.log_evidence[wide], out.probability[wide] = rest.log_evidence, rest.posterior
     return Supposed(out.log_evidence, out.probability)
 
 
