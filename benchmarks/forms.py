@@ -29,7 +29,6 @@ from twitchnet.bench.networks import (
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine import accelerate, kernels, lanes, layout
 from twitchnet.engine.batch import WORKSPACE
-from twitchnet.engine.layout import Packed, Scratch
 from twitchnet.engine.packing import new_scratch, pack
 from twitchnet.model.network import Network
 
@@ -42,28 +41,20 @@ def compiled_forms() -> Any:
     import numba
 
     accelerate.compiled()  # teaches the compiler the kernels and the bare arrays
-    bare, run_form, run_record = lanes.bare, kernels.run_form, kernels.run_record
-    hard, is_soft, states, nodes = layout.HARD, layout.IS_SOFT, layout.V_CARD, layout.P_COUNT
-    marginal, budget = layout.MARGINAL, BUDGET
+    bare, bare_arrays, read_row = lanes.bare, kernels.bare_arrays, kernels.read_row
+    run_form, run_record = kernels.run_form, kernels.run_record
+    states, nodes, marginal, budget = layout.V_CARD, layout.P_COUNT, layout.MARGINAL, BUDGET
 
     @numba.njit(**accelerate.FLAGS)
     def run(
-        packed: Any, scratch: Any, asked: Any, accounts: Any, node_of: Any, codes: Any,
+        packed: Any, scratch: Any, asked: Any, accounts: Any,
+        node_of: Any, codes: Any, soft_of: Any, soft: Any, row: int,
         form: int, copies: int, out: Any,
     ) -> int:  # fmt: skip
-        p = Packed(bare(packed.n), bare(packed.table))
-        s = Scratch(
-            bare(scratch.n), bare(scratch.tape), bare(scratch.m),
-            bare(scratch.f), bare(scratch.cells), bare(scratch.adjoint),
-        )  # fmt: skip
+        p, s = bare_arrays(packed, scratch)
         wanted, status = bare(asked), 0
         for _ in range(copies):
-            for v in range(p.n[nodes, 0]):
-                s.n[hard, v] = -1
-                s.n[is_soft, v] = 0
-            for c in range(len(node_of)):
-                if codes[c] >= 0:
-                    s.n[hard, node_of[c]] = codes[c]
+            read_row(p, s, node_of, codes, soft_of, soft, row)
             if form == 2:
                 status, _, _ = run_record(p, s, wanted, budget, accounts, True)
             else:
@@ -82,14 +73,14 @@ def compare(title: str, network: Network, codes: Any, run: Any) -> str:
     program = inference.lowered.program
     packed, scratch = pack(program), new_scratch(program, WORKSPACE)
     rows, accounts = make_rows(inference, codes, {}), np.zeros((0, 0))
-    node_of = np.ascontiguousarray(rows.node_of)
+    evidence = rows.node_of, rows.codes, rows.soft_of, rows.soft
     shape = (int(program.card.max()), len(program.card))
     took, believed, errors = np.full((len(codes), 3), np.nan), np.zeros(len(codes), bool), [0.0]
-    for i, row in enumerate(np.ascontiguousarray(rows.codes)):
+    for i in range(len(codes)):
         found = []
         for form in (FAST, POSITIVE, AS_USED):
             out = np.zeros(shape)
-            given = packed, scratch, inference.wanted_targets, accounts, node_of, row, form
+            given = packed, scratch, inference.wanted_targets, accounts, *evidence, i, form
             start = time.thread_time()
             status = run(*given, 1, out)
             copies = max(1, min(20, int(0.002 / max(time.thread_time() - start, 1e-6))))

@@ -44,8 +44,10 @@ _KERNELS = (
     layout, leaves, signs, decode, tape, merges, positive, buckets, products, conditioning,
     planning, kernels,
 )  # fmt: skip
-_SOURCES = (*(module.__name__.rpartition(".")[2] for module in _KERNELS), "lanes")
-_COMPILER = ("machine", "pieces", "accelerate")
+_SOURCES = (
+    *(module.__name__.rpartition(".")[2] for module in _KERNELS),
+    "lanes", "machine", "pieces", "accelerate",
+)  # fmt: skip
 _LOCK = threading.Lock()
 _READY: list[Callable[..., Any]] = []  # the compiled kernel, once it is there
 
@@ -56,7 +58,7 @@ def cache_directory() -> Path:
     ``TWITCHNET_CACHE`` names another parent folder.
     """
     digest = hashlib.sha256()
-    for name in (*_SOURCES, *_COMPILER):
+    for name in _SOURCES:
         digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
     home = os.environ.get("TWITCHNET_CACHE") or os.environ.get("XDG_CACHE_HOME")
     root = Path(home) if home else Path.home() / ".cache"

@@ -27,6 +27,8 @@ from twitchnet.engine.layout import (
 )
 from twitchnet.engine.program import Ints
 
+FEWEST_USES = 4  # an unknown modifier of fewer parts stays an ordinary variable
+
 
 def count_uses(p: Packed, s: Scratch, wanted: Ints, uses: Ints, links: Ints) -> None:
     """How many parts each hidden node modifies or heads, and how many factors it couples."""
@@ -54,9 +56,6 @@ def count_uses(p: Packed, s: Scratch, wanted: Ints, uses: Ints, links: Ints) -> 
                         links[u] += 1
 
 
-FEWEST_USES = 4  # an unknown modifier of fewer parts stays an ordinary variable
-
-
 def condition(p: Packed, s: Scratch, wanted: Ints, nodes: Ints) -> int:
     """Chooses the nodes of the lanes, at most 8 assignments; returns how many.
 
@@ -80,7 +79,7 @@ def condition(p: Packed, s: Scratch, wanted: Ints, nodes: Ints) -> int:
                     best = v
             if best < 0:
                 break
-            s.n[FIXED, best] = 2
+            s.n[FIXED, best] = 2  # not to be chosen again
             nodes[n] = best
             n += 1
             lanes *= p.n[V_CARD, best]
@@ -89,7 +88,10 @@ def condition(p: Packed, s: Scratch, wanted: Ints, nodes: Ints) -> int:
 
 
 def set_lanes(p: Packed, s: Scratch, nodes: Ints, n: int) -> None:
-    """Conditions on some nodes: one assignment to a lane."""
+    """Conditions on some nodes and no others: one assignment to a lane."""
+    for v in range(p.n[P_COUNT, 0]):
+        if s.n[FIXED, v] == 2:
+            s.n[FIXED, v] = 0
     digit = 1
     for k in range(n):
         v = nodes[k]

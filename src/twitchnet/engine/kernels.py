@@ -41,7 +41,7 @@ from twitchnet.engine.layout import (
     Packed,
     Scratch,
 )
-from twitchnet.engine.planning import choose_lanes, is_dear, plan, search
+from twitchnet.engine.planning import choose_lanes, is_dear, planned, search
 from twitchnet.engine.positive import multiply_scalars, sweep_down, sweep_up
 from twitchnet.engine.products import sweep, sweep_back
 from twitchnet.engine.program import Floats, Ints
@@ -91,51 +91,15 @@ def run_form(
     products: bool,
 ) -> tuple[int, float, float]:
     """A record in one of the two forms; UNSURE when the fast one is not to be trusted."""
-    order, trial, nodes = s.n[SPARE + 14], s.n[SPARE + 15], s.n[SPARE + 12]
-    for v in range(p.n[P_COUNT, 0]):
-        s.n[FIXED, v] = 1 if s.n[HARD, v] >= 0 else 0
-    mark_needed(p, s, wanted)
-    n = condition(p, s, wanted, nodes)
-    lanes = lanes_of(p, nodes, n)
-    passes, chosen = 1, False
-    while True:
-        fits = decode(p, s, wanted, lanes, len(accounts) > 0, products)
-        if s.n[COUNT, UNFIT] != 0:
-            return UNSURE, 0.0, 0.0
-        s.n[COUNT, N_LEAVES] = s.n[COUNT, N_TABLES]
-        work = stored = 0.0
-        if fits:
-            work, stored = plan(s, order, trial, products)
-            if not chosen and passes == 1 and is_dear(s, work):
-                chosen = True
-                n, work, stored = choose_lanes(
-                    p, s, wanted, nodes, n, work, len(accounts) > 0, products
-                )
-                lanes = lanes_of(p, nodes, n)
-                if work == 0.0:
-                    continue
-            if work > SEARCH_ABOVE:
-                work, stored = search(s, order, trial, work, products)
-            if s.n[COUNT, UNFIT] != 0:
-                return UNSURE, 0.0, 0.0
-            if work * LANES * passes > budget:
-                return TOO_WIDE, work * LANES * passes, 0.0
-            if LANES * (stored + 2.0) <= len(s.cells):
-                break
-        v = condition_more(p, s, wanted)
-        if v < 0 or passes * p.n[V_CARD, v] > MOST_PASSES:
-            return TOO_WIDE, max(work, 1.0) * LANES * passes, 0.0
-        s.n[FIXED, v] = 3
-        passes *= p.n[V_CARD, v]
-        for lane in range(LANES):
-            s.n[LANE + lane, v] = 0
-    cells = work * LANES * passes
+    order, credit = s.n[SPARE + 14], len(accounts) > 0
+    status, cells, result, lanes, passes = settle(p, s, wanted, budget, credit, products)
+    if status != OK:
+        return status, cells, 0.0
     accounts[:, :] = 0.0
     for v in range(p.n[P_COUNT, 0]):
         for state in range(p.n[V_CARD, v]):
             s.f[MARGINAL + 3 * state, v] = s.f[AGAIN + 3 * state, v] = 0.0
     total, top = 0.0, 0
-    result = int(stored)
     for index in range(passes):
         if index > 0:
             rest = index
@@ -144,7 +108,7 @@ def run_form(
                     for lane in range(LANES):
                         s.n[LANE + lane, v] = rest % p.n[V_CARD, v]
                     rest //= p.n[V_CARD, v]
-            decode(p, s, wanted, lanes, len(accounts) > 0, products)
+            decode(p, s, wanted, lanes, credit, products)
             if s.n[COUNT, UNFIT] != 0:
                 return UNSURE, 0.0, 0.0
             s.n[COUNT, N_LEAVES] = s.n[COUNT, N_TABLES]
@@ -202,6 +166,47 @@ def run_form(
     return OK, cells, log(total) + top * log(2.0)
 
 
+def settle(
+    p: Packed, s: Scratch, wanted: Ints, budget: float, credit: bool, products: bool
+) -> tuple[int, float, int, int, int]:
+    """Leaves and tape of a record, conditioned on until its tables fit the workspace.
+
+    Returns (OK, TOO_WIDE or UNSURE; planned cells, the cell for P(evidence), lanes, passes);
+    the order is left in SPARE + 14.
+    """
+    order, trial, nodes = s.n[SPARE + 14], s.n[SPARE + 15], s.n[SPARE + 12]
+    for v in range(p.n[P_COUNT, 0]):
+        s.n[FIXED, v] = 1 if s.n[HARD, v] >= 0 else 0
+    mark_needed(p, s, wanted)
+    n = condition(p, s, wanted, nodes)
+    lanes, passes, chosen = lanes_of(p, nodes, n), 1, False
+    while True:
+        work, stored = planned(p, s, wanted, lanes, credit, products)
+        fits = work < np.inf
+        if fits and not chosen and passes == 1 and is_dear(s, work):
+            chosen = True
+            n, work, stored = choose_lanes(p, s, wanted, nodes, n, work, credit, products)
+            lanes = lanes_of(p, nodes, n)
+            if work == 0.0:
+                continue
+        if fits and work > SEARCH_ABOVE:
+            work, stored = search(s, order, trial, work, products)
+        if s.n[COUNT, UNFIT] != 0:
+            return UNSURE, 0.0, 0, lanes, passes
+        cells = (work if fits else 1.0) * LANES * passes
+        if fits and cells > budget:
+            return TOO_WIDE, cells, 0, lanes, passes
+        if fits and LANES * (stored + 2.0) <= len(s.cells):
+            return OK, cells, int(stored), lanes, passes
+        v = condition_more(p, s, wanted)
+        if v < 0 or passes * p.n[V_CARD, v] > MOST_PASSES:
+            return TOO_WIDE, cells, 0, lanes, passes
+        s.n[FIXED, v] = 3
+        passes *= p.n[V_CARD, v]
+        for lane in range(LANES):
+            s.n[LANE + lane, v] = 0
+
+
 def add_conditioned(p: Packed, s: Scratch, lanes: int, cell: int, row: int, factor: float) -> None:
     """Adds P(evidence) by lane, in a cell, to the states that conditioned nodes have there."""
     for v in range(p.n[P_COUNT, 0]):
@@ -239,6 +244,44 @@ def agrees(p: Packed, s: Scratch, wanted: Ints, total: float) -> bool:
     return spread <= SPREAD * min(1.0, FLOOR * smallest)
 
 
+def bare_arrays(p: Packed, s: Scratch) -> tuple[Packed, Scratch]:
+    """The same with bare arrays; see ``lanes.bare``."""
+    return Packed(bare(p.n), bare(p.table)), Scratch(
+        bare(s.n), bare(s.tape), bare(s.m), bare(s.f), bare(s.cells), bare(s.adjoint)
+    )
+
+
+def read_row(
+    p: Packed,
+    s: Scratch,
+    node_of: Ints,
+    codes: np.ndarray,
+    soft_of: Ints,
+    soft: Floats,
+    row: int,
+) -> bool:
+    """Takes the evidence of a row, see ``run_records``; False when a code is no state."""
+    good = True
+    for v in range(p.n[P_COUNT, 0]):
+        s.n[HARD, v] = -1
+        s.n[IS_SOFT, v] = 0
+    for c in range(len(node_of)):
+        code = int(codes[row, c])
+        v = node_of[c]
+        if v >= 0 and code != -1:
+            if code < -1 or code >= p.n[V_CARD, v]:
+                good = False
+            else:
+                s.n[HARD, v] = code
+    for c in range(len(soft_of)):
+        v = soft_of[c]
+        if not np.isnan(soft[row, c, 0]) and s.n[HARD, v] < 0:
+            s.n[IS_SOFT, v] = 1
+            for state in range(p.n[V_CARD, v]):
+                s.f[SOFT + 3 * state, v] = soft[row, c, state]
+    return good
+
+
 def run_records(
     packed: Packed,
     scratch: Scratch,
@@ -268,34 +311,12 @@ def run_records(
     ``probability`` are the states ``column_state`` of the nodes ``column_node``;
     ``explains`` (N, V) and ``accounts`` (V, V) are empty unless wanted.
     """
-    p = Packed(bare(packed.n), bare(packed.table))
-    s = Scratch(
-        bare(scratch.n), bare(scratch.tape), bare(scratch.m),
-        bare(scratch.f), bare(scratch.cells), bare(scratch.adjoint),
-    )  # fmt: skip
+    p, s = bare_arrays(packed, scratch)
     wanted = bare(wanted)
     for row in range(first, last):
         if halt[0] != 0:
             return
-        bad = False
-        for v in range(p.n[P_COUNT, 0]):
-            s.n[HARD, v] = -1
-            s.n[IS_SOFT, v] = 0
-        for c in range(len(node_of)):
-            code = int(codes[row, c])
-            v = node_of[c]
-            if v >= 0 and code != -1:
-                if code < -1 or code >= p.n[V_CARD, v]:
-                    bad = True
-                else:
-                    s.n[HARD, v] = code
-        for c in range(len(soft_of)):
-            v = soft_of[c]
-            if not np.isnan(soft[row, c, 0]) and s.n[HARD, v] < 0:
-                s.n[IS_SOFT, v] = 1
-                for state in range(p.n[V_CARD, v]):
-                    s.f[SOFT + 3 * state, v] = soft[row, c, state]
-        if bad:
+        if not read_row(p, s, node_of, codes, soft_of, soft, row):
             status[row] = BAD_CODE
             log_evidence[row] = np.nan
             for c in range(len(column_node)):

@@ -220,6 +220,15 @@ def rescale(s: Scratch, row: int) -> int:
     return exponent
 
 
+def undo(s: Scratch, row: int) -> None:
+    """Derivatives by a table before ``rescale``."""
+    exponent = s.n[MADE, row]
+    if exponent != 0:
+        back = splat8(ldexp(1.0, -int(exponent)))
+        for i in range(s.n[START, row], s.n[START, row] + s.n[SIZE, row]):
+            store8(s.adjoint, i, load8(s.adjoint, i) * back)
+
+
 def multiply_row(s: Scratch, into: int, start: int) -> None:
     """Multiplies the cells from ``start`` on into a table of the same shape."""
     first = s.n[START, into]

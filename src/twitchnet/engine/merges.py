@@ -181,6 +181,24 @@ def fuse_inner(s: Scratch, n_terms: Ints, n: int) -> tuple[int, int]:
     return n, inner
 
 
+def count_from(digit: Ints, limit: Ints, n: int) -> int:
+    """Sets ``n`` digits to 0; returns how many numbers they can show."""
+    total = 1
+    for k in range(n):
+        digit[k] = 0
+        total *= limit[k]
+    return total
+
+
+def count_on(digit: Ints, limit: Ints, n: int) -> None:
+    """The next number, the last digit running fastest."""
+    for k in range(n - 1, -1, -1):
+        digit[k] += 1
+        if digit[k] < limit[k]:
+            break
+        digit[k] = 0
+
+
 def run_merge(s: Scratch, row: int, up: bool) -> None:
     """A merge, or (``up`` false) its transpose: derivatives of both operands."""
     t, u = s.n[FIRST, row], s.n[SECOND, row]
@@ -252,11 +270,7 @@ def run_merge(s: Scratch, row: int, up: bool) -> None:
         for i in range(u_size if both else 0):
             store8(s.adjoint, u_at + i, zero)
     digit = s.n[SPARE + 13]
-    outer = 1
-    for k in range(outside):
-        digit[k] = 0
-        outer *= n_terms[k]
-    for _ in range(outer):
+    for _ in range(count_from(digit, n_terms, outside)):
         o, x, y = start, t_at, u_at
         for k in range(outside):
             o += s.n[TERM + 64 * 0 + k, digit[k]]
@@ -271,11 +285,7 @@ def run_merge(s: Scratch, row: int, up: bool) -> None:
             add_terms(s, o, x, y, inner)
         else:
             multiply_terms(s, o, x, y, inner)
-        for k in range(outside - 1, -1, -1):
-            digit[k] += 1
-            if digit[k] < n_terms[k]:
-                break
-            digit[k] = 0
+        count_on(digit, n_terms, outside)
     if not up:
         if any_t != 0:
             spread_out(s, s.adjoint, t, axes, n, t_spread, t_stride, t_at, False)
@@ -349,13 +359,9 @@ def run_apply(s: Scratch, values: Floats, row: int, up: bool) -> None:
         n_terms[k] = m
     outside, inner = fuse_inner(s, n_terms, n)
     digit = s.n[SPARE + 13]
-    outer = 1
-    for k in range(outside):
-        digit[k] = 0
-        outer *= n_terms[k]
     t_at, l_at = s.n[START, t], s.n[START, leaf]
     pull = backward == up
-    for _ in range(outer):
+    for _ in range(count_from(digit, n_terms, outside)):
         o, x = t_at, l_at
         for k in range(outside):
             o += s.n[TERM + 64 * 0 + k, digit[k]]
@@ -364,11 +370,7 @@ def run_apply(s: Scratch, values: Floats, row: int, up: bool) -> None:
             scale_terms(values, s.cells, s.n, o, x, inner)
         else:
             raise_terms(values, s.cells, s.n, o, x, inner, t_step, l_step, pull)
-        for k in range(outside - 1, -1, -1):
-            digit[k] += 1
-            if digit[k] < n_terms[k]:
-                break
-            digit[k] = 0
+        count_on(digit, n_terms, outside)
 
 
 def apply_short(

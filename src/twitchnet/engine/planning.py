@@ -20,13 +20,11 @@ from twitchnet.engine.layout import (
     CARD,
     CARD_AT,
     COUNT,
-    FIXED,
     KIND,
     N_AXES,
     N_LEAVES,
     N_TABLES,
     NODE,
-    P_COUNT,
     SCOPE,
     SCORE,
     SIZE,
@@ -53,7 +51,7 @@ from twitchnet.engine.tape import (
 CHOOSE_ABOVE = 20.0  # work, by the square of the number of axes, which a plan costs
 CHOOSE_GAIN = 0.85  # other lanes may lose more digits, and send more records to the positive form
 HASTE = 0.6  # level axes are closed sooner by this, where that costs little
-PLAIN_ABOVE, PLAIN_GAIN = 1000.0, 0.85
+PLAIN_ABOVE, PLAIN_GAIN = 1000.0, 0.85  # work from which, and gain by which, it costs much
 
 
 def plan(s: Scratch, order: Ints, trial: Ints, products: bool) -> tuple[float, float]:
@@ -72,6 +70,17 @@ def plan(s: Scratch, order: Ints, trial: Ints, products: bool) -> tuple[float, f
             return other, other_stored
         return write(s, order, products)
     return work, stored
+
+
+def planned(
+    p: Packed, s: Scratch, wanted: Ints, lanes: int, credit: bool, products: bool
+) -> tuple[float, float]:
+    """Leaves and plan of a record; infinite work if the workspace is too small for its leaves."""
+    if not decode(p, s, wanted, lanes, credit, products):
+        s.n[COUNT, N_AXES] = 0
+        return np.inf, np.inf
+    s.n[COUNT, N_LEAVES] = s.n[COUNT, N_TABLES]
+    return plan(s, s.n[SPARE + 14], s.n[SPARE + 15], products)
 
 
 def search(
@@ -126,16 +135,16 @@ def choose_lanes(
     old number and zeros, when leaves and plan have to be made anew.
     """
     others = s.n[SPARE + 11]
-    planned(p, s, wanted, nodes, 0, credit, products)
+    set_lanes(p, s, nodes, 0)
+    planned(p, s, wanted, 1, credit, products)
     m = pick_lanes(p, s, wanted, others, products)
     if not same_nodes(nodes, n, others, m):
-        found, stored = planned(p, s, wanted, others, m, credit, products)
+        set_lanes(p, s, others, m)
+        found, stored = planned(p, s, wanted, lanes_of(p, others, m), credit, products)
         if found < CHOOSE_GAIN * work and s.n[COUNT, UNFIT] == 0:
             for k in range(m):
                 nodes[k] = others[k]
             return m, found, stored
-        for k in range(m):
-            s.n[FIXED, others[k]] = 0
     set_lanes(p, s, nodes, n)
     return n, 0.0, 0.0
 
@@ -148,21 +157,6 @@ def same_nodes(nodes: Ints, n: int, others: Ints, m: int) -> bool:
             if nodes[i] == others[k]:
                 shared += 1
     return shared == n and n == m
-
-
-def planned(
-    p: Packed, s: Scratch, wanted: Ints, nodes: Ints, n: int, credit: bool, products: bool
-) -> tuple[float, float]:
-    """Leaves and plan of a record that is conditioned on some nodes; infinite if nothing fits."""
-    for v in range(p.n[P_COUNT, 0]):
-        if s.n[FIXED, v] == 2:
-            s.n[FIXED, v] = 0
-    set_lanes(p, s, nodes, n)
-    if not decode(p, s, wanted, lanes_of(p, nodes, n), credit, products):
-        s.n[COUNT, N_AXES] = 0
-        return np.inf, np.inf
-    s.n[COUNT, N_LEAVES] = s.n[COUNT, N_TABLES]
-    return plan(s, s.n[SPARE + 14], s.n[SPARE + 15], products)
 
 
 def pick_lanes(p: Packed, s: Scratch, wanted: Ints, nodes: Ints, products: bool) -> int:

@@ -7,8 +7,6 @@ is the joint probability of that axis' states with the evidence.
 
 from __future__ import annotations
 
-from math import ldexp
-
 from twitchnet.engine.lanes import load8, splat8, store8, total8
 from twitchnet.engine.layout import (
     AXIS,
@@ -40,8 +38,16 @@ from twitchnet.engine.layout import (
     Scratch,
     list_axes,
 )
-from twitchnet.engine.leaves import rescale, stride_in
-from twitchnet.engine.merges import fuse_inner, run_apply, run_merge, set_terms, strides
+from twitchnet.engine.leaves import rescale, stride_in, undo
+from twitchnet.engine.merges import (
+    count_from,
+    count_on,
+    fuse_inner,
+    run_apply,
+    run_merge,
+    set_terms,
+    strides,
+)
 from twitchnet.engine.program import Floats, Ints
 from twitchnet.engine.tape import APPLY, DIAGONAL, MERGE, RENAME, START_LEVEL, SUM, WEIGH
 
@@ -148,11 +154,7 @@ def run_close(s: Scratch, row: int, up: bool) -> None:
         for i in range(s.n[SIZE, t]):
             store8(s.adjoint, in_at + i, zero)
     digit = s.n[SPARE + 13]
-    outer = 1
-    for k in range(outside):
-        digit[k] = 0
-        outer *= n_terms[k]
-    for _ in range(outer):
+    for _ in range(count_from(digit, n_terms, outside)):
         o, x = out_at, in_at
         for k in range(outside):
             o += s.n[TERM + 64 * 0 + k, digit[k]]
@@ -164,11 +166,7 @@ def run_close(s: Scratch, row: int, up: bool) -> None:
                 store8(s.cells, small, load8(s.cells, small) + source)
             else:
                 store8(s.adjoint, big, load8(s.adjoint, big) + source)
-        for k in range(outside - 1, -1, -1):
-            digit[k] += 1
-            if digit[k] < n_terms[k]:
-                break
-            digit[k] = 0
+        count_on(digit, n_terms, outside)
 
 
 def sweep_up(s: Scratch) -> int:
@@ -238,12 +236,7 @@ def sweep_down(s: Scratch, wanted: Ints, accounts: Floats, factor: float) -> Non
         if s.n[MADE_BY, row] == APPLY:
             run_apply(s, s.adjoint, row, False)
             continue
-        exponent = s.n[MADE, row]
-        if exponent != 0:
-            back = splat8(ldexp(1.0, -int(exponent)))
-            for i in range(s.n[SIZE, row]):
-                place = s.n[START, row] + i
-                store8(s.adjoint, place, load8(s.adjoint, place) * back)
+        undo(s, row)
         run_close(s, row, False)
         a = s.n[AXIS, row]
         if s.n[KIND, a] == STATES and wanted[s.n[NODE, a]] != 0:

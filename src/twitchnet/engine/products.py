@@ -20,8 +20,6 @@ by more than ``SPREAD`` is computed again in the positive form (``positive.py``)
 
 from __future__ import annotations
 
-from math import ldexp
-
 from twitchnet.engine.buckets import (
     ALONE,
     LEFT_AT,
@@ -55,7 +53,6 @@ from twitchnet.engine.layout import (
     HELD,
     KEPT,
     KIND,
-    MADE,
     MARGINAL,
     N_LEAVES,
     N_TABLES,
@@ -70,7 +67,7 @@ from twitchnet.engine.layout import (
     TURN,
     Scratch,
 )
-from twitchnet.engine.leaves import rescale
+from twitchnet.engine.leaves import rescale, undo
 from twitchnet.engine.program import Floats, Ints
 
 
@@ -414,15 +411,6 @@ def clear(s: Scratch, start: int, size: int) -> None:
     zero = splat8(0.0)
     for i in range(start, start + size):
         store8(s.adjoint, i, zero)
-
-
-def undo(s: Scratch, row: int) -> None:
-    """Derivatives by a table before it was rescaled."""
-    exponent = s.n[MADE, row]
-    if exponent != 0:
-        back = splat8(ldexp(1.0, -int(exponent)))
-        for i in range(s.n[START, row], s.n[START, row] + s.n[SIZE, row]):
-            store8(s.adjoint, i, load8(s.adjoint, i) * back)
 
 
 def add_joint(
