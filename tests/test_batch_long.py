@@ -212,3 +212,24 @@ def test_rows_without_an_id_are_nobodys_answers(tmp_path: Path) -> None:
     assert [(r.row, r.code, r.reason) for r in chunk.rejects] == [
         (2, "TN214", "its rows have no id")
     ]
+
+
+def test_every_record_belongs_to_its_file(tmp_path: Path) -> None:
+    texts = {
+        "a": "1,leg_twitching,yes\n2,nonsense,yes\n3,leg_twitching,?\n",
+        "b": "4,nonsense,yes\n5,leg_twitching,?\n5,caffeine_intake,high\n",
+        "c": "5,intense_exercise,yes\n6,leg_twitching,yes\n7,nonsense,yes\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(f"record_id,variable,value\n{text}")
+    for size in (1, 2, 64):
+        wide = widen(open_input([str(tmp_path / name) for name in "abc"], "csv"), DEMO.network, {})
+        scheme = make_scheme(SCORER, wide.columns)
+        summary = score_files(Job(wide, scheme, str(tmp_path / "o.csv"), "csv", chunk=size))
+        assert (summary.rows, summary.scored) == (7, 2)
+        rejects = arrow_csv.read_csv(tmp_path / "o.csv.rejects.csv").to_pylist()
+        assert [(Path(r["file"]).name, r["row"], r["code"]) for r in rejects] == [
+            ("a", 2, "TN201"), ("a", 3, "TN202"),
+            ("b", 1, "TN201"),
+            ("c", 1, "TN202"), ("c", 3, "TN201"),
+        ]  # fmt: skip

@@ -42,6 +42,8 @@ class LongInput(Input):
     def chunks(self, size: int, start: Cursor = Cursor()) -> Iterator[Chunk]:  # noqa: B008
         """All records, in order, at most ``size`` at a time; ``numbers`` count records.
 
+        A record that goes on in the next file counts as one of that file.
+
         A chunk has no cursor, and reading begins with the first record: whether a record
         is in one piece can only be told by whoever has seen all before it.
         """
@@ -49,15 +51,19 @@ class LongInput(Input):
         widening = _Widening(self)
         waiting = _Waiting(self.paths[0])
         for chunk in self.source.chunks(size * ANSWERS):
-            waiting.file = chunk.file
+            if chunk.file != waiting.file:
+                if not widening.goes_on(chunk):
+                    waiting.add(*widening.close())
+                yield from waiting.rest(size)
+                waiting.file = widening.file = chunk.file
+                widening.count = 0
             waiting.share = chunk.share
             waiting.rejects += chunk.rejects
             waiting.add(*widening.add(chunk))
             while waiting.count >= size:
                 yield waiting.take(size)
         waiting.add(*widening.close())
-        while waiting.count or waiting.rejects:
-            yield waiting.take(size)
+        yield from waiting.rest(size)
 
 
 def widen(source: Input, network: Network, names: Mapping[str, str]) -> LongInput:
@@ -113,6 +119,11 @@ class _Waiting:
         rejects, self.rejects = self.rejects, []
         return Chunk(self.file, one_batch(table.slice(0, size)), numbers, rejects, None, self.share)
 
+    def rest(self, size: int) -> Iterator[Chunk]:
+        """All that waits."""
+        while self.count or self.rejects:
+            yield self.take(size)
+
 
 class _Widening:
     """Reads rows; those of the last record wait for the next rows."""
@@ -125,7 +136,7 @@ class _Widening:
         self.widener = Widener(long.network, long.names or {})
         self.seen: set[object] = set()
         self.file = long.paths[0]
-        self.count = 0  # records so far
+        self.count = 0  # records of the file so far
         self.open = self.schema.empty_table()
 
     def add(self, chunk: Chunk) -> tuple[Any, NDArray[np.int64], list[Reject]]:
@@ -134,9 +145,12 @@ class _Widening:
         starts = _starts(open_source(table).levels(self.long.parts[0]))
         cut = int(starts[-1]) if len(starts) else 0
         self.open = table.slice(cut)
-        found = self._records(table.slice(0, cut), starts[:-1])
-        self.file = chunk.file
-        return found
+        return self._records(table.slice(0, cut), starts[:-1])
+
+    def goes_on(self, chunk: Chunk) -> bool:
+        """Whether a chunk begins with further rows of the last record."""
+        ids, before = self._table(chunk).column(0), self.open.column(0)
+        return bool(len(ids) and len(before)) and ids[0].as_py() == before[0].as_py()
 
     def close(self) -> tuple[Any, NDArray[np.int64], list[Reject]]:
         """The last record."""
