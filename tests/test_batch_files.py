@@ -24,7 +24,7 @@ from pyarrow import csv as arrow_csv
 from pyarrow import feather, parquet
 
 import twitchnet as tn
-from twitchnet.batch import files, journal
+from twitchnet.batch import journal, readers
 from twitchnet.batch.files import Job, Summary, score_files
 from twitchnet.batch.long import widen
 from twitchnet.batch.opening import Chunk
@@ -384,7 +384,7 @@ def test_a_different_run_is_not_resumed(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(tn.RecordError, match="differs in: chunk"):
         run(tmp_path, path, resume=True, chunk=65)
     with monkeypatch.context() as patch:
-        patch.setattr(files, "_stamp", lambda path: [path, 0, 0])
+        patch.setattr(readers, "_stamp", lambda path: [path, 0, 0])
         with pytest.raises(tn.RecordError, match="differs in: inputs"):
             run(tmp_path, path, resume=True)
     assert run(tmp_path, path, resume=True).before == 128
@@ -512,6 +512,26 @@ def test_long_input(tmp_path: Path) -> None:
         assert rows[0]["log_evidence"] == pytest.approx(expected, rel=1e-12)
     with pytest.raises(tn.RecordError, match="TN201 value: a long table has this column"):
         widen(open_input([str(write(TABLE.select([0, 1]), tmp_path / "r.csv"))]), DEMO.network, {})
+
+
+def test_long_input_is_not_resumed_with_other_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "long.csv"
+    path.write_text(LONG)
+
+    def job(names: dict[str, str], **options: Any) -> Job:
+        wide = widen(open_input([str(path)]), DEMO.network, names)
+        scheme = make_scheme(SCORER, wide.columns)
+        return Job(wide, scheme, str(tmp_path / "out.csv"), "csv", chunk=2, **options)
+
+    with monkeypatch.context() as patch:
+        stop_after(patch, 1)
+        with pytest.raises(OSError, match="No space left"):
+            score_files(job({"urge": "intense_exercise"}))
+    with pytest.raises(tn.RecordError, match=r"TN220 .* differs in: names of long input"):
+        score_files(job({"urge": "leg_twitching"}, resume=True))
+    assert score_files(job({"urge": "intense_exercise"}, resume=True)).rows == 8
 
 
 def start(*words: str, **options: Any) -> subprocess.Popen[str]:

@@ -76,8 +76,7 @@ class Job:
         scheme, scorer = self.scheme, self.scheme.scorer
         return {
             **metadata(scorer),
-            "inputs": [_stamp(path) for path in self.input.paths],
-            "input format": self.input.format,
+            **self.input.state,
             "output format": self.format,
             "columns": scheme.schema.names,
             "names": dict(scheme.names),
@@ -86,12 +85,6 @@ class Job:
             "chunk": self.chunk,
             "budget": scorer.inference.budget,
         }
-
-
-def _stamp(path: str) -> list[object]:
-    """A file as it is now: path, bytes, time of the last change."""
-    stat = Path(path).stat()
-    return [path, stat.st_size, stat.st_mtime_ns]
 
 
 @dataclass(frozen=True)

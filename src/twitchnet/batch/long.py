@@ -39,6 +39,11 @@ class LongInput(Input):
     names: Mapping[str, str] | None = None
     parts: tuple[str, str, str] = COLUMNS
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """As of wide input, and what the names mean."""
+        return {**super().state, "names of long input": dict(self.names or {})}
+
     def chunks(self, size: int, start: Cursor = Cursor()) -> Iterator[Chunk]:  # noqa: B008
         """All records, in order, at most ``size`` at a time; ``numbers`` count records.
 

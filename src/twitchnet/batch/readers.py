@@ -52,6 +52,11 @@ class Input:
     answers: tuple[str, ...] | None = None
     kept: tuple[str, ...] = ()
 
+    @property
+    def state(self) -> dict[str, Any]:
+        """What must be equal for a run to go on where another stopped."""
+        return {"inputs": [_stamp(path) for path in self.paths], "input format": self.format}
+
     def chunks(self, size: int, start: Cursor = Cursor()) -> Iterator[Chunk]:  # noqa: B008
         """All rows after ``start``, in order, at most ``size`` at a time.
 
@@ -73,6 +78,12 @@ class Input:
         needed = answers | frozenset(self.kept)
         names = tuple(n for n in self.columns if self.answers is None or n in needed)
         return reader(path, size, start, names, answers - frozenset(self.kept))
+
+
+def _stamp(path: str) -> list[object]:
+    """A file as it is now: path, bytes, time of the last change."""
+    stat = Path(path).stat()
+    return [path, stat.st_size, stat.st_mtime_ns]
 
 
 def format_of(path: str, given: str = "", option: str = "--format") -> str:
