@@ -58,7 +58,7 @@ def test_python_examples_run_and_print_what_the_page_says(page: Path) -> None:
 
 def test_the_readme_has_python_examples_with_what_they_print() -> None:
     kinds = [kind for kind, _ in blocks(ROOT / "README.md")]
-    assert kinds.count("python") == kinds.count("text") == 2
+    assert kinds.count("python") == kinds.count("text") == 3
 
 
 def command_lines(page: Path) -> list[list[str]]:
