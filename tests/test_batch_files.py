@@ -510,7 +510,7 @@ def test_long_input(tmp_path: Path) -> None:
         frame = {"leg_twitching": ["yes"], "caffeine_intake": ["high"]}
         expected = DEMO.score(frame, details=False)["log_evidence"][0]
         assert rows[0]["log_evidence"] == pytest.approx(expected, rel=1e-12)
-    with pytest.raises(tn.RecordError, match="TN201 value: a long table has this column"):
+    with pytest.raises(tn.RecordError, match="TN201 value: a long table needs this column"):
         widen(open_input([str(write(TABLE.select([0, 1]), tmp_path / "r.csv"))]), DEMO.network, {})
 
 

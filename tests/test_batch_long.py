@@ -164,7 +164,7 @@ def test_what_is_wrong_with_a_record_of_a_frame() -> None:
         "TN202 leg_twitching: row 4: no state '?'; it has absent, present (say yes, no or unknown)",
         "TN201 row 5: the row names no variable",
     ]
-    with pytest.raises(tn.RecordError, match="TN201 record_id: a long frame has this column"):
+    with pytest.raises(tn.RecordError, match="TN201 record_id: a long table needs this column"):
         DEMO.score(frame, long_input=True)
     assert "who" not in DEMO.score(frame, long_input=True, names=names, keep="none", top=1)
 

@@ -16,33 +16,35 @@ from numpy.typing import NDArray
 
 from twitchnet.batch.columnar import one_batch
 from twitchnet.batch.columns import Levels, open_source
+from twitchnet.batch.encode import BadCell
 from twitchnet.batch.opening import Chunk, Cursor, Reject, unreadable
 from twitchnet.batch.readers import Input
+from twitchnet.batch.rejects import bad_cell
 from twitchnet.batch.stream import arrow
-from twitchnet.batch.widening import COLUMNS, Wide, Widener, column_of
-from twitchnet.errors import Problem, RecordError, nearest
+from twitchnet.batch.widening import Wide, Widener, parts_of
+from twitchnet.errors import Problem
 from twitchnet.model.network import Network
 
 ANSWERS = 16
 """Rows that are read at once, for each record of a chunk."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LongInput(Input):
     """Files with a row per answer, seen as wide input.
 
     ``parts`` are the columns with the record, the variable and the value.
     """
 
-    source: Input | None = None
-    network: Network | None = None
-    names: Mapping[str, str] | None = None
-    parts: tuple[str, str, str] = COLUMNS
+    source: Input
+    network: Network
+    names: Mapping[str, str]
+    parts: tuple[str, str, str]
 
     @property
     def state(self) -> dict[str, Any]:
         """As of wide input, and what the names mean."""
-        return {**super().state, "names of long input": dict(self.names or {})}
+        return {**super().state, "names of long input": dict(self.names)}
 
     def chunks(self, size: int, start: Cursor = Cursor()) -> Iterator[Chunk]:  # noqa: B008
         """All records, in order, at most ``size`` at a time; ``numbers`` count records.
@@ -52,7 +54,6 @@ class LongInput(Input):
         A chunk has no cursor, and reading begins with the first record: whether a record
         is in one piece can only be told by whoever has seen all before it.
         """
-        assert self.source is not None
         widening = _Widening(self)
         waiting = _Waiting(self.paths[0])
         for chunk in self.source.chunks(size * ANSWERS):
@@ -76,21 +77,14 @@ def widen(source: Input, network: Network, names: Mapping[str, str]) -> LongInpu
 
     ``names`` maps what is said to variables, and columns to the three that a long table has.
     """
-    parts = tuple(column_of(source.columns, names, name) for name in COLUMNS)
-    missing = [name for name, part in zip(COLUMNS, parts, strict=True) if not part]
-    if missing:
-        raise RecordError(
-            Problem("TN201", "a long table has this column", name, source.paths[0],
-                    hint=nearest(name, source.columns))
-            for name in missing
-        )  # fmt: skip
-    record, variable, value = parts
+    parts = parts_of(source.columns, names, source.paths[0])
+    record, _, value = parts
     kind = _plain_type(source.columns[value])
     columns = {name.name: kind for name in network.variables if name.name != record}
     columns = {record: source.columns[record], **columns}
     return LongInput(
         source.paths, source.format, columns,
-        source=source, network=network, names=names, parts=(record, variable, value),
+        source=source, network=network, names=names, parts=parts,
     )  # fmt: skip
 
 
@@ -134,11 +128,9 @@ class _Widening:
     """Reads rows; those of the last record wait for the next rows."""
 
     def __init__(self, long: LongInput) -> None:
-        assert long.network is not None
-        assert long.source is not None
         self.long = long
         self.schema = arrow().schema([(name, long.source.columns[name]) for name in long.parts])
-        self.widener = Widener(long.network, long.names or {})
+        self.widener = Widener(long.network, long.names)
         self.seen: set[object] = set()
         self.file = long.paths[0]
         self.count = 0  # records of the file so far
@@ -208,17 +200,12 @@ class _Widening:
         found = []
         for i, (record, number) in enumerate(zip(ids, numbers.tolist(), strict=True)):
             flaw = wide.flaws.get(i)
-            if record is None or record in self.seen:
-                text = "" if record is None else str(record)
-                reason = (
-                    "its rows have no id" if record is None else "its rows do not stand together"
-                )
-                found.append(Reject(self.file, number, "TN214", "", text[:200], reason))
-            elif flaw is not None:
-                text = "" if flaw.value is None else str(flaw.value)
-                found.append(
-                    Reject(self.file, number, flaw.code, flaw.column, text[:200], flaw.reason)
-                )
+            if record is None:
+                flaw = BadCell(i, "", record, Problem("TN214", "its rows have no id"))
+            elif record in self.seen:
+                flaw = BadCell(i, "", record, Problem("TN214", "its rows do not stand together"))
+            if flaw is not None:
+                found.append(bad_cell(self.file, number, flaw))
             self.seen.add(record)
         return found
 

@@ -6,15 +6,15 @@ order in which they first appear.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from twitchnet.batch.columns import Indices, Levels, Source
-from twitchnet.batch.encode import BadColumn, Encoded, encode_frame
-from twitchnet.batch.widening import COLUMNS, Flaw, Widener, column_of
-from twitchnet.errors import Problem, RecordError, nearest
+from twitchnet.batch.encode import BadCell, BadColumn, Encoded, encode_frame
+from twitchnet.batch.widening import Widener, parts_of
+from twitchnet.errors import Problem
 from twitchnet.model.network import Network
 
 
@@ -26,14 +26,7 @@ def widen_frame(
     ``names`` maps what is said to variables, and columns to the three that a long table has.
     Raises ``RecordError`` when one of these is missing.
     """
-    columns = dict.fromkeys(source.names)
-    parts = [column_of(columns, names, name) for name in COLUMNS]
-    if not all(parts):
-        raise RecordError(
-            Problem("TN201", "a long frame has this column", name, hint=nearest(name, columns))
-            for name, part in zip(COLUMNS, parts, strict=True)
-            if not part
-        )
+    parts = parts_of(dict.fromkeys(source.names), names)
     ids, said, values = (source.levels(part) for part in parts)
     record, first = _records(ids)
     wide = Widener(network, names)(record, len(first), said, values)
@@ -41,8 +34,9 @@ def widen_frame(
     encoded = encode_frame(network, whole)
     flaws = dict(wide.flaws)
     for one in np.flatnonzero(ids.index[first] < 0).tolist():
-        flaws[one] = Flaw("TN214", parts[0], None, "these rows have no id")
-    bad = [*_as_columns(flaws), *encoded.bad_columns]
+        problem = Problem("TN214", "these rows have no id", parts[0])
+        flaws[one] = BadCell(one, parts[0], None, problem)
+    bad = [*_as_columns(flaws.values()), *encoded.bad_columns]
     return replace(encoded, bad_columns=tuple(bad), other={}), source.take(first, parts[0])
 
 
@@ -55,17 +49,17 @@ def _records(ids: Levels) -> tuple[Indices, Indices]:
     return number[which.ravel()], first[order]
 
 
-def _as_columns(flaws: Mapping[int, Flaw]) -> list[BadColumn]:
-    """Records that are refused, as bad cells of the columns that they speak of."""
-    by_column: dict[str, list[tuple[int, Flaw]]] = {}
-    for record, flaw in flaws.items():
-        by_column.setdefault(flaw.column, []).append((record, flaw))
+def _as_columns(flaws: Iterable[BadCell]) -> list[BadColumn]:
+    """Bad cells by the columns that they speak of."""
+    by_column: dict[str, list[BadCell]] = {}
+    for flaw in flaws:
+        by_column.setdefault(flaw.column, []).append(flaw)
     return [
         BadColumn(
             column,
-            np.array([record for record, _ in some], dtype=np.int64),
+            np.array([flaw.row for flaw in some], dtype=np.int64),
             np.arange(len(some)),
-            tuple((flaw.value, Problem(flaw.code, flaw.reason, column)) for _, flaw in some),
+            tuple((flaw.value, flaw.problem) for flaw in some),
         )
         for column, some in by_column.items()
     ]

@@ -40,16 +40,19 @@ def refused(network: Network, chunk: Chunk, encoded: Encoded, scores: Scores) ->
         if status[row] == BAD_VALUE:
             first, *more = cells[row]
             also = "; ".join(f"{cell.column}={str(cell.value)[:80]} ({cell.code})" for cell in more)
-            value = str(first.value)[:200]
-            found.append(
-                Reject(chunk.file, number, first.code, first.column, value, first.reason, also)
-            )
+            found.append(bad_cell(chunk.file, number, first, also))
         elif status[row] == "impossible":
             found.append(_impossible(network, chunk.file, number, encoded, row))
         else:
             reason = f"needs {scores.cells[row]:.3g} table cells, more than the budget"
             found.append(Reject(chunk.file, number, "TN301", "", "", reason))
     return sorted(found, key=lambda reject: reject.row)
+
+
+def bad_cell(file: str, number: int, cell: BadCell, more: str = "") -> Reject:
+    """The line of a row with a bad cell; ``more`` tells its further ones."""
+    value = "" if cell.value is None else str(cell.value)[:200]
+    return Reject(file, number, cell.code, cell.column, value, cell.reason, more)
 
 
 def _impossible(network: Network, file: str, number: int, encoded: Encoded, row: int) -> Reject:

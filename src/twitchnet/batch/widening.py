@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchnet.batch.columns import Indices, Levels
+from twitchnet.batch.encode import BadCell
 from twitchnet.diagnosis.answers import find_variable
-from twitchnet.errors import nearest
+from twitchnet.errors import Problem, RecordError, nearest
 from twitchnet.model.network import Network
 
 COLUMNS = ("record_id", "variable", "value")
@@ -26,21 +27,11 @@ Cells = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
-class Flaw:
-    """The first thing that is wrong with a record: ``column`` and ``value`` as they were said."""
-
-    code: str
-    column: str
-    value: object
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Wide:
-    """``levels`` by variable, (records,) each; ``flaws`` by record."""
+    """``levels`` by variable, (records,) each; ``flaws`` are the first ones of their records."""
 
     levels: Mapping[str, Levels]
-    flaws: Mapping[int, Flaw]
+    flaws: Mapping[int, BadCell]
 
 
 @dataclass
@@ -68,12 +59,12 @@ class Widener:
         cells[record[at], place[at]] = value[at]  # backwards: what is said first stays
         wrong = place < 0
         wrong |= cells[record, place] != value
-        flaws: dict[int, Flaw] = {}
+        flaws: dict[int, BadCell] = {}
         for row in np.flatnonzero(wrong).tolist():
             one = int(record[row])
             if one not in flaws:
                 first = int(cells[one, place[row]]) if place[row] >= 0 else 0
-                flaws[one] = self._flaw(said, values, row, first)
+                flaws[one] = BadCell(one, *self._flaw(said, values, row, first))
         return Wide(self._levels(cells, values), flaws)
 
     def _variable(self, said: object) -> int:
@@ -83,17 +74,20 @@ class Widener:
             self.known[name] = self.place[found] if found is not None else -1
         return self.known[name]
 
-    def _flaw(self, said: Levels, values: Levels, row: int, first: int) -> Flaw:
+    def _flaw(
+        self, said: Levels, values: Levels, row: int, first: int
+    ) -> tuple[str, object, Problem]:
+        """What was said in a row, of which variable, and what is wrong with it."""
         name = str(said.values[said.index[row]]) if said.index[row] >= 0 else ""
         value = values.values[values.index[row]] if values.index[row] >= 0 else None
         if not name:
-            return Flaw("TN201", "", value, "the row names no variable")
+            return name, value, Problem("TN201", "the row names no variable")
         if self.known[name] < 0:
             hint = nearest(name.lower(), self.variables)
-            more = f" ({hint})" if hint else ""
-            return Flaw("TN201", name, value, f"the model has no such variable{more}")
+            message = "the model has no such variable"
+            return name, value, Problem("TN201", message, name, hint=hint)
         before = values.values[first - 1] if first > 0 else None
-        return Flaw("TN204", name, value, f"answered as {before!r} too")
+        return name, value, Problem("TN204", f"answered as {before!r} too", name)
 
     def _levels(self, cells: Cells, values: Levels) -> dict[str, Levels]:
         """For each variable the values that were said of it, once each."""
@@ -108,9 +102,21 @@ class Widener:
         return found
 
 
-def column_of(columns: Mapping[str, object], names: Mapping[str, str], wanted: str) -> str:
-    """The column that holds ``wanted``, which ``names`` may say; '' when there is none."""
-    for column, name in names.items():
-        if name == wanted and column in columns:
-            return column
-    return wanted if wanted in columns else ""
+def parts_of(
+    columns: Mapping[str, object], names: Mapping[str, str], file: str = ""
+) -> tuple[str, str, str]:
+    """The columns with the record, the variable and the value, which ``names`` may say.
+
+    Raises ``RecordError`` when one is missing.
+    """
+    record, variable, value = (
+        next((column for column in names if names[column] == name and column in columns), name)
+        for name in COLUMNS
+    )
+    missing = [part for part in (record, variable, value) if part not in columns]
+    if missing:
+        message = "a long table needs this column, or one that is mapped to it"
+        raise RecordError(
+            Problem("TN201", message, name, file, hint=nearest(name, columns)) for name in missing
+        )
+    return record, variable, value
