@@ -311,7 +311,8 @@ class _Writing:
         if job.strict and rejects:
             raise _Refused(rejects[0])
         ok = np.flatnonzero(scores.status == "ok")
-        batch = job.scheme.rows(_kept(job.scheme, chunk), scores, ok, chunk.numbers)
+        kept = {name: chunk.column(name, job.scheme.types[name]) for name in job.scheme.kept}
+        batch = job.scheme.rows(kept, scores, ok, chunk.numbers)
         counts = dict(before.refused)
         for reject in rejects:
             counts[reject.code] = counts.get(reject.code, 0) + 1
@@ -360,23 +361,3 @@ def _ahead(items: Iterator[tuple[Chunk, Encoded]]) -> Iterator[tuple[Chunk, Enco
         while (item := coming.result()) is not None:
             coming = pool.submit(next, items, None)
             yield item
-
-
-def _kept(scheme: Scheme, chunk: Chunk) -> dict[str, Any]:
-    """The columns that stay, as Arrow arrays."""
-    if not isinstance(chunk.frame, Mapping):
-        return {name: chunk.frame.column(name) for name in scheme.kept}
-    pa = arrow()
-    found = {}
-    for name in scheme.kept:
-        kind, values = scheme.types[name], chunk.frame[name]
-        if pa.types.is_string(kind):
-            values = [
-                value if isinstance(value, str | None) else json.dumps(value) for value in values
-            ]
-        try:
-            found[name] = pa.array(values, type=kind)
-        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-            message = f"column {name!r} is {kind} in the first rows and not in later ones: {error}"
-            raise unreadable(chunk.file, message) from None
-    return found

@@ -6,7 +6,6 @@ values mean is judged where wide input is judged.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from twitchnet.batch.columnar import one_batch
 from twitchnet.batch.columns import Levels, open_source
 from twitchnet.batch.encode import BadCell
-from twitchnet.batch.opening import Chunk, Cursor, Reject, unreadable
+from twitchnet.batch.opening import Chunk, Cursor, Reject
 from twitchnet.batch.readers import Input
 from twitchnet.batch.rejects import bad_cell
 from twitchnet.batch.stream import arrow
@@ -156,21 +155,8 @@ class _Widening:
 
     def _table(self, chunk: Chunk) -> Any:
         """The three columns of a chunk."""
-        pa = arrow()
-        if not isinstance(chunk.frame, Mapping):
-            columns = [chunk.frame.column(name) for name in self.long.parts]
-            return pa.table(columns, names=list(self.long.parts)).cast(self.schema)
-        arrays = []
-        for field in self.schema:
-            values = chunk.frame[field.name]
-            if pa.types.is_string(field.type):
-                values = [v if isinstance(v, str | None) else json.dumps(v) for v in values]
-            try:
-                arrays.append(pa.array(values, type=field.type))
-            except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-                message = f"column {field.name!r} is {field.type} in the first rows: {error}"
-                raise unreadable(chunk.file, message) from None
-        return pa.Table.from_arrays(arrays, schema=self.schema)
+        columns = [chunk.column(field.name, field.type) for field in self.schema]
+        return arrow().table(columns, names=self.schema.names).cast(self.schema)
 
     def _records(
         self, table: Any, starts: NDArray[np.int64]

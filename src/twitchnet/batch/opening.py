@@ -8,8 +8,9 @@ is not judged here.
 from __future__ import annotations
 
 import io
+import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -75,6 +76,22 @@ class Chunk:
     rejects: list[Reject] = field(default_factory=list)
     cursor: Cursor | None = None
     share: float = 0.0
+
+    def column(self, name: str, kind: Any) -> Any:
+        """A column as an Arrow array; lists become one of the Arrow type ``kind``.
+
+        Raises ``RecordError`` when a value is of another type.
+        """
+        if not isinstance(self.frame, Mapping):
+            return self.frame.column(name)
+        pa, values = arrow(), self.frame[name]
+        if pa.types.is_string(kind):
+            values = [v if isinstance(v, str | None) else json.dumps(v) for v in values]
+        try:
+            return pa.array(values, type=kind)
+        except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+            message = f"column {name!r} is {kind} in the first rows and not in later ones: {error}"
+            raise unreadable(self.file, message) from None
 
     @property
     def rows(self) -> int:
