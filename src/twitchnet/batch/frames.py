@@ -43,24 +43,16 @@ def score_frame(
     ``ValueError`` when a column that stays has the name of a result, ``RecordError`` with
     ``on_error="raise"`` for the first problems.
     """
-    given = _native(frame)
-    if given is not frame:
-        import narwhals
-
-        scored = score_frame(
-            scorer, given, names=names, keep=keep, prefix=prefix, on_error=on_error,
-            threads=threads, progress=progress, long_input=long_input,
-        )  # fmt: skip
-        return narwhals.from_native(scored)
     if on_error not in ("status", "raise"):
         raise ValueError(f'on_error is "status" or "raise", not {on_error!r}')
     if keep not in ("other", "all", "none"):
         raise ValueError(f'keep is "other", "all" or "none", not {keep!r}')
-    source = open_source(frame)
+    native = _native(frame)
+    source = open_source(native)
     if long_input:
         encoded, source = widen_frame(scorer.network, source, names or {})
         kept = list(source.names)
-        frame = source.frame if source.kind == "pandas" else frame
+        native = source.frame if source.kind == "pandas" else native
     else:
         encoded = encode_frame(scorer.network, source, names)
         kept = [name for name in source.names if keep == "all" or name in encoded.other]
@@ -75,7 +67,12 @@ def score_frame(
     if on_error == "raise":
         refuse_records(scores.status.tolist(), scores.cells.tolist(), scorer.inference.budget)
     columns = {prefix + name: values for name, values in scores.columns.items()}
-    return attach(source, frame, kept, columns)
+    scored = attach(source, native, kept, columns)
+    if frame is _native(frame):
+        return scored
+    import narwhals
+
+    return narwhals.from_native(scored)
 
 
 def _native(frame: Any) -> Any:

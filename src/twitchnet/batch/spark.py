@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from twitchnet.batch.columns import needs
+from twitchnet.batch.frames import Keep
 from twitchnet.batch.score import Scorer
-from twitchnet.batch.stream import Keep, arrow, make_scheme, score_batches
+from twitchnet.batch.stream import arrow, make_scheme, score_batches
 from twitchnet.batch.worker import prepare
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.model.network import Network

@@ -11,18 +11,16 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twitchnet.batch.columns import needs
 from twitchnet.batch.encode import Encoded, Encoder, match_columns
-from twitchnet.batch.frames import arrow_array, refuse_same_names
+from twitchnet.batch.frames import Keep, arrow_array, refuse_same_names
 from twitchnet.batch.posteriors import Progress
 from twitchnet.batch.score import Scorer, Scores
-
-Keep = Literal["other", "all", "none"]
 
 
 def arrow() -> Any:
