@@ -198,8 +198,10 @@ def _table(table: Table) -> str:
 
 
 def _kind(column: Column) -> str:
+    """Class and side of a cell; a notebook that is not trusted drops the style sheet."""
     names = [name for name, on in (("tn-right", column.right), ("tn-wide", column.wide)) if on]
-    return f' class="{" ".join(names)}"' if names else ""
+    kind = f' class="{" ".join(names)}"' if names else ""
+    return kind if column.right else f'{kind} style="text-align:left"'
 
 
 def _cell(cell: Cell, column: Column) -> str:
