@@ -80,16 +80,15 @@ def read_header(path: str) -> Header:
     mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
     # the header ends before the first cell that is not UTF-8, or the header is not UTF-8
     whole = head[mark:].decode("utf-8", errors="surrogateescape")
-    some = ["\t"] if ".tsv" in Path(path).name.lower() else [",", ";", "\t", "|"]
-    for between in some:
+    found = []
+    for between in "\t" if ".tsv" in Path(path).name.lower() else ",;\t|":
         text = io.StringIO(whole, newline="")
         names = next(csv.reader(text, delimiter=between), [])
-        if len(names) > 1 or between == some[0]:
-            read = whole[: text.tell()].encode("utf-8", errors="surrogateescape")
-            found = Header(names, mark + len(read), between)
+        read = whole[: text.tell()].encode("utf-8", errors="surrogateescape")
+        found.append(Header(names, mark + len(read), between))
         if len(names) > 1:
-            break
-    return found
+            return found[-1]
+    return found[0]
 
 
 class _Part(NamedTuple):
@@ -278,14 +277,9 @@ def swallowed(path: str, part: _Part) -> _Part:
             message = f"a quote stands inside a cell of {text.count(chr(10)) + 1} lines"
             found = Reject(path, int(part.numbers[i]), "TN211", name, text[:200], message)
             bad.setdefault(i, found)
-    if not bad:
-        return part
-    good = np.array([i not in bad for i in range(part.batch.num_rows)])
-    return part._replace(
-        batch=part.batch.filter(arrow().array(good)),
-        numbers=part.numbers[good],
-        rejects=sorted([*part.rejects, *bad.values()], key=_row),
-    )
+    batch, numbers = _without(bad, part.batch, part.numbers)
+    rejects = sorted([*part.rejects, *bad.values()], key=_row)
+    return part._replace(batch=batch, numbers=numbers, rejects=rejects)
 
 
 class _Parser:
@@ -395,7 +389,14 @@ def whole_text(
                     text = cell.decode(errors="replace")[:200]
                     found = Reject(path, int(numbers[i]), "TN211", name, text, "not UTF-8 text")
                     bad.setdefault(i, found)
+    return *_without(bad, batch, numbers), list(bad.values())
+
+
+def _without(
+    bad: Mapping[int, Reject], batch: Any, numbers: NDArray[np.int64]
+) -> tuple[Any, NDArray[np.int64]]:
+    """The other rows, and their numbers."""
     if not bad:
-        return batch, numbers, []
+        return batch, numbers
     good = np.array([i not in bad for i in range(batch.num_rows)])
-    return batch.filter(pa.array(good)), numbers[good], list(bad.values())
+    return batch.filter(arrow().array(good)), numbers[good]
