@@ -85,9 +85,12 @@ def arrow_columns(path: str) -> Columns:
     """Names and types of an Arrow file or stream, and the rows of a file."""
     if path == "-":
         STDIN.peek(BLOCK)
-    reader = _arrow_reader(path)
-    batches = range(getattr(reader, "num_record_batches", 0))
-    rows = guarded(path, lambda: sum(reader.get_batch(i).num_rows for i in batches))
+    reader, rows = _arrow_reader(path), 0
+    if hasattr(reader, "num_record_batches"):
+        from pyarrow import dataset
+
+        # counted without the rows, which may be compressed
+        rows = guarded(path, lambda: dataset.dataset(path, format="arrow").count_rows())
     return [(one.name, one.type) for one in reader.schema], rows
 
 
