@@ -138,7 +138,7 @@ def score_files(job: Job, progress: Told | None = None) -> Summary:
     if job.resume and "-" in job.input.paths:
         raise unreadable("-", "a pipe cannot be read again, so its run cannot be resumed")
     output = Path(job.output)
-    packing_of(job.output, job.format)
+    packed = packing_of(job.output, job.format)
     for path in filter(None, (output, job.rejects_path)):
         if not path.parent.is_dir():
             raise FileNotFoundError(f"no such folder: {path.parent}")
@@ -160,7 +160,7 @@ def score_files(job: Job, progress: Told | None = None) -> Summary:
                 raise _strict(stop.reject) from None
             journal.add(b"", b"", replace(journal.position, whole=True))
         summary = _summary(job, journal.position, start, before)
-        _name(job, journal, summary)
+        _name(job, journal, summary, packed)
         journal.discard()
     return summary
 
@@ -180,12 +180,12 @@ def _refuse_to_replace(job: Job) -> None:
         taken[place] = "written by this run already"
 
 
-def _name(job: Job, journal: Journal, summary: Summary) -> None:
-    """Gives everything its final name, the output last."""
+def _name(job: Job, journal: Journal, summary: Summary, packed: str) -> None:
+    """Gives everything its final name, the output last, compressed as ``packed`` says."""
     output, rejects = Path(job.output), job.rejects_path
     data, listed, final = (journal.folder / name for name in ("data", "rejects", "final"))
     if data.exists():
-        finish(job.format, data, final, job.input.columns, packing_of(job.output, job.format))
+        finish(job.format, data, final, job.input.columns, packed)
     if rejects is not None and listed.exists():
         if summary.refused:
             put(listed, rejects)

@@ -108,7 +108,7 @@ def format_of(path: str, given: str = "", option: str = "--format") -> str:
 def packing_of(path: str, form: str) -> str:
     """The compression of an output, by its suffix: gzip, zstd, or '' for none.
 
-    Raises ``RecordError`` for a format that compresses itself, or for a pipe.
+    Raises ``RecordError`` for a format that compresses itself.
     """
     packed = COMPRESSED.get(Path(path).suffix.lower(), "")
     if packed and form not in ("csv", "jsonl"):

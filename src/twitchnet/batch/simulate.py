@@ -74,8 +74,7 @@ def write_batches(
 
     ``progress`` is told the rows done.
     """
-    rows = 0
-    packing_of(str(output), form)
+    rows, packed = 0, packing_of(str(output), form)
     with Journal(output, {}, resume=False) as journal:
         data = journal.folder / "data"
         with data.open("wb") as file:
@@ -85,7 +84,7 @@ def write_batches(
                 if progress is not None:
                     progress(rows)
         final = journal.folder / "final"
-        finish(form, data, final, packed=packing_of(str(output), form))
+        finish(form, data, final, packed=packed)
         put(final, output)
         journal.discard()
     return rows
