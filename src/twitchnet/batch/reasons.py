@@ -35,7 +35,9 @@ ROWS = 1 << 15
 """Rows run at once; each takes its codes and a few numbers of memory."""
 
 PASSES = 50
-"""About what the reasons of a full questionnaire cost, in passes over the record."""
+"""What the reasons of a record count for beside a pass over it: in the progress, and where
+kernels that are not loaded yet may pay.  Measured: 57 to 116, as kernels and records differ.
+"""
 
 Texts = NDArray[np.object_]
 
@@ -239,7 +241,10 @@ def _clamped(
 def _free(
     batch: Batch, codes: Codes, states: _States, at: Ints, parts: Floats
 ) -> NDArray[np.bool_]:
-    """Writes log P(c = s | answers) of the rows ``at``; returns which of them were too wide."""
+    """Writes log P(c = s | answers) of the rows ``at``; returns which of them were too wide.
+
+    That is log P(c = s, answers) but for what is the same in all states.
+    """
     nodes, low = batch.inference.network.nodes, batch.inference.lowered
     failed = np.zeros(len(at), dtype=np.bool_)
     for place in np.unique(states.place[at]).tolist():

@@ -62,7 +62,7 @@ class Scorer:
     ``top`` replaces the posterior columns by the k most probable causes (``cause_1``,
     ``posterior_1`` ...); without ``details`` only posteriors, status and log evidence are
     computed, in one pass instead of up to four.  ``reasons`` adds so many answers for and
-    against the leading cause, at about 50 passes; ``intervals`` adds intervals of the
+    against the leading cause, at 50 to 120 passes; ``intervals`` adds intervals of the
     posteriors over so many draws of the numbers, ``seed`` deciding which, at a pass a draw.
     Raises ``ValueError`` for numbers that are too small, and for a model in which a cause
     has the name of another column.
