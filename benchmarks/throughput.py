@@ -25,6 +25,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -128,12 +129,12 @@ def draw(title: str, model: str, count: int, folder: Path, **options: Any) -> Re
     return Records(title, model, path, count, budget)
 
 
-def as_csv(path: Path) -> Path:
-    """The same records as CSV."""
-    target = path.with_suffix(".csv")
+def converted(path: Path, form: str) -> Path:
+    """The same records in another format."""
+    target = path.with_suffix(f".{form}")
     if not target.exists():
         with parquet.ParquetFile(path) as file:
-            write_batches(file.iter_batches(65_536), target, "csv")
+            write_batches(file.iter_batches(65_536), target, form)
     return target
 
 
@@ -164,21 +165,19 @@ def engine(records: Records, details: bool, most: int) -> Callable[[], tuple[flo
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run costs: ``processor`` seconds and ``megabytes`` for so many records."""
+    """What a run over so many records costs."""
 
     title: str
     count: int
-    seconds: float
-    processor: float
-    megabytes: float
+    run: Run
 
     def row(self) -> list[str]:
         """Of the table of sizing."""
-        each = self.processor / self.count
+        each = self.run.processor / self.count
         hours = each * 1e9 / 3600
         return [
             self.title, f"{1 / each:,.0f}", f"{1e6 * each:,.0f}", f"{hours:,.0f}",
-            f"{self.megabytes:,.0f}",
+            f"{self.run.megabytes:,.0f}",
         ]  # fmt: skip
 
 
@@ -187,7 +186,7 @@ def throughput(
 ) -> Iterator[list[str]]:
     """Rows of the table: both ways of files, between measurements of the engine."""
     rate = engine(records, details, MOST if records.budget == BUDGET else MOST // 10)
-    source = as_csv(records.path)
+    source = converted(records.path, "csv")
     what = "all columns" if details else "`--lean`"
     rates, runs = [rate()], []
     for kind, path in (("CSV -> Parquet", source), ("Parquet -> Parquet", records.path)):
@@ -205,8 +204,7 @@ def throughput(
             f"{done.megabytes:,.0f}",
         ]  # fmt: skip
         if kind == "Parquet -> Parquet":
-            title = f"{records.title}, {what}"
-            costs.append(Cost(title, records.count, done.seconds, done.processor, done.megabytes))
+            costs.append(Cost(f"{records.title}, {what}", records.count, done))
 
 
 def one_core(records: Records, folder: Path) -> float:
@@ -227,15 +225,9 @@ def silent(program: Any, rows: BatchInput, wanted: Any, nodes: Any, *_: Any, **_
 def input_and_output(records: Records, folder: Path) -> Iterator[list[str]]:
     """Rows of the table without the engine: microseconds on the processor for each record."""
     scorer = Scorer(tn.load(records.model)._inference)
-    every = {"csv": as_csv(records.path), "parquet": records.path}
-    json = records.path.with_suffix(".jsonl")
-    if not json.exists():
-        with parquet.ParquetFile(records.path) as file:
-            write_batches(file.iter_batches(65_536), json, "jsonl")
-    every["jsonl"] = json
     pairs = [("parquet", "parquet"), ("csv", "parquet"), ("csv", "csv"), ("jsonl", "jsonl")]
     for source, target in pairs:
-        found = open_input([str(every[source])])
+        found = open_input([str(converted(records.path, source))])
         output = folder / f"silent.{target}"
         scheme = make_scheme(scorer, found.columns)
         job = Job(found, scheme, str(output), format_of(output.name))
@@ -423,12 +415,10 @@ def measure(given: argparse.Namespace, folder: Path) -> Page:
             (draw("twitchy_legs", "twitchy_legs", given.legs, folder, **asked), False),
             (draw("twitchy_legs", "twitchy_legs", given.legs_all, folder, **asked), True),
         ]
-        found = [
-            row for one, all_of_it in every for row in throughput(one, all_of_it, folder, costs)
-        ]
         head = "way | records | engine, records/s | files, records/s | share by the clock"
         head += " | by the processor | MB"
-        page.table(head, found)
+        rows = (throughput(one, all_of_it, folder, costs) for one, all_of_it in every)
+        page.table(head, chain.from_iterable(rows))
     if given.stream and is_wanted("stream"):
         long = draw("stand-in", str(model), given.stream, folder)
         page.table("records | seconds | records/s | MB", [stream(long, folder)])
