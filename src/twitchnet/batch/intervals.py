@@ -99,7 +99,7 @@ def _drawn(
 
     The second value counts, by record, the draws that could not be computed.
     """
-    rows = batch.rows._replace(codes=batch.codes[at], soft=batch.rows.soft[at])
+    rows = batch.with_codes(batch.codes[at])
     posterior = np.full((len(tables), len(at), len(batch.targets)), np.nan)
     failed = np.zeros(len(at), dtype=np.int64)
     wanted = batch.inference.wanted_targets

@@ -38,6 +38,12 @@ class Batch:
         self.threads = threads
         self.compiled = compiled
 
+    def with_codes(self, codes: Codes) -> BatchInput:
+        """Rows for the engine; they need not be those of the records."""
+        return self.rows._replace(
+            codes=codes, soft=np.empty((len(codes), *self.rows.soft.shape[1:]))
+        )
+
     def run(
         self,
         rows: BatchInput,
@@ -74,8 +80,7 @@ class Batch:
         denied = np.any(self.codes[:, held] > 0, axis=1)[at]
         found[at] = 0.0
         at = at[~denied]
-        rows = self.rows._replace(codes=self.codes[at], soft=self.rows.soft[at])
-        out = self.run(with_fixed(rows, fixed), ())
+        out = self.run(with_fixed(self.with_codes(self.codes[at]), fixed), ())
         with np.errstate(invalid="ignore"):
             share = np.exp(np.minimum(out.log_evidence - main.log_evidence[at], 0.0))
         found[at] = share
@@ -106,8 +111,7 @@ class Batch:
         if len(again):
             wanted = np.zeros_like(self.inference.wanted)
             wanted[[self.inference.lowered.index[name] for name in names]] = 1
-            rows = self.rows._replace(codes=seen[again], soft=self.rows.soft[again])
-            out = self.run(rows, columns, wanted=wanted)
+            out = self.run(self.with_codes(seen[again]), columns, wanted=wanted)
             probability[again] = out.probability
             failed[again] = out.status == STATUS.index("too wide")
         found = {}

@@ -27,7 +27,7 @@ from twitchnet.batch.encode import Codes
 from twitchnet.batch.passes import Batch, Column
 from twitchnet.batch.posteriors import OK, TOO_WIDE, Progress
 from twitchnet.diagnosis.explain import NEUTRAL
-from twitchnet.engine.batch import BatchInput, BatchOutput
+from twitchnet.engine.batch import BatchOutput
 from twitchnet.engine.program import Floats, Ints
 from twitchnet.model.network import Network
 
@@ -235,7 +235,7 @@ def _clamped(
     """An upward pass over rows in which the leading cause, not answered in any, has a state."""
     supposed = codes.copy()
     supposed[np.arange(len(codes)), place] = state
-    return batch.run(_rows(batch, supposed), (), checked=checked)
+    return batch.run(batch.with_codes(supposed), (), checked=checked)
 
 
 def _free(
@@ -252,18 +252,12 @@ def _free(
         variable, wanted = nodes[place], np.zeros_like(batch.inference.wanted)
         wanted[low.index[variable.name]] = 1
         columns = tuple((variable.name, state) for state in variable.states)
-        out = batch.run(_rows(batch, codes[at[mine]]), columns, wanted=wanted)
+        out = batch.run(batch.with_codes(codes[at[mine]]), columns, wanted=wanted)
         failed[mine] = out.status == TOO_WIDE
         with np.errstate(divide="ignore"):
             values = np.log(np.where(np.isnan(out.probability), 0.0, out.probability))
         parts[at[mine], : variable.card] = values
     return failed
-
-
-def _rows(batch: Batch, codes: Codes) -> BatchInput:
-    """Rows of a batch with other codes."""
-    soft = np.empty((len(codes), *batch.rows.soft.shape[1:]))
-    return batch.rows._replace(codes=codes, soft=soft)
 
 
 def _strongest(network: Network, codes: Codes, weights: Floats, most: int) -> tuple[Texts, Floats]:
