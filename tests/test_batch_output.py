@@ -209,3 +209,23 @@ def test_a_resumed_run_counts_its_own_records_alone(
     meter = Meter(stream=Terminal())
     summary = score_files(job(source, output, resume=True), meter)
     assert meter.before == summary.before == 192
+
+
+def test_simulated_records_in_a_pipe(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "twitchnet", "simulate", "-n", "7", "-m", "demo", "-o", "-"]
+    expected = next(simulate(DEMO.network, 7))
+    for form in ("csv", "arrow", "parquet"):
+        done = subprocess.run(
+            [*words, "--output-format", form], capture_output=True, cwd=tmp_path, timeout=60
+        )
+        if form == "parquet":
+            assert done.returncode == 1
+            assert b"TN210 Parquet cannot be written to a pipe" in done.stderr
+            assert done.stdout == b""
+        elif form == "arrow":
+            assert pa.ipc.open_stream(done.stdout).read_all().equals(pa.table(expected))
+            assert done.stdout.endswith(b"\xff\xff\xff\xff\0\0\0\0")
+        else:
+            assert len(done.stdout.splitlines()) == 8
+            assert done.stderr == b"7 records in standard output\n"
+    assert list(tmp_path.iterdir()) == []

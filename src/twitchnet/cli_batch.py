@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from twitchnet.batch.files import Job
     from twitchnet.diagnosis.inference import Inference
 
@@ -172,14 +169,6 @@ def _job(
     return Job(found, scheme, output, form)
 
 
-def _pipe(batches: Iterator[object], form: str) -> None:
-    """Writes batches to standard output."""
-    from twitchnet.batch.writers import piece
-
-    for index, batch in enumerate(batches):
-        sys.stdout.buffer.write(piece(form, batch, first=index == 0))
-
-
 def simulate(
     output: Output,
     n: Annotated[int, typer.Option("-n", min=1, help="Number of records.")] = 1000,
@@ -222,11 +211,9 @@ def simulate(
     )
     form = format_of(output, output_format.value if output_format else "", "--output-format")
     try:
-        if output == "-" and form != "parquet":
-            _pipe(batches, form)
-            return
         with Meter(n) as meter:
             rows = write_batches(batches, Path(output), form, meter)
     except ValueError as error:  # what is given is too rare to be met by chance
         raise typer.BadParameter(str(error), param_hint="--given") from None
-    typer.echo(f"{rows:,} records in {output}", err=True)
+    where = "standard output" if output == "-" else output
+    typer.echo(f"{rows:,} records in {where}", err=True)

@@ -28,7 +28,7 @@ from twitchnet.batch.readers import Input, packing_of
 from twitchnet.batch.rejects import REASONS, as_csv, refused
 from twitchnet.batch.score import Scores
 from twitchnet.batch.stream import Scheme, arrow, metadata
-from twitchnet.batch.writers import finish, piece
+from twitchnet.batch.writers import finish, piece, pipe_end
 from twitchnet.errors import Problem, RecordError
 from twitchnet.show.progress import Meter, duration
 
@@ -204,8 +204,7 @@ def _name(job: Job, journal: Journal, summary: Summary, packed: str) -> None:
 
 def _to_pipe(job: Job, stream: BinaryIO, progress: Told | None) -> Position:
     """Writes to standard output, and refused rows to their file or to standard error."""
-    if job.format == "parquet":
-        raise unreadable("-", "Parquet cannot be written to a pipe", "use --output-format arrow")
+    end = pipe_end(job.format)
     path = job.rejects_path
     listed = path.open("wb") if path else None
 
@@ -220,8 +219,7 @@ def _to_pipe(job: Job, stream: BinaryIO, progress: Told | None) -> Position:
 
     try:
         position = _run(job, Position(), store, progress)
-        if job.format == "arrow":
-            stream.write(b"\xff\xff\xff\xff\0\0\0\0")  # the end of an Arrow stream
+        stream.write(end)
     except _Refused as stop:
         raise _strict(stop.reject) from None
     finally:

@@ -6,9 +6,10 @@ columns of their own.  The same seed gives the same file.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from twitchnet.batch.journal import Journal, put
 from twitchnet.batch.posteriors import Progress
 from twitchnet.batch.readers import packing_of
 from twitchnet.batch.stream import arrow
-from twitchnet.batch.writers import finish, piece
+from twitchnet.batch.writers import finish, piece, pipe_end
 from twitchnet.model.network import Network
 from twitchnet.model.sampling import hide, sample
 
@@ -70,21 +71,32 @@ def simulate(
 def write_batches(
     batches: Iterator[Any], output: Path, form: str, progress: Progress | None = None
 ) -> int:
-    """Writes batches to a file, which appears when it is whole; the number of rows.
+    """Writes batches to a file, which appears when it is whole, or to standard output (``-``).
 
-    ``progress`` is told the rows done.
+    ``progress`` is told the rows done; the number of rows is returned.
     """
-    rows, packed = 0, packing_of(str(output), form)
+    if str(output) == "-":
+        end = pipe_end(form)
+        rows = _write(batches, sys.stdout.buffer, form, progress)
+        sys.stdout.buffer.write(end)
+        return rows
+    packed = packing_of(str(output), form)
     with Journal(output, {}, resume=False) as journal:
         data = journal.folder / "data"
         with data.open("wb") as file:
-            for index, batch in enumerate(batches):
-                file.write(piece(form, batch, first=index == 0))
-                rows += batch.num_rows
-                if progress is not None:
-                    progress(rows)
+            rows = _write(batches, file, form, progress)
         final = journal.folder / "final"
         finish(form, data, final, packed=packed)
         put(final, output)
         journal.discard()
+    return rows
+
+
+def _write(batches: Iterator[Any], file: BinaryIO, form: str, progress: Progress | None) -> int:
+    rows = 0
+    for index, batch in enumerate(batches):
+        file.write(piece(form, batch, first=index == 0))
+        rows += batch.num_rows
+        if progress is not None:
+            progress(rows)
     return rows

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from twitchnet.batch.json_text import json_lines
+from twitchnet.batch.opening import unreadable
 from twitchnet.batch.stream import arrow
 
 ROW_GROUP = 131_072
 """Rows of a Parquet row group; the file does not depend on the chunks that made it."""
-
 
 COPIED = 1 << 20
 """Bytes that are compressed at once."""
@@ -40,6 +40,13 @@ def piece(form: str, batch: Any, first: bool) -> bytes:
         return json_lines(batch)
     head = batch.schema.serialize().to_pybytes() if first else b""
     return bytes(head + batch.serialize().to_pybytes())
+
+
+def pipe_end(form: str) -> bytes:
+    """The bytes after the last piece in a pipe.  Raises ``RecordError`` for Parquet."""
+    if form == "parquet":
+        raise unreadable("-", "Parquet cannot be written to a pipe", "use --output-format arrow")
+    return b"\xff\xff\xff\xff\0\0\0\0" if form == "arrow" else b""
 
 
 def finish(
