@@ -14,6 +14,9 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from click.testing import Result
+from pyarrow import csv
+from typer.testing import CliRunner
 
 import twitchnet as tn
 from twitchnet.batch import files, journal
@@ -22,6 +25,7 @@ from twitchnet.batch.readers import format_of, open_input
 from twitchnet.batch.score import Scorer
 from twitchnet.batch.simulate import simulate, write_batches
 from twitchnet.batch.stream import make_scheme
+from twitchnet.cli import app
 from twitchnet.show.progress import Meter
 
 DEMO = tn.load("demo")
@@ -229,3 +233,42 @@ def test_simulated_records_in_a_pipe(tmp_path: Path) -> None:
             assert len(done.stdout.splitlines()) == 8
             assert done.stderr == b"7 records in standard output\n"
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["map.yaml", "map.json"])
+def test_a_column_map(tmp_path: Path, name: str) -> None:
+    source, long = tmp_path / "r.csv", tmp_path / "long.csv"
+    source.write_text("id,q17,Caffeine intake\n1,yes,?\n2,no,\n")
+    long.write_text("id,what,value\n1,q17,yes\n2,q17,no\n2,q18,high\n3,q19,yes\n")
+
+    def score(source: Path, names: dict[str, str] | list[str], *words: str) -> Result:
+        if name == "map.json":
+            (tmp_path / name).write_text(json.dumps(names))
+        elif isinstance(names, dict):
+            (tmp_path / name).write_text("".join(f'{k}: "{v}"\n' for k, v in names.items()))
+        else:
+            (tmp_path / name).write_text("".join(f"- {one}\n" for one in names))
+        given = ["score", str(source), "-m", "demo", "-o", str(tmp_path / "out.csv")]
+        return CliRunner().invoke(app, [*given, "--map", str(tmp_path / name), *words])
+
+    done = score(source, {"q17": "leg_twitching", "Caffeine intake": ""})
+    assert done.exit_code == 0, done.output
+    assert "2 rows: 2 scored, 0 refused" in done.stderr
+    scored = csv.read_csv(tmp_path / "out.csv")
+    assert scored.column_names[:2] == ["id", "Caffeine intake"]
+    expected = DEMO.score({"leg_twitching": ["yes", "no"]})["muscle_fatigue"].tolist()
+    assert scored["muscle_fatigue"].to_pylist() == pytest.approx(expected, rel=1e-12)
+    parts = {"id": "record_id", "what": "variable"}
+    names = {"q17": "leg_twitching", "q18": "caffeine_intake", "q19": "leg_twiching"}
+    done = score(long, parts | names, "--long-input")
+    assert "3 rows: 2 scored, 1 refused" in done.stderr
+    (refused,) = csv.read_csv(tmp_path / "out.csv.rejects.csv").to_pylist()
+    assert (refused["row"], refused["column"]) == (3, "q19")
+    assert refused["reason"].startswith("mapped to 'leg_twiching', which is no variable")
+    for wrong, message in (
+        (["q17"], "TN213 a column map is a mapping of columns to names of variables"),
+        ({"q18": "leg_twitching"}, "TN201 q18: the frame has no such column"),
+        ({"q17": "leg_twiching"}, "TN201 q17: mapped to 'leg_twiching', which is no variable"),
+    ):
+        with pytest.raises(tn.RecordError, match=message):
+            raise score(source, wrong).exception or AssertionError("no error")

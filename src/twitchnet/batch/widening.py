@@ -83,8 +83,11 @@ class Widener:
         if not name:
             return name, value, Problem("TN201", "the row names no variable")
         if self.known[name] < 0:
-            hint = nearest(name.lower(), self.variables)
+            wanted = self.names.get(name, name)
+            hint = nearest(wanted.lower(), self.variables)
             message = "the model has no such variable"
+            if wanted != name:
+                message = f"mapped to {wanted!r}, which is no variable of the model"
             return name, value, Problem("TN201", message, name, hint=hint)
         before = values.values[first - 1] if first > 0 else None
         return name, value, Problem("TN204", f"answered as {before!r} too", name)
