@@ -227,6 +227,7 @@ def test_ten_kills_at_random_moments_then_resume(tmp_path: Path, source: str, su
     assert os.listdir(tmp_path).count(out.name) == 1
 
 
+OWN_FILES = ["unshare", "--user", "--map-root-user", "--mount"]
 SMALL_DISK = """
 set -e
 mount -t tmpfs -o size=$SIZE none "$DISK"
@@ -241,18 +242,8 @@ cp "$DISK/$OUT" "$DISK/$OUT.rejects.csv" "$KEPT"
 
 def may_mount() -> bool:
     """Whether a process without rights may have a file system of its own here."""
-    words = [
-        "unshare",
-        "--user",
-        "--map-root-user",
-        "--mount",
-        "mount",
-        "-t",
-        "tmpfs",
-        "none",
-        "/mnt",
-    ]
     try:
+        words = [*OWN_FILES, "mount", "-t", "tmpfs", "none", "/mnt"]
         return subprocess.run(words, capture_output=True).returncode == 0
     except OSError:
         return False
@@ -272,17 +263,9 @@ def test_a_disk_that_is_full(tmp_path: Path, out: str, size: str) -> None:
     path.write_text("id,leg_twitching\n" + "".join(rows))
     disk.mkdir()
     kept.mkdir()
-    told = {
-        "SIZE": size,
-        "DISK": disk,
-        "IN": path,
-        "OUT": out,
-        "KEPT": kept,
-        "PYTHON": sys.executable,
-    }
+    told = {"SIZE": size, "DISK": str(disk), "IN": str(path), "OUT": out, "KEPT": str(kept)}
     done = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", SMALL_DISK],
-        env={**os.environ, **{name: str(value) for name, value in told.items()}},
+        [*OWN_FILES, "sh", "-c", SMALL_DISK], env={**os.environ, **told, "PYTHON": sys.executable},
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.stdout.splitlines() == ["ended 1", f"{out}.partial", "ended 0"], done.stderr
@@ -306,6 +289,4 @@ def test_a_kill_before_the_run_has_begun(tmp_path: Path) -> None:
         (tmp_path / "out.csv.partial" / left).write_text('{"half')
         done = score(path, "-o", out, "--resume")
         assert counts(done.stderr) == (1, 1, 0)
-        assert [
-            row["leg_twitching"] if "leg_twitching" in row else row["status"] for row in lines(out)
-        ] == ["ok"]
+        assert [row["status"] for row in lines(out)] == ["ok"]

@@ -43,7 +43,11 @@ Told = Callable[[int], object]
 
 @dataclass(frozen=True)
 class Job:
-    """What is scored into what.  ``rejects`` '' is ``OUT.rejects.csv``; ``-`` is a pipe."""
+    """What is scored into what.
+
+    ``output`` is a file, or ``-`` for standard output.  ``rejects`` is a file; '' is
+    ``OUT.rejects.csv``, and standard error where the output goes to a pipe.
+    """
 
     input: Input
     scheme: Scheme
