@@ -164,7 +164,7 @@ def test_reasons_equal_running_again_without_the_answer(case: tuple[Network, Ans
         assert len([v for v in found.values() if sign * v > 0]) >= min(4, len(all_of_it))
 
 
-WAYS = {"up": (1e200, 1.0), "checked": (0.0, 1.0), "free": (1.0, 0.0)}
+WAYS = {"up": (1e200, 1.0), "down": (1e-9, 0.0), "down in vain": (1e9, 0.0)}
 """What a cell again costs, and the planned cells of the record, that lead to each way."""
 
 
@@ -212,10 +212,10 @@ def test_every_way_agrees_on_questionnaires() -> None:
     codes, probability = codes[out.cells < 3e6], out.probability[out.cells < 3e6]
     assert len(codes) >= 2
     leader = probability.argmax(axis=1)
-    up, checked, free = (weights_by(way, inference, codes, leader) for way in WAYS)
+    up, down, in_vain = (weights_by(way, inference, codes, leader) for way in WAYS)
     assert np.nanmax(np.abs(up)) > 5.0
-    np.testing.assert_allclose(checked, up, rtol=0, atol=1e-9)
-    np.testing.assert_allclose(free, up, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(down, up, rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(in_vain, up)
 
 
 @settings(max_examples=25)
@@ -290,18 +290,21 @@ def test_reasons_that_are_too_wide_say_so() -> None:
     assert math.isnan(scored["leader_first"][1])
 
 
-def test_a_left_out_context_may_make_a_record_too_wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    records = [{"leg_twitching": "yes", "caffeine_intake": "high"}, {"caffeine_intake": "high"}]
+def test_a_left_out_finding_may_make_a_record_too_wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [
+        {"leg_twitching": "yes", "caffeine_intake": "high"},
+        {"leg_twitching": "yes", "intense_exercise": "yes"},
+    ]
     scorer = Scorer(DEMO._inference, reasons=1)
+    names = [v.name for v in DEMO.network.nodes]
+    coffee, twitching = names.index("caffeine_intake"), names.index("leg_twitching")
     run_ = reasons_module.Batch.run
 
     def narrow(self: Any, rows: Any, places: Any, *more: Any, **options: Any) -> Any:
-        """As if no record without its context could be computed."""
+        """As if no record with its context and without its finding could be computed."""
         out = run_(self, rows, places, *more, **options)
-        at = [v.name for v in DEMO.network.nodes].index("caffeine_intake")
-        twitching = [v.name for v in DEMO.network.nodes].index("leg_twitching")
         if not places:
-            out.status[(rows.codes[:, at] < 0) & (rows.codes[:, twitching] > 0)] = 2
+            out.status[(rows.codes[:, coffee] >= 0) & (rows.codes[:, twitching] < 0)] = 2
         return out
 
     monkeypatch.setattr(reasons_module.Batch, "run", narrow)
@@ -310,7 +313,22 @@ def test_a_left_out_context_may_make_a_record_too_wide(monkeypatch: pytest.Monke
     assert scored["for_1"][0] is None
     assert math.isnan(scored["for_1_decibans"][0])
     assert scored["leader"][0] == "stimulant_excess"
-    assert scored["for_1"][1] == "caffeine_intake=high"
+    assert scored["for_1"][1] == "intense_exercise=present"
+
+
+def test_an_answered_context_is_never_left_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [dict.fromkeys(DEMO.findings, "yes") | {"caffeine_intake": "high"}]
+    at = [v.name for v in DEMO.network.nodes].index("caffeine_intake")
+    run_, seen = reasons_module.Batch.run, []
+
+    def watched(self: Any, rows: Any, *more: Any, **options: Any) -> Any:
+        seen.append(rows.codes[:, at].copy())
+        return run_(self, rows, *more, **options)
+
+    monkeypatch.setattr(reasons_module.Batch, "run", watched)
+    scored = DEMO.score(wide(records), reasons=3)
+    assert same_reasons(scored, 0, DEMO.diagnose(records[0])) > 1
+    assert set(np.concatenate(seen).tolist()) == {0, 1, 2}
 
 
 def test_draws_in_which_the_answers_are_impossible_are_left_out() -> None:

@@ -52,14 +52,15 @@ class Batch:
         wanted: Ints | None = None,
         program: Program | None = None,
         packed: Packed | None = None,
-        checked: bool = False,
+        budget: float = np.inf,
     ) -> BatchOutput:
         """One pass over ``rows``, an upward one when there are no ``columns``.
 
-        ``program``, ``packed`` and ``checked`` are as in ``evaluate``.
+        ``program`` and ``packed`` are as in ``evaluate``; ``budget`` may be less than that of
+        the inference.
         """
         return evaluate(
-            self.inference,
+            self.inference.within(budget),
             rows,
             self.inference.wanted if wanted is None else wanted,
             columns,
@@ -68,7 +69,6 @@ class Batch:
             compiled=self.compiled,
             program=program,
             packed=packed,
-            checked=checked,
         )
 
     def ratio(self, at: Ints, main: BatchOutput, fixed: Mapping[int, int]) -> Floats:

@@ -2,23 +2,26 @@
 
 The weight of an answer a for the leading cause c is the one of ``diagnosis.explain``, the
 log Bayes factor in decibans: odds of c given all answers, over the odds with a left out
-(and with it its descriptors).  Both odds are ratios of P(c = s, answers) for the states s.
-With each answer left out in turn, these come from one of two sources (``Way``):
+(and with it its descriptors).  Both odds are ratios of P(c = s, answers) for the states s;
+no state is ever the rest of the others, so no digits are lost where a posterior is all but 1.
 
-* c set to each of its states, and upward passes alone, over a network in which the leader
-  is known;
-* one pass down again, of which only the marginal of c is wanted.
+A record without one of its findings is cheaper than the whole.  A record without one of its
+contexts, or of the causes that were answered, may be a hundred times as dear: whatever the
+unknown one acts on then hangs together.  So it is not left out, but set to each of its other
+states in turn: P(c = s, answers without it) is the sum over all of its states, of which the
+one that was said is known already.
 
-No state is ever the rest of the others, so no digits are lost where a posterior is all but
-1.  Which source is quicker differs tenfold between records, and little between the answers
-that are left out of one; so the planned cells of the whole record decide for all of them.
+For each of these records P(c = s, answers) comes from one of two sources: one pass down
+again, of which only the marginal of c is wanted; or upward passes alone, with c set to each
+of its states.  Which is quicker differs tenfold between records, and little between the
+answers of one; so the planned cells of the whole record decide.  Where a pass down turns out
+to need more than upward passes do for the whole record, these take its place after all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +30,6 @@ from twitchnet.batch.encode import Codes
 from twitchnet.batch.passes import Batch, Column
 from twitchnet.batch.posteriors import OK, TOO_WIDE, Progress
 from twitchnet.diagnosis.explain import NEUTRAL
-from twitchnet.engine.batch import BatchOutput
 from twitchnet.engine.program import Floats, Ints
 from twitchnet.model.network import Network
 
@@ -36,10 +38,11 @@ ROWS = 1 << 15
 
 PASSES = 50
 """What the reasons of a record count for beside a pass over it: in the progress, and where
-kernels that are not loaded yet may pay.  Measured: 57 to 116, as kernels and records differ.
+kernels that are not loaded yet may pay.  Measured: 66, in half of the records below 23.
 """
 
 Texts = NDArray[np.object_]
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -110,33 +113,26 @@ def _pieces(rows: Ints) -> Iterator[slice]:
         yield slice(start, len(rows))
 
 
-def _weights(
-    batch: Batch, codes: Codes, leader: Ints, cells: Floats
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """The weight of every answer in decibans (records, nodes), and which records were too wide."""
-    network = batch.inference.network
-    names = [variable.name for variable in network.nodes]
+def _weights(batch: Batch, codes: Codes, leader: Ints, cells: Floats) -> tuple[Floats, Flags]:
+    """The weight of every answer in decibans (records, nodes), and which records were too wide.
+
+    ``cells`` (records,) were planned for all posteriors of each record.
+    """
     record, place = np.nonzero(codes >= 0)
-    left = codes[record]
-    left[np.arange(len(record)), place] = -1
-    for descriptor, of in network.descriptors.items():
-        left[place == names.index(of), names.index(descriptor)] = -1
+    answer, others, summed = _without(batch.inference.network, codes[record], place)
     states = _States.of(batch, leader)
-    whole, way = _chosen(batch, codes, states, cells)
-    rows = states.take(record)
-    parts = np.full((len(left), states.most), -np.inf)
-    failed = np.zeros(len(left), dtype=np.bool_)
-    free = (way[record] == Way.FREE).any(axis=1)
-    failed[free] = _free(batch, left, rows, np.flatnonzero(free), parts)
-    for s in range(states.most):
-        for kind in (Way.UP, Way.CHECKED):
-            at = np.flatnonzero((way[record, s] == kind) & (rows.card > s) & ~free)
-            out = _clamped(batch, left[at], rows.place[at], s, checked=kind == Way.CHECKED)
-            failed[at] |= out.status == TOO_WIDE
-            parts[at, s] = np.where(out.status == OK, out.log_evidence, -np.inf)
-    wide = (way == Way.NONE).any(axis=1)
-    wide[record[failed]] = True
-    before, after = rows.log_odds(parts), states.log_odds(whole)[record]
+    whole, price = _upward(batch, codes, states)
+    quick = batch.compiled & (AGAIN * cells < price)
+    dear = np.flatnonzero(np.isinf(price) & quick)
+    whole[dear], lost = _downward(batch, codes[dear], states.take(dear), np.inf)
+    limit = np.where(quick, price / AGAIN, 0.0)
+    parts, failed = _parts(batch, others, states.take(record[answer]), limit[record[answer]])
+    wide = np.isinf(price) & ~quick
+    wide[dear[lost]] = True
+    wide[record[answer[failed]]] = True
+    left = np.where(summed[:, None], whole[record], -np.inf)
+    np.logaddexp.at(left, answer, parts)
+    before, after = states.take(record).log_odds(left), states.log_odds(whole)[record]
     with np.errstate(invalid="ignore"):
         change = np.where(before == after, 0.0, after - before)
     found = np.full(codes.shape, np.nan)
@@ -144,25 +140,33 @@ def _weights(
     return found, wide
 
 
-class Way(IntEnum):
-    """Where P(c = s, answers) comes from, for the leading cause c.
+def _without(network: Network, codes: Codes, place: Ints) -> tuple[Ints, Codes, Flags]:
+    """What rows ``codes`` without their answers to the nodes ``place`` (rows,) add up to.
 
-    ``UP``: c is set, one upward pass; ``CHECKED``: the same in the fast form of the kernels,
-    which goes down again to check itself; ``FREE``: the marginal of c, all states at once;
-    ``NONE``: each is too wide.
+    For each record its row and its codes; and for each row whether the row itself, with its
+    answer, is another part of the sum.
     """
-
-    NONE = -1
-    UP = 0
-    CHECKED = 1
-    FREE = 2
+    names = [variable.name for variable in network.nodes]
+    described = network.descriptors.values()
+    summed = np.array([v.kind != "finding" and v.name not in described for v in network.nodes])
+    summed = summed[place]
+    card = np.array([variable.card for variable in network.nodes])[place]
+    count = np.where(summed, card - 1, 1)
+    answer = np.repeat(np.arange(len(codes)), count)
+    turn = np.arange(len(answer)) - (np.cumsum(count) - count)[answer]
+    said = codes[np.arange(len(codes)), place][answer]
+    others = codes[answer]
+    other = np.where(summed[answer], turn + (turn >= said), -1)
+    others[np.arange(len(answer)), place[answer]] = other
+    for descriptor, of in network.descriptors.items():
+        others[place[answer] == names.index(of), names.index(descriptor)] = -1
+    return answer, others, summed
 
 
 AGAIN = 2.5
 """How much longer a cell takes in the fast form, down again, than on the way up alone.
 
-Measured: 1.8 to 2.2 ns against 0.6 to 0.7.  With less than 2 the fast form is chosen for
-records in which it fails, at twice the time of the slower way; 4 is 5 % slower than 2.5.
+Measured: 1.8 to 2.2 ns against 0.7 to 0.9.  From 1.5 to 4, the time of reasons is the same.
 """
 
 
@@ -201,63 +205,58 @@ class _States:
         return odds
 
 
-def _chosen(
-    batch: Batch, codes: Codes, states: _States, cells: Floats
-) -> tuple[Floats, NDArray[np.int8]]:
-    """Log P(c = s, answers) of whole records, (records, states), and the way for each state.
+def _parts(batch: Batch, codes: Codes, states: _States, limit: Floats) -> tuple[Floats, Flags]:
+    """Log P(c = s, answers) (rows, states), and which rows were too wide.
 
-    ``cells`` (records,) were planned for all posteriors of the record in the fast form.
+    By a pass down again where that takes at most ``limit`` (rows,) cells, up to a power of two.
     """
-    shape = (len(codes), states.most)
-    whole, way = np.full(shape, -np.inf), np.zeros(shape, dtype=np.int8)
-    price = np.zeros(shape)
+    parts = np.full((len(codes), states.most), -np.inf)
+    rest = np.ones(len(codes), dtype=np.bool_)
+    with np.errstate(divide="ignore"):
+        limit = np.exp2(np.ceil(np.log2(limit)))
+    for most in np.unique(limit[limit > 0.0]).tolist():
+        at = np.flatnonzero(limit == most)
+        parts[at], rest[at] = _downward(batch, codes[at], states.take(at), most)
+    at = np.flatnonzero(rest)
+    parts[at], cells = _upward(batch, codes[at], states.take(at))
+    wide = np.zeros(len(codes), dtype=np.bool_)
+    wide[at] = np.isinf(cells)
+    return parts, wide
+
+
+def _upward(batch: Batch, codes: Codes, states: _States) -> tuple[Floats, Floats]:
+    """Log P(c = s, answers) (rows, states) by an upward pass for each state, and their cells.
+
+    The cells (rows,) are infinite where one of the passes was too wide.
+    """
+    parts, cells = np.full((len(codes), states.most), -np.inf), np.zeros(len(codes))
     for s in range(states.most):
         at = np.flatnonzero(states.card > s)
-        up = _clamped(batch, codes[at], states.place[at], s)
-        whole[at, s] = np.where(up.status == OK, up.log_evidence, -np.inf)
-        price[at, s] = np.where(up.status == TOO_WIDE, np.inf, up.cells)
-        if batch.compiled:
-            again = _clamped(batch, codes[at], states.place[at], s, checked=True)
-            checked = np.where(again.status == TOO_WIDE, np.inf, AGAIN * again.cells)
-            way[at, s] = np.where(checked < price[at, s], Way.CHECKED, Way.UP)
-            price[at, s] = np.minimum(price[at, s], checked)
-    if batch.compiled:
-        way[AGAIN * cells < price.sum(axis=1)] = Way.FREE
-    way[np.isinf(price) & (way != Way.FREE)] = Way.NONE
-    lost = np.flatnonzero(np.isinf(price).any(axis=1) & (way == Way.FREE).any(axis=1))
-    _free(batch, codes, states, lost, whole)
-    return whole, way
+        supposed = codes[at]
+        supposed[np.arange(len(at)), states.place[at]] = s
+        out = batch.run(batch.with_codes(supposed), ())
+        parts[at, s] = np.where(out.status == OK, out.log_evidence, -np.inf)
+        cells[at] += np.where(out.status == TOO_WIDE, np.inf, out.cells)
+    return parts, cells
 
 
-def _clamped(
-    batch: Batch, codes: Codes, place: Ints, state: int, checked: bool = False
-) -> BatchOutput:
-    """An upward pass over rows in which the leading cause, not answered in any, has a state."""
-    supposed = codes.copy()
-    supposed[np.arange(len(codes)), place] = state
-    return batch.run(batch.with_codes(supposed), (), checked=checked)
-
-
-def _free(
-    batch: Batch, codes: Codes, states: _States, at: Ints, parts: Floats
-) -> NDArray[np.bool_]:
-    """Writes log P(c = s | answers) of the rows ``at``; returns which of them were too wide.
-
-    That is log P(c = s, answers) but for what is the same in all states.
-    """
+def _downward(batch: Batch, codes: Codes, states: _States, most: float) -> tuple[Floats, Flags]:
+    """Log P(c = s, answers) (rows, states) by the marginal of c, and which took too many cells."""
     nodes, low = batch.inference.network.nodes, batch.inference.lowered
-    failed = np.zeros(len(at), dtype=np.bool_)
-    for place in np.unique(states.place[at]).tolist():
-        mine = states.place[at] == place
+    parts = np.full((len(codes), states.most), -np.inf)
+    failed = np.zeros(len(codes), dtype=np.bool_)
+    for place in np.unique(states.place).tolist():
+        at = np.flatnonzero(states.place == place)
         variable, wanted = nodes[place], np.zeros_like(batch.inference.wanted)
         wanted[low.index[variable.name]] = 1
         columns = tuple((variable.name, state) for state in variable.states)
-        out = batch.run(batch.with_codes(codes[at[mine]]), columns, wanted=wanted)
-        failed[mine] = out.status == TOO_WIDE
+        out = batch.run(batch.with_codes(codes[at]), columns, wanted=wanted, budget=most)
+        failed[at] = out.status == TOO_WIDE
+        good = out.status == OK
         with np.errstate(divide="ignore"):
-            values = np.log(np.where(np.isnan(out.probability), 0.0, out.probability))
-        parts[at[mine], : variable.card] = values
-    return failed
+            marginal = np.log(out.probability[good])
+        parts[at[good], : variable.card] = out.log_evidence[good, None] + marginal
+    return parts, failed
 
 
 def _strongest(network: Network, codes: Codes, weights: Floats, most: int) -> tuple[Texts, Floats]:
