@@ -275,6 +275,23 @@ def test_json_lines_that_are_none(tmp_path: Path) -> None:
     assert rows[0]["tags"] == [1]
 
 
+def test_json_values_of_another_type_than_their_column(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    path.write_text('{"id": 1, "leg_twitching": "yes"}\n' * 2)
+    later = job(tmp_path, path)  # has seen these two alone
+    with path.open("a") as file:
+        for value in ('"x"', "2.5", "true", "12345678901234567890", "null", "7"):
+            file.write(f'{{"id": {value}, "leg_twitching": true}}\n')
+    summary = score_files(later)
+    assert (summary.rows, summary.refused) == (8, {"TN211": 4})
+    assert [row["id"] for row in read(tmp_path / "out.csv")] == [1, 1, None, 7]
+    reasons = [row["reason"] for row in rejects(tmp_path / "out.csv.rejects.csv")]
+    assert reasons[:2] == [
+        "'id' is int64 in the first rows, and here \"x\"",
+        "'id' is int64 in the first rows, and here 2.5",
+    ]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [

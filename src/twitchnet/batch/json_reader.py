@@ -8,7 +8,7 @@ the lines that are no records are refused.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -63,8 +63,13 @@ def json_columns(path: str) -> Columns:
     return columns, 0
 
 
-def json_chunks(path: str, size: int, start: Cursor, columns: Mapping[str, Any]) -> Iterator[Chunk]:
-    """The lines after ``start``, ``size`` of them at a time; empty ones do not count."""
+def json_chunks(
+    path: str, size: int, start: Cursor, columns: Mapping[str, Any], kept: Collection[str] = ()
+) -> Iterator[Chunk]:
+    """The lines after ``start``, ``size`` of them at a time; empty ones do not count.
+
+    A line is refused when a value of a ``kept`` column is not of the type of ``columns``.
+    """
     offset, row = start.offset, start.row
     stream, share = guarded(path, lambda: open_measured(path, offset))
     for lines, taken, read in _lines(path, size, stream):
@@ -73,7 +78,7 @@ def json_chunks(path: str, size: int, start: Cursor, columns: Mapping[str, Any])
         numbers = np.arange(row + 1, row + 1 + len(lines))
         rejects: list[Reject] = []
         if frame is None:
-            frame, numbers, rejects = _one_by_one(path, lines, numbers, columns)
+            frame, numbers, rejects = _one_by_one(path, lines, numbers, columns, kept)
         row += len(lines)
         part = share() * min(offset / (start.offset + read), 1.0)
         yield Chunk(path, frame, numbers, rejects, Cursor(start.file, row, offset, row), part)
@@ -141,10 +146,15 @@ def _at_once(lines: list[bytes], columns: Mapping[str, Any]) -> Any:
 
 
 def _one_by_one(
-    path: str, lines: list[bytes], numbers: Any, columns: Mapping[str, Any]
+    path: str,
+    lines: list[bytes],
+    numbers: Any,
+    columns: Mapping[str, Any],
+    kept: Collection[str],
 ) -> tuple[dict[str, list[Any]], Any, list[Reject]]:
     """The records among the lines as a mapping of lists, their numbers, and the others."""
-    pa = arrow()
+    is_string = arrow().types.is_string
+    typed = {name for name in kept if not is_string(columns[name])}
     rows: list[dict[str, Any]] = []
     good: list[int] = []
     rejects: list[Reject] = []
@@ -156,9 +166,9 @@ def _one_by_one(
                 hint = nearest(strange, columns)
                 raise ValueError(f"no record before has the key {strange!r} {hint}".rstrip())
             for name, value in row.items():
-                if not isinstance(value, str | int | bool | float | None):
-                    pa.array([value], type=columns[name])
-        except (ValueError, pa.ArrowTypeError) as error:
+                if name in typed or not isinstance(value, str | int | bool | float | None):
+                    _check(name, value, columns[name])
+        except ValueError as error:
             text = line[:200].decode(errors="replace").strip()
             rejects.append(Reject(path, number, "TN211", "", text, str(error)))
         else:
@@ -166,3 +176,17 @@ def _one_by_one(
             good.append(number)
     frame = {name: [row.get(name) for row in rows] for name in columns}
     return frame, np.array(good, dtype=np.int64), rejects
+
+
+def _check(name: str, value: object, kind: Any) -> None:
+    """Raises ``ValueError`` when a value is not of the type of its column."""
+    pa = arrow()
+    # Arrow would cut 2.5 to 2
+    is_wrong = isinstance(value, float) and pa.types.is_integer(kind) and not value.is_integer()
+    try:
+        pa.array([value], type=kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        is_wrong = True
+    if is_wrong:
+        said = json.dumps(value, ensure_ascii=False)[:80]
+        raise ValueError(f"{name!r} is {kind} in the first rows, and here {said}")

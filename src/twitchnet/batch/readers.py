@@ -42,7 +42,7 @@ class Input:
     """One or more files of one format; ``-`` is standard input.
 
     ``answers`` are the columns that will be read as answers, and ``kept`` those that stay;
-    None: unknown.  Parquet leaves the others alone.
+    None: unknown.  Parquet leaves the others alone; JSON Lines has one type in kept ones.
     """
 
     paths: tuple[str, ...]
@@ -72,7 +72,7 @@ class Input:
         if self.format == "csv":
             return csv_chunks(path, size, start, self.columns)
         if self.format == "jsonl":
-            return json_chunks(path, size, start, self.columns)
+            return json_chunks(path, size, start, self.columns, self.kept)
         reader = parquet_chunks if self.format == "parquet" else arrow_chunks
         answers = frozenset(self.answers or ())
         needed = answers | frozenset(self.kept)
