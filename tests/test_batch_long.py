@@ -233,3 +233,16 @@ def test_every_record_belongs_to_its_file(tmp_path: Path) -> None:
             ("b", 1, "TN201"),
             ("c", 1, "TN202"), ("c", 3, "TN201"),
         ]  # fmt: skip
+
+
+def test_a_row_with_an_id_of_another_type_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    row = '{{"record_id": {}, "variable": "leg_twitching", "value": "yes", "note": {}}}\n'
+    path.write_text(row.format(1, 2))
+    wide = widen(open_input([str(path)]), DEMO.network, {})
+    path.write_text("".join(row.format(i, note) for i, note in ((1, 2), (2.5, 3), (3, '"x"'))))
+    (chunk,) = wide.chunks(9)
+    assert chunk.frame["record_id"].to_pylist() == [1, 3]
+    assert [(reject.row, reject.reason) for reject in chunk.rejects] == [
+        (2, "'record_id' is int64 in the first rows, and here 2.5")
+    ]

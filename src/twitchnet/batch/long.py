@@ -7,7 +7,7 @@ values mean is judged where wide input is judged.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,7 @@ def widen(source: Input, network: Network, names: Mapping[str, str]) -> LongInpu
     kind = _plain_type(source.columns[value])
     columns = {name.name: kind for name in network.variables if name.name != record}
     columns = {record: source.columns[record], **columns}
+    source = replace(source, answers=(), kept=parts)
     return LongInput(
         source.paths, source.format, columns,
         source=source, network=network, names=names, parts=parts,
