@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import subprocess
 import sys
@@ -300,3 +301,22 @@ def test_python_m_twitchnet_is_the_same_command() -> None:
     command = [sys.executable, "-m", "twitchnet", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == f"twitchnet {tn.__version__}\n"
+
+
+def test_what_the_library_logs_is_a_note_on_stderr(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Once for each column; and nobody listens afterwards."""
+    people = tmp_path / "people.csv"
+    people.write_text("id,leg_twitching,urge_to_mov\n1,yes,no\n", encoding="utf-8")
+    words = ["twitchnet", "score", str(people), "-o", str(tmp_path / "out.csv")]
+    monkeypatch.setattr("sys.argv", words)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert told == [
+        "note: column 'urge_to_mov' is no variable of the model and is not read: "
+        "did you mean 'urge_to_move'?"
+    ]
+    assert [type(one) for one in logging.getLogger("twitchnet").handlers] == [logging.NullHandler]

@@ -8,6 +8,7 @@ Everything but typer is imported inside the commands, so that each pays for its 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shlex
 import sys
@@ -375,8 +376,18 @@ def bench(
         typer.echo(page, nl=False)
 
 
+class Notes(logging.Handler):
+    """What the library logs, as lines for people."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line on stderr."""
+        typer.echo(f"note: {record.getMessage()}", err=True)
+
+
 def main() -> None:
     """Runs the command line; our own errors end in a message, not in a traceback."""
+    log, notes = logging.getLogger("twitchnet"), Notes(logging.WARNING)
+    log.addHandler(notes)
     try:
         app()
     except (TwitchnetError, OSError) as error:
@@ -385,3 +396,5 @@ def main() -> None:
         if isinstance(error, OSError):  # what stdout did not take is not tried again at the end
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)
+    finally:
+        log.removeHandler(notes)

@@ -189,7 +189,9 @@ def encode_frame(network: Network, frame: Any, names: Mapping[str, str] | None =
     ``RecordError`` when two columns answer one variable, when ``names`` names none, or
     when no column is a variable.
     """
-    return Encoder(network, names)(frame)
+    encoded = Encoder(network, names)(frame)
+    tell_misspelt(encoded.other)
+    return encoded
 
 
 class Encoder:
@@ -231,12 +233,9 @@ class Encoder:
 
 
 def match_columns(
-    network: Network, columns: tuple[str, ...], names: Mapping[str, str], quiet: bool = False
+    network: Network, columns: tuple[str, ...], names: Mapping[str, str]
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Variables by column, and hints by column for those that are no variables.
-
-    Names that are nearly those of variables are told in the log, unless ``quiet``.
-    """
+    """Variables by column, and hints by column for those that are no variables."""
     problems = [
         Problem("TN201", "the frame has no such column", column, hint=nearest(column, columns))
         for column in names
@@ -264,10 +263,14 @@ def match_columns(
         problems.append(Problem("TN201", "no column is a variable of the model", hint=hint))
     if problems:
         raise RecordError(problems)
-    for column, hint in other.items():
-        if hint and not quiet and not column.startswith(TRUTH):
-            LOG.warning("column %r is no variable of the model and is not read: %s", column, hint)
     return used, other
+
+
+def tell_misspelt(other: Mapping[str, str]) -> None:
+    """Logs the columns whose names are nearly those of variables; see ``match_columns``."""
+    for column, hint in other.items():
+        if hint and not column.startswith(TRUTH):
+            LOG.warning("column %r is no variable of the model and is not read: %s", column, hint)
 
 
 def read_column(

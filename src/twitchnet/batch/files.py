@@ -71,7 +71,7 @@ class Job:
         """The input, told which of its columns are used."""
         scheme = self.scheme
         names, network = tuple(self.input.columns), scheme.scorer.network
-        used, _ = match_columns(network, names, scheme.names, quiet=True)
+        used, _ = match_columns(network, names, scheme.names)
         return replace(self.input, answers=tuple(used), kept=scheme.kept)
 
     @property

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchnet.batch.columns import needs
-from twitchnet.batch.encode import Encoded, Encoder, match_columns
+from twitchnet.batch.encode import Encoded, Encoder, match_columns, tell_misspelt
 from twitchnet.batch.frames import Keep, arrow_array, refuse_same_names
 from twitchnet.batch.posteriors import Progress
 from twitchnet.batch.score import Scorer, Scores
@@ -153,6 +153,7 @@ def make_scheme(
     column that stays has the name of a result.
     """
     _, other = match_columns(scorer.network, tuple(columns), names or {})
+    tell_misspelt(other)
     kept = tuple(columns) if keep == "all" else tuple(other) if keep == "other" else ()
     if not isinstance(keep, str):
         kept = keep
