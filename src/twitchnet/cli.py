@@ -386,7 +386,8 @@ class Notes(logging.Handler):
 
 def main() -> None:
     """Runs the command line; our own errors end in a message, not in a traceback."""
-    log, notes = logging.getLogger("twitchnet"), Notes(logging.WARNING)
+    log, notes = logging.getLogger(__name__).parent, Notes(logging.WARNING)
+    assert log is not None  # that of the package
     log.addHandler(notes)
     try:
         app()
