@@ -252,3 +252,21 @@ def test_what_is_too_wide_for_the_kernels_is_tried_by_numpy(
     found = suppose(inference, records)
     np.testing.assert_allclose(found.posterior, expected.posterior, rtol=1e-9)
     np.testing.assert_allclose(found.log_evidence, expected.log_evidence, rtol=1e-9)
+
+
+def test_hypothetical_records_have_the_workspace_of_the_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from twitchnet.engine import batch
+
+    inference = Inference(tn.load("demo").network, workspace=2.0**21)
+    run_batch, told = batch.run_batch, []
+
+    def watched(*args: object, **options: object) -> batch.BatchOutput:
+        told.append(options["workspace"])
+        return run_batch(*args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(batch, "run_batch", watched)
+    monkeypatch.setattr("twitchnet.diagnosis.hypotheses.runs_compiled", lambda *_: True)
+    suppose(inference, [Answers({"leg_twitching": 1})])
+    assert told == [2.0**21]

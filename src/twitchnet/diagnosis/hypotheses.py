@@ -121,6 +121,7 @@ def _batch(
         _nodes(low.index, [name for name, _ in places]),
         np.array([state for _, state in places], dtype=np.int64),
         budget=inference.budget,
+        workspace=inference.workspace,
         posteriors=posteriors,
     )
     wide = np.flatnonzero(out.status == STATUS.index("too wide"))
