@@ -192,6 +192,7 @@ def test_names_are_found_as_in_a_record_and_by_a_map() -> None:
     ("frame", "names", "message"),
     [
         ({"leg_twiching": [1]}, {}, "TN201 no column is a variable.*did you mean 'leg_twitching'"),
+        ({"q17": [1]}, {}, r"TN201 no column is a variable of the model \(names, or --map, says"),
         ({"leg_twitching": [1], "leg-twitching": [1]}, {}, "TN204 leg-twitching: answers"),
         ({"q": [1]}, {"q": "leg_twiching"}, "TN201 q: mapped to .*did you mean 'leg_twitching'"),
         ({"leg_twitching": [1]}, {"q": "sex"}, "TN201 q: the frame has no such column"),

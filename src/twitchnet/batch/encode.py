@@ -259,7 +259,8 @@ def match_columns(
         else:
             used[column], owner[name] = name, column
     if not used and not problems:
-        hint = next((hint for hint in other.values() if hint), "")
+        say = "names, or --map, says which column answers which variable"
+        hint = next((hint for hint in other.values() if hint), say)
         problems.append(Problem("TN201", "no column is a variable of the model", hint=hint))
     if problems:
         raise RecordError(problems)
