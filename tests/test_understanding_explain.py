@@ -13,7 +13,7 @@ from tests.understanding import binary, cases, diagnose, noisy_or, root, slow_po
 from twitchnet.cli_understanding import plain
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.diagnosis import Diagnosis
-from twitchnet.diagnosis.explain import neighbours, reasons, weight
+from twitchnet.diagnosis.explain import neighbours, weight
 from twitchnet.diagnosis.hypotheses import columns, possible_answers, suppose
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine import reference
@@ -121,17 +121,6 @@ def test_weights_of_certainties_are_infinite_and_of_nothing_zero() -> None:
     assert weight(1.0, 0.5) == math.inf
     assert weight(0.0, 0.5) == -math.inf
     assert weight(0.3, 0.3) == 0.0
-
-
-def test_reason_codes_are_the_strongest_answers() -> None:
-    dx = diagnose(rivals(), Answers({"sport": 1, "ache": 1, "cold": 0}))
-    column = columns(dx.network).index(("flu", 1))
-    speaks_for, against = reasons(dx.network, dx.left_out, column)
-    found = dx.explain("flu", decisive=False)
-    assert speaks_for == tuple(one.answer for one in found.supporting[:3])
-    assert against == tuple(one.answer for one in found.opposing[:3])
-    assert speaks_for
-    assert against
 
 
 def test_names_that_are_not_causes_are_refused() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import twitchnet as tn
 from tests.understanding import binary, cases, diagnose, noisy_or, root, with_parameters
 from twitchnet.diagnosis.answers import Answers
-from twitchnet.diagnosis.dials import NINETY, Dials, dials, shift_to
+from twitchnet.diagnosis.dials import NINETY, Dials, dials
 from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.sensitivity import Flip, Turn, number_gradient
@@ -41,6 +41,11 @@ def small() -> Network:
 
 def logit(p: float) -> float:
     return math.log(p / (1 - p))
+
+
+def shift_to(parameter: Parameter, value: float) -> float:
+    """The shift of logits that takes a parameter's reference value to another one."""
+    return logit(value) - logit(parameter.value)
 
 
 def test_a_dial_is_logit_normal_with_its_range_as_central_90_percent() -> None:

@@ -176,11 +176,6 @@ def dials(network: Network, lowered: Lowered) -> Dials:
     )
 
 
-def shift_to(parameter: Parameter, value: float) -> float:
-    """The shift of logits that takes a parameter's reference value to another one."""
-    return _logit(value) - _logit(parameter.value)
-
-
 def _logit(p: float) -> float:
     p = min(max(p, EDGE), 1.0 - EDGE)
     return math.log(p) - math.log1p(-p)

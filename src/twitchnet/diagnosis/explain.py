@@ -20,17 +20,14 @@ cause takes the credit for what both could have produced (*explaining away*, Pea
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-import numpy as np
 
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.hypotheses import Possible, Supposed, columns, possible_answers, suppose
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.pages import Shown, lines, page, table
 from twitchnet.diagnosis.wording import percent
-from twitchnet.engine.program import Floats
 from twitchnet.errors import Problem, RecordError, nearest
 from twitchnet.model.local import Descriptor, Table
 from twitchnet.model.network import Network
@@ -172,11 +169,6 @@ class LeftOut:
     together: tuple[tuple[str, ...], ...]
     rows: Supposed
     now: Supposed
-
-    def decibans(self, column: int) -> Floats:
-        """The weight of every answer for one column of posteriors."""
-        with_all, without = self.now.posterior[0, column], self.rows.posterior[:, column]
-        return np.array([weight(float(with_all), float(one)) for one in without])
 
 
 def weight(with_it: float, without: float) -> float:
@@ -373,17 +365,3 @@ def _decisive(
             answer = network.by_name[name].states[state]
             found.append(Decisive(name, answer, float(possible.probability[r]), then, size))
     return tuple(sorted(found, key=lambda one: -abs(one.decibans)))
-
-
-def reasons(
-    network: Network, left: LeftOut, column: int, most: int = 3
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Reason codes: the answers that speak most for a column, and most against it."""
-    cause = columns(network)[column][0]
-    weights = left.decibans(column)
-    order: Sequence[int] = sorted(range(len(weights)), key=lambda i: -weights[i])
-    kept = [i for i in order if left.names[i] != cause]
-    return (
-        tuple(left.names[i] for i in kept if weights[i] >= NEUTRAL)[:most],
-        tuple(left.names[i] for i in reversed(kept) if weights[i] <= -NEUTRAL)[:most],
-    )
