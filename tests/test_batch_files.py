@@ -181,9 +181,14 @@ def test_long_output(tmp_path: Path) -> None:
     path = write(TABLE.select(["leg_twitching", "record_id"]), tmp_path / "r.parquet")
     run(tmp_path, path, out="out.parquet", top=2, long=True)
     rows = read(tmp_path / "out.parquet")
-    assert list(rows[0]) == ["record_id", "rank", "cause", "posterior"]
-    assert [row["rank"] for row in rows] == [1, 2] * 300
     best = DEMO.score(TABLE.select(["leg_twitching"]), top=2).to_pylist()
+    told = [name for name in best[0] if not name.startswith(("cause_", "posterior_"))]
+    assert {"status", "log_evidence", "conflict", "none_present", "urgency"} < set(told)
+    assert list(rows[0]) == ["record_id", "rank", "cause", "posterior", *told]
+    assert [row["rank"] for row in rows] == [1, 2] * 300
+    for name in told:  # of the record as a whole
+        assert [row[name] for row in rows[::2]] == [row[name] for row in best]
+        assert {row[name] for row in rows[1::2]} == {None}
     assert [row["cause"] for row in rows[::2]] == [row["cause_1"] for row in best]
     assert [row["posterior"] for row in rows[1::2]] == [row["posterior_2"] for row in best]
     run(tmp_path, path, out="bare.parquet", top=1, long=True, keep="none")

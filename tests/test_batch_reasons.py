@@ -363,8 +363,13 @@ def test_columns_of_each_shape() -> None:
     assert list(best.schema) == [
         "cause_1", "posterior_1", "low_1", "high_1", "first_1", "status", "log_evidence",
     ]  # fmt: skip
-    assert list(best.long) == ["cause", "posterior", "low", "high", "first"]
-    assert list(Content(("a", "b"), reasons=1).long)[2:] == list(one.schema)[-5:]
+    assert list(best.long) == [
+        "cause", "posterior", "low", "high", "first", "status", "log_evidence",
+    ]  # fmt: skip
+    assert list(Content(("a", "b"), reasons=1).long)[2:] == [
+        "status", "log_evidence", "conflict", "none_present", "unexplained",
+        "urgency", "red_flags", "decided_by", *list(one.schema)[-5:],
+    ]  # fmt: skip
     assert {one.schema[name] for name in ("leader", "reasons", "for_1", "against_1")} == {str}
     assert one.schema["for_1_decibans"] is one.schema["a_low"] is float
     for wrong in ({"reasons": -1}, {"intervals": -1}, {"seed": -1}, {"top": 0}):

@@ -50,11 +50,14 @@ class Content:
 
     @property
     def long(self) -> dict[str, type]:
-        """The columns of a result of a row per record and rank, after ``rank``."""
+        """The columns of a result of a row per record and rank, after ``rank``.
+
+        What is told of the record as a whole stands in the row of its first rank.
+        """
         found: dict[str, type] = {"cause": str, "posterior": float}
         if self.intervals:
             found |= {"low": float, "high": float, "first": float}
-        return found | dict(self._reasons())
+        return found | dict(self._record()) | dict(self._reasons())
 
     def _all(self) -> Iterator[tuple[str, type]]:
         if self.top is None:
@@ -64,11 +67,7 @@ class Content:
             yield f"posterior_{rank}", float
             if self.intervals:
                 yield from ((f"{part}_{rank}", float) for part in ("low", "high", "first"))
-        yield "status", str
-        yield "log_evidence", float
-        if self.details:
-            yield from ((name, float) for name in ("conflict", "none_present", "unexplained"))
-            yield from ((name, str) for name in URGENCY)
+        yield from self._record()
         if self.top is None and (self.intervals or self.reasons):
             yield "leader", str
         if self.top is None and self.intervals:
@@ -77,6 +76,14 @@ class Content:
                 yield f"{name}_low", float
                 yield f"{name}_high", float
         yield from self._reasons()
+
+    def _record(self) -> Iterator[tuple[str, type]]:
+        """What is told of a record as a whole."""
+        yield "status", str
+        yield "log_evidence", float
+        if self.details:
+            yield from ((name, float) for name in ("conflict", "none_present", "unexplained"))
+            yield from ((name, str) for name in URGENCY)
 
     def _reasons(self) -> Iterator[tuple[str, type]]:
         if self.reasons:
