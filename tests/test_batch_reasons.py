@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from typer.testing import CliRunner
 
 import twitchnet as tn
 from tests.test_batch_files import job, run
+from tests.test_understanding_explain import rivals
 from tests.understanding import cases, diagnose, slow_posterior, with_parameters
 from twitchnet.batch import intervals as intervals_module
 from twitchnet.batch import reasons as reasons_module
@@ -31,7 +33,7 @@ from twitchnet.batch.stream import score_batches
 from twitchnet.cli import app
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.diagnosis import Diagnosis
-from twitchnet.diagnosis.explain import NEUTRAL, left_out_answers
+from twitchnet.diagnosis.explain import NEUTRAL, left_out_answers, weight
 from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine import accelerate
@@ -202,6 +204,25 @@ def test_every_way_to_the_reasons_gives_the_same_weights(
     for way in WAYS:
         found = weights_by(way, Inference(network), codes, np.array([leader]))
         np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-8, err_msg=way)
+
+
+def test_what_is_described_goes_with_its_descriptors_whatever_it_is() -> None:
+    network = rivals()
+    variables = tuple(
+        replace(variable, kind="context") if variable.name == "ache" else variable
+        for variable in network.variables
+    )
+    network = replace(network, variables=variables, complaint="")
+    answers = Answers({"ache": 1, "shivering_ache": 1, "cold": 0})
+    codes = np.array([[answers.hard.get(v.name, -1) for v in network.nodes]], dtype=np.int8)
+    names = [v.name for v in network.nodes]
+    leader = columns(network).index(("flu", 1))
+    before = slow_posterior(network, answers, "flu", 1)
+    for way in WAYS:
+        found = weights_by(way, Inference(network), codes, np.array([leader]))
+        for one, _, left in zip(*left_out_answers(network, answers), strict=True):
+            expected = weight(before, slow_posterior(network, left, "flu", 1))
+            assert found[0, names.index(one)] == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 def test_every_way_agrees_on_questionnaires() -> None:
