@@ -1,12 +1,12 @@
-"""What is the fast form of the kernels worth?  Both forms on the same records, one core.
+"""What are the fast forms of the kernels worth?  All three on the same records, one core.
 
     python benchmarks/forms.py                  some minutes
     python benchmarks/forms.py --records 50
 
-``fast`` and ``positive`` are the two forms by themselves, ``as used`` is what the kernels do:
-fast, and positive again where that is not believed.  Processor time; a form is timed after
-it ran once.  Errors are the largest relative difference of any posterior above 1e-12 to the
-positive form, among the records that are believed.
+``fast``, ``wide`` and ``positive`` are the forms by themselves, ``as used`` is what the kernels
+do: fast, wide where that is not believed, and positive where neither is.  Processor time; a
+form is timed after it ran once.  Errors are the largest relative differences of any posterior
+above 1e-12 to the positive form, among the records that are believed.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from twitchnet.engine.packing import new_scratch, pack
 from twitchnet.model.network import Network
 
 BUDGET = 2e7  # planned cells; the widest records would take most of the time
-FAST, POSITIVE, AS_USED = 0, 1, 2
+FAST, WIDE, POSITIVE, AS_USED = kernels.FAST, kernels.WIDE, kernels.POSITIVE, 3
 
 
 def compiled_forms() -> Any:
@@ -42,7 +42,7 @@ def compiled_forms() -> Any:
 
     accelerate.compiled()  # teaches the compiler the kernels and the bare arrays
     bare, bare_arrays, read_row = lanes.bare, kernels.bare_arrays, kernels.read_row
-    run_form, run_record = kernels.run_form, kernels.run_record
+    run_record, fast, positive = kernels.run_record, FAST, POSITIVE
     states, nodes, marginal, budget = layout.V_CARD, layout.P_COUNT, layout.MARGINAL, BUDGET
 
     @numba.njit(**accelerate.FLAGS)
@@ -55,13 +55,11 @@ def compiled_forms() -> Any:
         wanted, status = bare(asked), 0
         for _ in range(copies):
             read_row(p, s, node_of, codes, soft_of, soft, row)
-            if form == 2:
-                status, _, _ = run_record(p, s, wanted, budget, accounts, True)
-            else:
-                status, _, _ = run_form(p, s, wanted, budget, accounts, True, form == 0)
+            first, last = (fast, positive) if form > positive else (form, form)
+            status, _, _ = run_record(p, s, wanted, budget, accounts, True, first, last)
         for v in range(p.n[nodes, 0]):
             for state in range(p.n[states, v]):
-                out[state, v] = s.f[marginal + 3 * state, v] if asked[v] == 1 else 0.0
+                out[state, v] = s.f[marginal + 4 * state, v] if asked[v] == 1 else 0.0
         return status
 
     return run
@@ -75,10 +73,11 @@ def compare(title: str, network: Network, codes: Any, run: Any) -> str:
     rows, accounts = make_rows(inference, codes, {}), np.zeros((0, 0))
     evidence = rows.node_of, rows.codes, rows.soft_of, rows.soft
     shape = (int(program.card.max()), len(program.card))
-    took, believed, errors = np.full((len(codes), 3), np.nan), np.zeros(len(codes), bool), [0.0]
+    took, believed = np.full((len(codes), 4), np.nan), np.zeros((len(codes), 2), bool)
+    errors = [[0.0], [0.0]]
     for i in range(len(codes)):
         found = []
-        for form in (FAST, POSITIVE, AS_USED):
+        for form in (FAST, WIDE, POSITIVE, AS_USED):
             out = np.zeros(shape)
             given = packed, scratch, inference.wanted_targets, accounts, *evidence, i, form
             start = time.thread_time()
@@ -88,21 +87,25 @@ def compare(title: str, network: Network, codes: Any, run: Any) -> str:
             run(*given, copies, out)
             took[i, form] = (time.thread_time() - start) / copies
             found.append((status, out))
-        believed[i] = found[FAST][0] == kernels.OK
         if found[POSITIVE][0] != kernels.OK:
             took[i] = np.nan
-        elif believed[i]:
-            exact = found[POSITIVE][1]
-            above = exact > 1e-12
-            errors.append(float((np.abs(found[FAST][1] - exact)[above] / exact[above]).max()))
+            continue
+        exact = found[POSITIVE][1]
+        above = exact > 1e-12
+        for form in (FAST, WIDE):
+            status, out = found[form]
+            believed[i, form] = status == kernels.OK
+            if believed[i, form]:
+                errors[form].append(float((np.abs(out - exact)[above] / exact[above]).max()))
     done = np.isfinite(took[:, POSITIVE])
     each = 1e6 * took[done]
     means, medians = each.mean(axis=0), np.median(each, axis=0)
+    shares = 100 * believed[done].mean(axis=0)
     return (
-        f"| {title} | {done.sum()} | {100 * believed[done].mean():.0f} % "
-        f"| {medians[FAST]:,.0f} / {medians[POSITIVE]:,.0f} / {medians[AS_USED]:,.0f} "
-        f"| {means[FAST]:,.0f} / {means[POSITIVE]:,.0f} / {means[AS_USED]:,.0f} "
-        f"| {means[POSITIVE] / means[AS_USED]:.1f} | {max(errors):.0e} |"
+        f"| {title} | {done.sum()} | {shares[FAST]:.0f} / {shares[WIDE]:.0f} % "
+        f"| {' / '.join(f'{x:,.0f}' for x in medians)} | {' / '.join(f'{x:,.0f}' for x in means)} "
+        f"| {means[POSITIVE] / means[AS_USED]:.1f} "
+        f"| {max(errors[FAST]):.0e} / {max(errors[WIDE]):.0e} |"
     )
 
 
@@ -116,10 +119,9 @@ def main() -> None:
     rng = np.random.default_rng(20_241_126)
     legs, causes = tn.load("twitchy_legs").network, rare()
     run = compiled_forms()
-    print(
-        "| records | finished | believed | fast / positive / as used, median us | mean us ", end=""
-    )
-    print("| gain | error |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print("| records | finished | believed: fast / wide ", end="")
+    print("| median us: fast / wide / positive / as used | mean us | gain | error: fast / wide |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for title, network, codes in (
         ("stand-in", standin(), standin_records(count, rng).codes),
         ("rare 300 x 400", causes, rare_records(causes, count, rng).codes),

@@ -16,13 +16,14 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mpmath import mp, mpf
 
@@ -33,9 +34,11 @@ from tests.test_exact import close, read
 from tests.test_oracles_libraries import STATES, _layered, exact, rare_network
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.inference import Inference
+from twitchnet.engine import kernels as kernels_module
 from twitchnet.engine.accelerate import compiled as compiled_kernels
 from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput, run_batch, run_single
 from twitchnet.engine.kernels import run_records
+from twitchnet.engine.lanes import Wide
 from twitchnet.engine.packing import new_scratch, pack
 from twitchnet.model.local import Leak, Link, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
@@ -237,6 +240,81 @@ def test_twitchy_legs_agrees_with_numpy(legs: Network, questionnaires: list[Answ
     equals_numpy(legs, [*chosen, soft, given_cause, Answers()], workspace=64 * MIB)
 
 
+# -- digits ----------------------------------------------------------------------------------------
+
+
+numbers = st.floats(-1e30, 1e30).filter(lambda x: x == 0.0 or abs(x) > 1e-30)
+
+
+@given(st.lists(st.tuples(numbers, numbers), min_size=2, max_size=6))
+def test_wide_cells_have_twice_the_digits(pairs: list[tuple[float, float]]) -> None:
+    wide, exact_, scale = Wide(np.zeros(1)), Fraction(0), Fraction(0)
+    for a, b in pairs:
+        wide = wide + Wide(np.array([a])) * Wide(np.array([b]))
+        exact_ += Fraction(a) * Fraction(b)
+        scale += abs(Fraction(a) * Fraction(b))
+    got = Fraction(float(wide.high[0])) + Fraction(float(wide.low[0]))
+    assert abs(got - exact_) <= scale * len(pairs) * Fraction(2) ** -100
+    assert abs(wide.low[0]) <= 2.0**-52 * abs(wide.high[0])
+
+
+def test_the_wide_form_answers_where_ordinary_cells_lose_too_many_digits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """More exact than the positive form promises; the compiled kernels do the same."""
+    network = rare_network(0, causes=7, findings=10, leak=(1e-6, 0.2), parents=4)
+    hard = {f"f{j}": 1 for j in range(10)}
+    judge, told = kernels_module.agrees, []
+
+    def agrees(*arguments: Any) -> bool:
+        told.append((arguments[-1], judge(*arguments)))
+        return told[-1][1]
+
+    monkeypatch.setattr(kernels_module, "agrees", agrees)
+    wanted, kernels = exact(network, hard), Kernels(network)
+    for compiled in (False, True):
+        out = kernels.run([Answers(hard)], compiled=compiled, explain=False)
+        for (name, state), mass in wanted.state.items():
+            ours = float(out.probability[0, kernels.column(name, state)])
+            assert ours == pytest.approx(float(mass / wanted.evidence), rel=1e-13), (name, state)
+    assert told == [(kernels_module.FAST, False), (kernels_module.WIDE, True)]
+
+
+@both
+@pytest.mark.parametrize("strength", [1.0, 0.3])
+def test_nothing_but_a_rare_cause(strength: float, compiled: bool) -> None:
+    """P(v) = P(at most v) - P(not v) would have no digits left, and both evaluations agree."""
+    leak = NoisyOr(Leak((), np.array(1e-9)), ())
+    above = (Link("rare", (), np.array([0.0, strength])), Link("other", (), np.zeros(2)))
+    variables = (
+        Variable("rare", "context", STATES, "", leak),
+        Variable("other", "context", STATES, "", Table((), np.array([0.5, 0.5]))),
+        Variable("v", "cause", STATES, "", NoisyOr(Leak((), np.array(0.0)), above)),
+    )
+    kernels = Kernels(Network("rare", "1", variables, complaint="", targets=("v",)))
+    out = kernels.run([Answers({})], compiled=compiled, explain=False)
+    assert out.probability[0, kernels.column("v", 1)] == pytest.approx(1e-9 * strength, rel=1e-12)
+
+
+@pytest.mark.parametrize("form", [kernels_module.WIDE, kernels_module.POSITIVE])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_each_form_equals_enumeration(
+    form: int, monkeypatch: pytest.MonkeyPatch, data: st.DataObject
+) -> None:
+    """Also where an earlier one would have been believed."""
+    judge = kernels_module.agrees
+    with monkeypatch.context() as patch:
+        patch.setattr(kernels_module, "agrees", lambda *a: a[-1] == form and judge(*a))
+        network = data.draw(networks())
+        rows = data.draw(records(network))
+        answers, present = read(rows)
+        kernels = Kernels(network)
+        workspace = data.draw(st.sampled_from([0.0, MIB]))
+        out = kernels.run([answers], compiled=False, workspace=workspace, explain=False)
+        equals_enumeration(kernels, enumerate_joint(network, rows, present), out, 0)
+
+
 # -- 60 digits -------------------------------------------------------------------------------------
 
 
@@ -245,16 +323,18 @@ def equals_mpmath(network: Network, hard: Mapping[str, int], compiled: bool) -> 
     wanted = exact(network, hard)
     kernels = Kernels(network)
     out = kernels.run([Answers(hard)], compiled=compiled)
+    fast = kernels.run([Answers(hard)], compiled=compiled, explain=False)
     if wanted.evidence == 0:
-        assert out.status[0] == IMPOSSIBLE
+        assert out.status[0] == fast.status[0] == IMPOSSIBLE
         return -math.inf
-    assert out.status[0] == OK
+    assert out.status[0] == fast.status[0] == OK
     log = float(mp.log(wanted.evidence))
-    assert abs(out.log_evidence[0] - log) <= 1e-9 * max(1.0, abs(log) * 1e-3)
-    for (name, state), mass in wanted.state.items():
-        theirs = float(mass / wanted.evidence)
-        ours = float(out.probability[0, kernels.column(name, state)])
-        assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-30), (name, state)
+    for found in (out, fast):
+        assert abs(found.log_evidence[0] - log) <= 1e-9 * max(1.0, abs(log) * 1e-3)
+        for (name, state), mass in wanted.state.items():
+            theirs = float(mass / wanted.evidence)
+            ours = float(found.probability[0, kernels.column(name, state)])
+            assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-30), (name, state)
     for name, mass in wanted.explains.items():
         ours = float(out.explains[0, kernels.lowered.index[name]])
         assert ours == pytest.approx(float(mass / wanted.evidence), rel=1e-9, abs=1e-30), name
@@ -495,6 +575,21 @@ def test_passes_do_not_change_the_answer(compiled: bool) -> None:
     np.testing.assert_allclose(split.log_evidence, whole.log_evidence, rtol=0, atol=1e-12)
     np.testing.assert_allclose(split.probability, whole.probability, rtol=1e-10)
     np.testing.assert_allclose(split.explains, whole.explains, rtol=1e-10)
+
+
+@both
+def test_levels_may_be_conditioned_on_in_passes(compiled: bool) -> None:
+    """A sum of passes has signs, too; whichever comes first."""
+    network = dense(causes=11, findings=12, parents=9)
+    kernels = Kernels(network)
+    for absent in range(2):
+        record = [Answers({f"f{j}": int(j != absent) for j in range(12)})]
+        whole = kernels.run(record, compiled=compiled)
+        fast = kernels.run(record, compiled=compiled, explain=False)
+        split = kernels.run(record, compiled=compiled, workspace=0.0, explain=False)
+        assert split.cells[0] > fast.cells[0]  # it really took passes
+        np.testing.assert_allclose(split.log_evidence, whole.log_evidence, rtol=0, atol=1e-11)
+        np.testing.assert_allclose(split.probability, whole.probability, rtol=1e-10)
 
 
 @both

@@ -51,7 +51,6 @@ from twitchnet.engine.layout import (
     put,
 )
 from twitchnet.engine.program import Ints
-from twitchnet.engine.tape import FAINT
 
 MOST_KEPT = 8192.0  # cells of products: half a megabyte, well within the second-level cache
 UNION, SO_FAR, KNOWN = 23, 27, 31  # rows of Scratch.m: single masks, beside those of tape.py
@@ -351,6 +350,4 @@ def write_buckets(s: Scratch, order: Ints) -> tuple[float, float]:
     for row in range(leaves, s.n[COUNT, N_TABLES]):
         place = s.n[PLACE, row] if s.n[COUNT, KEPT] != 0 else 0
         s.n[PLACE, row] = int(min(stored, 4e18)) + place
-    if s.n[COUNT, FAINTEST] > FAINT:
-        s.n[COUNT, UNFIT] = 1
     return work, stored + (room if s.n[COUNT, KEPT] != 0 else most)

@@ -1,13 +1,19 @@
-"""Which nodes are conditioned on?
+"""What is conditioned on?
+
+A hidden node by its states, or an observed max node by its *level*: P(evidence) is a signed sum
+over levels of P(at most that level), where the node's parts are independent factors, and one
+of them, its highest level, leaves the node out altogether (see ``signs.py`` for what that may
+cost).  So the findings that most causes speak of do not couple them.
 
 Eight assignments fill the lanes of a cell and cost nothing.  A record whose tables do not
-fit the workspace has more nodes conditioned on, in passes.
+fit the workspace has more conditioned on, in passes.
 """
 
 from __future__ import annotations
 
 from twitchnet.engine.lanes import LANES
 from twitchnet.engine.layout import (
+    CUT,
     FIXED,
     HARD,
     IS_SOFT,
@@ -26,18 +32,24 @@ from twitchnet.engine.layout import (
     Scratch,
 )
 from twitchnet.engine.program import Ints
+from twitchnet.engine.signs import SIGNED_LOSS, least_share
+from twitchnet.engine.tape import FAINT
 
 FEWEST_USES = 4  # an unknown modifier of fewer parts stays an ordinary variable
 
 
 def count_uses(p: Packed, s: Scratch, wanted: Ints, uses: Ints, links: Ints) -> None:
-    """How many parts each hidden node modifies or heads, and how many factors it couples."""
+    """How many parts each hidden node modifies or heads, and how many factors it couples.
+
+    An observed max node, unless at its lowest level, counts like a node that its parts couple.
+    """
     for v in range(p.n[P_COUNT, 0]):
         uses[v] = links[v] = 0
     for v in range(p.n[P_COUNT, 0]):
         if s.n[KEEP, v] == 0:
             continue
         silent = s.n[FIXED, v] == 1 and p.n[V_MAX, v] and s.n[IS_SOFT, v] == 0
+        observed = silent
         if silent:
             silent = s.n[HARD, v] == (p.n[V_CARD, v] - 1 if p.n[V_FLIP, v] else 0)
         for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
@@ -47,6 +59,8 @@ def count_uses(p: Packed, s: Scratch, wanted: Ints, uses: Ints, links: Ints) -> 
                     free += 1
             if free == 0:
                 continue
+            if observed and not silent and s.n[CUT, v] == 0:
+                links[v] += 1
             for i in range(p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]):
                 u = p.n[SCOPE_NODE, i]
                 if s.n[FIXED, u] == 0:
@@ -56,21 +70,35 @@ def count_uses(p: Packed, s: Scratch, wanted: Ints, uses: Ints, links: Ints) -> 
                         links[u] += 1
 
 
-def condition(p: Packed, s: Scratch, wanted: Ints, nodes: Ints) -> int:
+def cut_share(p: Packed, s: Scratch, v: int, credit: bool, products: bool, loss: float) -> float:
+    """``least_share`` of a node whose level may be conditioned on; 0 if it may not.
+
+    ``loss`` is the factor of accuracy that others may cost already, in the positive form.
+    """
+    if credit:
+        return 0.0
+    share = least_share(p, s, v)
+    return share if 2.0 * loss <= share * (2.0**FAINT if products else SIGNED_LOSS) else 0.0
+
+
+def condition(
+    p: Packed, s: Scratch, wanted: Ints, nodes: Ints, credit: bool, products: bool
+) -> int:
     """Chooses the nodes of the lanes, at most 8 assignments; returns how many.
 
-    Unknown modifiers come first (age and sex, typically), then the binary nodes that
-    couple most factors: lanes cost nothing, so they are always filled.
+    Unknown modifiers come first (age and sex, typically), then what couples most factors, a
+    hidden node by its states or an observed max node by its level: lanes cost nothing, so they
+    are always filled.
     """
     uses, links = s.n[SPARE + 0], s.n[SPARE + 1]
     count_uses(p, s, wanted, uses, links)
-    n, lanes = 0, 1
+    n, lanes, loss = 0, 1, 1.0
     for sort in range(2):
         scores = uses if sort == 0 else links
         while True:
             best = -1
             for v in range(p.n[P_COUNT, 0]):
-                if s.n[KEEP, v] == 0 or s.n[FIXED, v] != 0 or wanted[v] == 2:
+                if s.n[KEEP, v] == 0 or s.n[FIXED, v] >= 2 or s.n[CUT, v] != 0 or wanted[v] == 2:
                     continue
                 if lanes * p.n[V_CARD, v] > LANES:
                     continue
@@ -79,7 +107,15 @@ def condition(p: Packed, s: Scratch, wanted: Ints, nodes: Ints) -> int:
                     best = v
             if best < 0:
                 break
-            s.n[FIXED, best] = 2  # not to be chosen again
+            if s.n[FIXED, best] == 1:
+                share = cut_share(p, s, best, credit, products, loss)
+                if share == 0.0:
+                    links[best] = 0
+                    continue
+                loss *= 1.0 if products else 2.0 / share
+                s.n[CUT, best] = 2
+            else:
+                s.n[FIXED, best] = 2  # not to be chosen again
             nodes[n] = best
             n += 1
             lanes *= p.n[V_CARD, best]
@@ -92,10 +128,11 @@ def set_lanes(p: Packed, s: Scratch, nodes: Ints, n: int) -> None:
     for v in range(p.n[P_COUNT, 0]):
         if s.n[FIXED, v] == 2:
             s.n[FIXED, v] = 0
+        s.n[CUT, v] = 0
     digit = 1
     for k in range(n):
         v = nodes[k]
-        s.n[FIXED, v] = 2
+        s.n[CUT if s.n[FIXED, v] == 1 else FIXED, v] = 2
         for lane in range(LANES):
             s.n[LANE + lane, v] = lane // digit % p.n[V_CARD, v]
         digit *= p.n[V_CARD, v]
@@ -109,13 +146,21 @@ def lanes_of(p: Packed, nodes: Ints, n: int) -> int:
     return lanes
 
 
-def condition_more(p: Packed, s: Scratch, wanted: Ints) -> int:
-    """The hidden node that couples most factors, or -1."""
+def condition_more(p: Packed, s: Scratch, wanted: Ints, credit: bool, products: bool) -> int:
+    """The node that couples most factors, or -1."""
     uses, links = s.n[SPARE + 0], s.n[SPARE + 1]
     count_uses(p, s, wanted, uses, links)
-    best = -1
+    loss = 1.0
     for v in range(p.n[P_COUNT, 0]):
-        free = s.n[KEEP, v] != 0 and s.n[FIXED, v] == 0 and wanted[v] != 2
-        if free and (best < 0 or links[v] > links[best]):
-            best = v
-    return best
+        if s.n[CUT, v] != 0 and not products:
+            loss *= 2.0 / least_share(p, s, v)
+    while True:
+        best = -1
+        for v in range(p.n[P_COUNT, 0]):
+            free = s.n[KEEP, v] != 0 and s.n[CUT, v] == 0 and wanted[v] != 2
+            free = free and (s.n[FIXED, v] == 0 or (s.n[FIXED, v] == 1 and links[v] > 0))
+            if free and (best < 0 or links[v] > links[best]):
+                best = v
+        if best < 0 or s.n[FIXED, best] == 0 or cut_share(p, s, best, credit, products, loss) > 0.0:
+            return best
+        links[best] = 0

@@ -10,8 +10,9 @@
   (a weight per level: the evidence) or the node itself as *partner*.
 
 Nodes that are *conditioned* on have one state per lane; they are fixed like observed
-ones, lane by lane.  Leaves that speak about a single node are multiplied into one
-row per node, and what speaks about none into leaf 0.
+ones, lane by lane.  A max node whose level is conditioned on is factors of its parts' nodes.
+Leaves that speak about a single node are multiplied into one row per node, and what speaks
+about none into leaf 0.
 
 There are two forms of a record, which differ in how level axes are closed:
 
@@ -22,12 +23,13 @@ There are two forms of a record, which differ in how level axes are closed:
 
 from __future__ import annotations
 
-from twitchnet.engine.lanes import LANES, load8, splat8, store8
+from twitchnet.engine.lanes import LANES, load8, splat8, store8, wide, zero8
 from twitchnet.engine.layout import (
     CARD,
     CHILD,
     COUNT,
     CREDIT,
+    CUT,
     EXPONENT,
     FIXED,
     FLIP,
@@ -35,8 +37,10 @@ from twitchnet.engine.layout import (
     HELD,
     IS_SOFT,
     KEEP,
+    LEAKLESS,
     LEVELS,
     LOCAL,
+    MARKED,
     N_AXES,
     N_CELLS,
     N_TABLES,
@@ -72,6 +76,7 @@ from twitchnet.engine.leaves import (
     FAR,
     OFTEN,
     add_factor,
+    clear,
     entry8,
     fill_ones,
     guard,
@@ -159,6 +164,8 @@ def add_max_node(p: Packed, s: Scratch, v: int, wanted: Ints, credit: bool, prod
     if base < 0 or raised < 0:
         return False
     live, varies = fold_fixed(p, s, v, wanted, present, base, raised)
+    if s.n[CUT, v] != 0:
+        return add_cut_node(p, s, v, live, base, raised)
     if hidden and live < 2:
         return add_plain_node(p, s, v, live, base, raised, mark)
     if live == 0:
@@ -273,6 +280,77 @@ def add_plain_node(
     return True
 
 
+def add_cut_node(p: Packed, s: Scratch, v: int, live: int, base: int, raised: int) -> bool:
+    """An observed max node whose level is conditioned on: each lane is one of its sums.
+
+    P(evidence) is a sum of signed weights times P(at most that level), and a level's parts
+    are independent factors.  Where the node is left out of a sum, it couples nothing.
+    """
+    card, mark = p.n[V_CARD, v], s.n[MARKED, v]
+    write_weights(p, s, v, raised)
+    cells = wide(s.cells)
+    below, factor = zero8(cells), zero8(cells)
+    for level in range(card):
+        weight = load8(s.cells, raised + level)
+        if level + 1 < card:
+            weight = weight - load8(s.cells, raised + level + 1)
+        below = below + load8(s.cells, base + level)
+        factor = factor + below * weight * load8(s.cells, mark + level)
+    start = s.n[START, 0]
+    store8(cells, start, load8(cells, start) * factor)
+    guard(s, start, 1)
+    for j in range(live):
+        part = s.n[SPARE + 2, j]
+        u = p.n[P_LONE, part]
+        if u < 0 or s.n[FIXED, u] != 0:
+            if not add_cut_part(p, s, part, mark, card):
+                return False
+            continue
+        start, states = s.n[START, 1 + s.n[LOCAL, u]], p.n[V_CARD, u]
+        for state in range(states):
+            below, sum_ = zero8(cells), zero8(cells)
+            at = p.n[P_ENTRY, part] + state
+            for level in range(card):
+                below = below + splat8(p.table[at + level * states])
+                sum_ = sum_ + below * load8(s.cells, mark + level)
+            store8(cells, start + state, load8(cells, start + state) * sum_)
+        guard(s, start, states)
+    return True
+
+
+def add_cut_part(p: Packed, s: Scratch, part: int, mark: int, card: int) -> bool:
+    """A part of several nodes, or of lanes, at the level of each lane."""
+    axes, cells = s.n[SPARE + 0], wide(s.cells)
+    n = part_axes(p, s, part, -1, axes)
+    size = 1
+    for k in range(n):
+        size *= s.n[CARD, axes[k]]
+    t = 1 + axes[0]
+    if n > 1:
+        t = new_table(s, size)
+        if s.n[START, t] < 0:
+            return False
+        for k in range(n):
+            put(s.m, 4 * t + SCOPE, axes[k])
+        fill_ones(s, s.n[START, t], size)
+    start, kept = s.n[START, t], s.n[COUNT, N_CELLS]
+    room = take_cells(s, size * card)
+    if room < 0:
+        return False
+    for level in range(card):
+        read_part(p, s, part, level, axes, n, -1, room + level * size)
+    for i in range(size):
+        below, sum_ = zero8(cells), zero8(cells)
+        for level in range(card):
+            below = below + load8(s.cells, room + level * size + i)
+            sum_ = sum_ + below * load8(s.cells, mark + level)
+        store8(cells, start + i, load8(cells, start + i) * sum_)
+    s.n[COUNT, N_CELLS] = kept
+    if n == 1:
+        guard(s, start, size)
+    return True
+
+
 def add_live_part(p: Packed, s: Scratch, part: int, a: int, products: bool) -> bool:
     """A part with unknown nodes as a leaf over them and its owner's levels."""
     u, card = p.n[P_LONE, part], s.n[CARD, a]
@@ -326,6 +404,7 @@ def decode(
     most = 0  # axes that there can be: hidden nodes, and the levels of max nodes
     for v in range(p.n[P_COUNT, 0]):
         s.n[LOCAL, v] = -1
+        s.n[LEAKLESS, v] = 0
         if s.n[KEEP, v] != 0:
             if s.n[FIXED, v] == 0:
                 s.n[LOCAL, v] = new_axis(s, v, p.n[V_CARD, v], STATES)
@@ -338,6 +417,7 @@ def decode(
     scalar = new_table(s, 1)
     if s.n[START, scalar] < 0:
         return False
+    clear(s, s.n[START, scalar], 1)
     for lane in range(LANES):
         s.cells[LANES * s.n[START, scalar] + lane] = 1.0 if lane < lanes_used else 0.0
     nodes = s.n[COUNT, N_AXES]
@@ -359,13 +439,18 @@ def decode(
             if s.n[IS_SOFT, v] != 0:
                 soft_row(p, s, v)
             continue
+        if s.n[CUT, v] != 0:
+            continue
         if is_silent(p, s, v):
             if not add_silent(p, s, v):
                 return False
         elif not add_max_node(p, s, v, wanted, credit, products):
             return False
+    for v in range(p.n[P_COUNT, 0]):  # last: what all lanes share is the same in them to the bit
+        if s.n[CUT, v] != 0 and not add_max_node(p, s, v, wanted, credit, products):
+            return False
     for t in range(1 + nodes):
         if s.n[HELD, t] != 0:
             guard(s, s.n[START, t], s.n[SIZE, t])
             s.n[HELD, t] = 0
-    return products or sign(s)
+    return products or sign(p, s)

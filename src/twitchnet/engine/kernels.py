@@ -2,13 +2,13 @@
 
 The product of the scalars that are left upward is P(evidence); downward, its derivatives
 (reverse-mode differentiation; Darwiche 2003, JACM 50(3), section 4) give all posteriors.
-A record is first tried in the fast form (``products.py``), and computed in the positive one
-(``positive.py``) where the first does not agree with itself, or accounts are asked for.
+A record is first tried in the fast form (``products.py``); where that does not agree with
+itself, the same is run in cells of twice the digits; and where not even those do, or accounts
+are asked for, in the positive form (``positive.py``).
 
-Lanes are eight assignments of a few nodes that the record is conditioned on; if eight
-are not enough to fit the workspace, more nodes are conditioned on in passes that
-reuse the tape.  Each record is computed by itself, so neither threads nor the order of
-rows can change a bit of its answer.
+Lanes are eight assignments of what the record is conditioned on (``conditioning.py``); if eight
+are not enough to fit the workspace, there are more in passes that reuse the tape.  Each record
+is computed by itself, so neither threads nor the order of rows can change a bit of its answer.
 """
 
 from __future__ import annotations
@@ -20,16 +20,22 @@ import numpy as np
 from twitchnet.engine.buckets import write_buckets
 from twitchnet.engine.conditioning import condition, condition_more, lanes_of
 from twitchnet.engine.decode import decode, mark_needed
-from twitchnet.engine.lanes import LANES, bare, load8, store8, total8
+from twitchnet.engine.lanes import LANES, bare, load8, pair8, store8, total8, wide
 from twitchnet.engine.layout import (
     AGAIN,
     COUNT,
+    CUT,
+    DOUBLED,
+    FAINTEST,
+    FINER,
     FIXED,
     HARD,
     IS_SOFT,
     KEEP,
     LANE,
+    LEAKLESS,
     MARGINAL,
+    MARKED,
     N_LEAVES,
     N_TABLES,
     P_COUNT,
@@ -41,17 +47,19 @@ from twitchnet.engine.layout import (
     Packed,
     Scratch,
 )
-from twitchnet.engine.planning import choose_lanes, is_dear, planned, search
+from twitchnet.engine.planning import planned, search
 from twitchnet.engine.positive import multiply_scalars, sweep_down, sweep_up
 from twitchnet.engine.products import sweep, sweep_back
 from twitchnet.engine.program import Floats, Ints
-from twitchnet.engine.tape import SEARCH_ABOVE, write_tape
+from twitchnet.engine.tape import FAINT, SEARCH_ABOVE, write_tape
 
 FLOOR = 50.0  # posteriors below 1 / FLOOR may need a closer agreement; see ``agrees``
-LEAST = 1e-15  # and the smallest that is assumed
+LEAST, LEAST_WIDE = 1e-15, 1e-30  # and the smallest that is assumed, by kind of cells
 SPREAD = 3e-12  # relative difference of two evaluations that is still believed
 OK, IMPOSSIBLE, TOO_WIDE, BAD_CODE = 0, 1, 2, 3
-UNSURE = 4  # of the fast form: the positive form must answer
+UNSURE = 4  # of a fast form: the next one must answer
+FAST, WIDE, POSITIVE = 0, 1, 2
+FAINT_WIDE = 40  # see ``tape.FAINT``
 MOST_PASSES = 2**16
 
 
@@ -63,7 +71,14 @@ def scale_all(values: Floats, factor: float) -> None:
 
 
 def run_record(
-    p: Packed, s: Scratch, wanted: Ints, budget: float, accounts: Floats, down: bool
+    p: Packed,
+    s: Scratch,
+    wanted: Ints,
+    budget: float,
+    accounts: Floats,
+    down: bool,
+    first: int,
+    last: int,
 ) -> tuple[int, float, float]:
     """One record, whose evidence is in ``hard``, ``soft`` and ``is_soft``.
 
@@ -72,56 +87,64 @@ def run_record(
     link from a target (row) produced a present finding (column).  Planned cells count
     single numbers: multiply-adds times eight lanes times passes.
 
-    Posteriors alone are first tried in the fast form (``products.py``).
+    Forms from ``first`` to ``last`` are tried until one is to be trusted: FAST, WIDE, which
+    takes the same plan where it fits, and POSITIVE, which always is.
     """
-    if down and len(accounts) == 0:
-        status, cells, logp = run_form(p, s, wanted, budget, accounts, True, True)
+    ready, status, cells, logp = False, UNSURE, 0.0, 0.0
+    result = lanes = passes = 0
+    for form in range(first, last + 1):
+        again = form == WIDE and ready and 2 * LANES * (result + 2) <= len(s.cells)
+        if not again:
+            status, cells, result, lanes, passes = settle(
+                p, s, wanted, budget, len(accounts) > 0, form
+            )
+            ready = status == OK
+        if ready:
+            status, logp = evaluate(
+                p, s, wanted, accounts, down, form, result, lanes, passes, again
+            )
         if status != UNSURE:
-            return status, cells, logp
-    return run_form(p, s, wanted, budget, accounts, down, False)
+            break
+    return status, cells, logp
 
 
-def run_form(
+def evaluate(
     p: Packed,
     s: Scratch,
     wanted: Ints,
-    budget: float,
     accounts: Floats,
     down: bool,
-    products: bool,
-) -> tuple[int, float, float]:
-    """A record in one of the two forms; UNSURE when the fast one is not to be trusted."""
-    order, credit = s.n[SPARE + 14], len(accounts) > 0
-    status, cells, result, lanes, passes = settle(p, s, wanted, budget, credit, products)
-    if status != OK:
-        return status, cells, 0.0
+    form: int,
+    result: int,
+    lanes: int,
+    passes: int,
+    again: bool,
+) -> tuple[int, float]:
+    """Runs a plan of ``settle``, ``again`` with leaves that are made anew; (status, log P)."""
+    order, credit, products = s.n[SPARE + 14], len(accounts) > 0, form != POSITIVE
+    s.n[COUNT, DOUBLED] = 1 if form == WIDE else 0
     accounts[:, :] = 0.0
-    for v in range(p.n[P_COUNT, 0]):
-        for state in range(p.n[V_CARD, v]):
-            s.f[MARGINAL + 3 * state, v] = s.f[AGAIN + 3 * state, v] = 0.0
+    scale_marginals(p, s, 0.0)
+    double = Scratch(s.n, s.tape, s.m, s.f, wide(s.cells), wide(s.adjoint))
     total, top = 0.0, 0
     for index in range(passes):
-        if index > 0:
-            rest = index
-            for v in range(p.n[P_COUNT, 0]):
-                if s.n[FIXED, v] == 3:
-                    for lane in range(LANES):
-                        s.n[LANE + lane, v] = rest % p.n[V_CARD, v]
-                    rest //= p.n[V_CARD, v]
+        if index > 0 or again:
+            next_pass(p, s, index)
             decode(p, s, wanted, lanes, credit, products)
-            if s.n[COUNT, UNFIT] != 0:
-                return UNSURE, 0.0, 0.0
             s.n[COUNT, N_LEAVES] = s.n[COUNT, N_TABLES]
             if products:
                 write_buckets(s, order)
             else:
                 write_tape(s, order)
-        exponent = sweep(s) if products else sweep_up(s)
-        multiply_scalars(s, result)
-        here = total8(load8(s.cells, result))
-        if products and not here >= 0.0:
-            return UNSURE, 0.0, 0.0
-        if not here > 0.0:
+        if form == FAST:
+            exponent, here = sweep_fast(s, result)
+        elif form == WIDE:
+            exponent, here = sweep_fast(double, result)
+        else:
+            exponent = sweep_up(s)
+            multiply_scalars(s, result)
+            here = total8(load8(s.cells, result))
+        if here == 0.0:
             continue
         if total == 0.0:
             top = exponent
@@ -130,44 +153,81 @@ def run_form(
             shrink = ldexp(1.0, max(top - exponent, -2000))
             total *= shrink
             scale_all(accounts, shrink)
-            for v in range(p.n[P_COUNT, 0]):
-                for state in range(p.n[V_CARD, v]):
-                    s.f[MARGINAL + 3 * state, v] *= shrink
-                    s.f[AGAIN + 3 * state, v] *= shrink
+            scale_marginals(p, s, shrink)
             top = exponent
         else:
             factor = ldexp(1.0, max(exponent - top, -2000))
         total += here * factor
-        if down:
-            if products:
-                store8(s.cells, result + 1, load8(s.cells, result))
-                sweep_back(s, order, result + 1, factor)
-            else:
-                sweep_down(s, wanted, accounts, factor)
-            add_conditioned(p, s, lanes, result, MARGINAL, factor)
-            if products:
-                add_conditioned(p, s, lanes, result + 1, AGAIN, factor)
-    if products and not agrees(p, s, wanted, total):
-        return UNSURE, 0.0, 0.0
-    if total == 0.0:
-        return IMPOSSIBLE, cells, -np.inf
+        if not down:
+            continue
+        if form == FAST:
+            sweep_fast_back(p, s, order, result, factor)
+        elif form == WIDE:
+            sweep_fast_back(p, double, order, result, factor)
+        else:
+            sweep_down(s, wanted, accounts, factor)
+            add_conditioned(p, s, result, False, factor)
+    if products and not agrees(p, s, wanted, total, form):
+        return UNSURE, 0.0
+    if not total > 0.0:
+        return IMPOSSIBLE, -np.inf
     for v in range(p.n[P_COUNT, 0]):
         if wanted[v] == 0:
             continue
         for state in range(p.n[V_CARD, v]):
             if s.n[FIXED, v] == 1:
-                s.f[MARGINAL + 3 * state, v] = 1.0 if state == s.n[HARD, v] else 0.0
+                s.f[MARGINAL + 4 * state, v] = 1.0 if state == s.n[HARD, v] else 0.0
             else:
-                s.f[MARGINAL + 3 * state, v] /= total
+                s.f[MARGINAL + 4 * state, v] /= total
     if total != 1.0:
         for i in range(accounts.shape[0]):
             for j in range(accounts.shape[1]):
                 accounts[i, j] /= total
-    return OK, cells, log(total) + top * log(2.0)
+    return OK, log(total) + top * log(2.0)
+
+
+def sweep_fast(s: Scratch, result: int) -> tuple[int, float]:
+    """All axes closed: the exponent that was taken out, and what is left of P(evidence)."""
+    exponent = sweep(s)
+    multiply_scalars(s, result)
+    here, _ = pair8(load8(s.cells, result))
+    return exponent, here
+
+
+def sweep_fast_back(p: Packed, s: Scratch, order: Ints, result: int, factor: float) -> None:
+    """All marginals, twice."""
+    store8(s.cells, result + 1, load8(s.cells, result))
+    sweep_back(s, order, result + 1, factor)
+    add_conditioned(p, s, result, False, factor)
+    add_conditioned(p, s, result + 1, True, factor)
+
+
+def scale_marginals(p: Packed, s: Scratch, factor: float) -> None:
+    """Both evaluations of all marginals, times a factor; 0 clears them."""
+    for v in range(p.n[P_COUNT, 0]):
+        if s.n[KEEP, v] == 0 or s.n[FIXED, v] == 1:
+            continue
+        for state in range(p.n[V_CARD, v]):
+            at = 4 * state
+            if factor == 0.0:
+                s.f[MARGINAL + at, v] = s.f[AGAIN + at, v] = s.f[FINER + at, v] = 0.0
+            else:
+                s.f[MARGINAL + at, v] *= factor
+                s.f[AGAIN + at, v] *= factor
+                s.f[FINER + at, v] *= factor
+
+
+def next_pass(p: Packed, s: Scratch, index: int) -> None:
+    """The assignment of a pass to the nodes that are conditioned on in passes."""
+    for v in range(p.n[P_COUNT, 0]):
+        if s.n[FIXED, v] == 3 or s.n[CUT, v] == 3:
+            for lane in range(LANES):
+                s.n[LANE + lane, v] = index % p.n[V_CARD, v]
+            index //= p.n[V_CARD, v]
 
 
 def settle(
-    p: Packed, s: Scratch, wanted: Ints, budget: float, credit: bool, products: bool
+    p: Packed, s: Scratch, wanted: Ints, budget: float, credit: bool, form: int
 ) -> tuple[int, float, int, int, int]:
     """Leaves and tape of a record, conditioned on until its tables fit the workspace.
 
@@ -175,72 +235,80 @@ def settle(
     the order is left in SPARE + 14.
     """
     order, trial, nodes = s.n[SPARE + 14], s.n[SPARE + 15], s.n[SPARE + 12]
+    products = form != POSITIVE
+    room = len(s.cells) // 2 if form == WIDE else len(s.cells)
+    s.n[COUNT, DOUBLED] = 1 if form == WIDE else 0
+    faintest = FAINT_WIDE if form == WIDE else FAINT
     for v in range(p.n[P_COUNT, 0]):
         s.n[FIXED, v] = 1 if s.n[HARD, v] >= 0 else 0
+        s.n[CUT, v] = 0
     mark_needed(p, s, wanted)
-    n = condition(p, s, wanted, nodes)
-    lanes, passes, chosen = lanes_of(p, nodes, n), 1, False
+    n = condition(p, s, wanted, nodes, credit, products)
+    lanes, passes = lanes_of(p, nodes, n), 1
     while True:
         work, stored = planned(p, s, wanted, lanes, credit, products)
         fits = work < np.inf
-        if fits and not chosen and passes == 1 and is_dear(s, work):
-            chosen = True
-            n, work, stored = choose_lanes(p, s, wanted, nodes, n, work, credit, products)
-            lanes = lanes_of(p, nodes, n)
-            if work == 0.0:
-                continue
         if fits and work > SEARCH_ABOVE:
             work, stored = search(s, order, trial, work, products)
-        if s.n[COUNT, UNFIT] != 0:
+        if products and (s.n[COUNT, UNFIT] != 0 or s.n[COUNT, FAINTEST] > faintest):
             return UNSURE, 0.0, 0, lanes, passes
         cells = (work if fits else 1.0) * LANES * passes
         if fits and cells > budget:
             return TOO_WIDE, cells, 0, lanes, passes
-        if fits and LANES * (stored + 2.0) <= len(s.cells):
+        if fits and LANES * (stored + 2.0) <= room:
             return OK, cells, int(stored), lanes, passes
-        v = condition_more(p, s, wanted)
+        v = condition_more(p, s, wanted, credit, products)
         if v < 0 or passes * p.n[V_CARD, v] > MOST_PASSES:
             return TOO_WIDE, cells, 0, lanes, passes
-        s.n[FIXED, v] = 3
+        s.n[CUT if s.n[FIXED, v] == 1 else FIXED, v] = 3
         passes *= p.n[V_CARD, v]
         for lane in range(LANES):
             s.n[LANE + lane, v] = 0
 
 
-def add_conditioned(p: Packed, s: Scratch, lanes: int, cell: int, row: int, factor: float) -> None:
+def add_conditioned(p: Packed, s: Scratch, cell: int, again: bool, factor: float) -> None:
     """Adds P(evidence) by lane, in a cell, to the states that conditioned nodes have there."""
     for v in range(p.n[P_COUNT, 0]):
         if s.n[FIXED, v] >= 2:
-            for lane in range(lanes):
-                state = s.n[LANE + lane, v]
-                s.f[row + 3 * state, v] += s.cells[LANES * cell + lane] * factor
+            for state in range(p.n[V_CARD, v]):
+                here, finer = pair8(load8(s.cells, cell) * load8(s.cells, s.n[MARKED, v] + state))
+                if again:
+                    s.f[AGAIN + 4 * state, v] += here * factor
+                    s.f[FINER + 4 * state, v] += finer * factor
+                else:
+                    s.f[MARGINAL + 4 * state, v] += here * factor
+                    s.f[FINER + 4 * state, v] -= finer * factor
 
 
-def agrees(p: Packed, s: Scratch, wanted: Ints, total: float) -> bool:
+def agrees(p: Packed, s: Scratch, wanted: Ints, total: float, form: int) -> bool:
     """Whether all evaluations of the same probabilities are close enough to be believed.
 
     Their largest relative difference stands for the relative error of P(evidence).  States
-    above the lowest of a *rising* node cancel less than the rest of the sum, and share it;
-    for any other state it is an absolute error, which a small posterior does not survive.
+    above the lowest of a *rising* node with a leak cancel less than the rest of the sum, and
+    share it; for others it is an absolute error, which a small posterior does not survive.
     """
     if not total > 0.0:
         return False
-    spread, smallest = LEAST, 1.0
+    spread, smallest = LEAST_WIDE if form == WIDE else LEAST, 1.0
     for v in range(p.n[P_COUNT, 0]):
         if s.n[KEEP, v] == 0 or s.n[FIXED, v] == 1:
             continue
         sum_ = 0.0
         for state in range(p.n[V_CARD, v]):
-            once, again = s.f[MARGINAL + 3 * state, v], s.f[AGAIN + 3 * state, v]
+            once, again = s.f[MARGINAL + 4 * state, v], s.f[AGAIN + 4 * state, v]
             sum_ += once
             if once == 0.0 and again == 0.0:
                 continue
             if not once > 0.0:
                 return False
-            spread = max(spread, abs(once - again) / once)
-            if wanted[v] != 0 and (state == 0 or p.n[V_RISING, v] == 0):
+            spread = max(spread, abs((again - once) + s.f[FINER + 4 * state, v]) / once)
+            lesser = state == 0 or p.n[V_RISING, v] == 0 or s.n[LEAKLESS, v] != 0
+            if wanted[v] != 0 and lesser:
                 smallest = min(smallest, once / total)
-        spread = max(spread, abs(sum_ - total) / total)
+        if not abs(sum_ - total) <= SPREAD * total:
+            return False
+        if form == FAST:
+            spread = max(spread, abs(sum_ - total) / total)
     return spread <= SPREAD * min(1.0, FLOOR * smallest)
 
 
@@ -278,7 +346,7 @@ def read_row(
         if not np.isnan(soft[row, c, 0]) and s.n[HARD, v] < 0:
             s.n[IS_SOFT, v] = 1
             for state in range(p.n[V_CARD, v]):
-                s.f[SOFT + 3 * state, v] = soft[row, c, state]
+                s.f[SOFT + 4 * state, v] = soft[row, c, state]
     return good
 
 
@@ -313,6 +381,7 @@ def run_records(
     """
     p, s = bare_arrays(packed, scratch)
     wanted = bare(wanted)
+    first_form = FAST if down and len(accounts) == 0 else POSITIVE
     for row in range(first, last):
         if halt[0] != 0:
             return
@@ -322,14 +391,16 @@ def run_records(
             for c in range(len(column_node)):
                 probability[row, c] = np.nan
             continue
-        state_, planned, logp = run_record(p, s, wanted, budget, accounts, down)
+        state_, planned, logp = run_record(
+            p, s, wanted, budget, accounts, down, first_form, POSITIVE
+        )
         status[row] = state_
         cells[row] = planned
         log_evidence[row] = logp if state_ != TOO_WIDE else np.nan
         for c in range(len(column_node)):
             good = state_ == OK and down
             probability[row, c] = (
-                s.f[MARGINAL + 3 * column_state[c], column_node[c]] if good else np.nan
+                s.f[MARGINAL + 4 * column_state[c], column_node[c]] if good else np.nan
             )
         for v in range(explains.shape[1]):
             explains[row, v] = np.sum(accounts[v]) if state_ == OK else np.nan

@@ -3,7 +3,7 @@
 A *cell* is eight float64, one per lane.  These few functions are all that a kernel
 does with cells and bit masks; written here in numpy, they run as they are (the
 kernels with the compiler off) and are replaced one by one when ``accelerate``
-compiles, where a cell is one vector register.
+compiles, where a cell is one vector register.  A *wide* cell has twice the digits, in two.
 
 Masks are sets of axes, ``BITS`` to an int64 word, so a network may
 have any number of axes.
@@ -18,7 +18,59 @@ import numpy as np
 LANES = 8
 BITS = 32  # axes to an int64 word: a shift finds the word, and no sign bit is ever met
 
-Cell = Any  # eight float64: an array here, a register when compiled
+HALF = -(2**27)  # a mask for the leading half of the digits of a float64
+
+Cell = Any  # eight float64: an array here, a register when compiled; or a ``Wide`` one
+
+
+class WideCells:
+    """An array of wide cells: their high parts, and from its middle on their low parts."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = array
+
+
+class Wide:
+    """A cell of twice the digits: each lane is the sum of a high and a low part.
+
+    Products and sums as in Dekker (1971), Numer. Math. 18, 224-242; relative errors are some
+    2**-104 of what is added.
+    """
+
+    __array_ufunc__ = None  # numpy leaves products and sums with arrays to this class
+
+    def __init__(self, high: np.ndarray, low: np.ndarray | None = None) -> None:
+        self.high = high
+        self.low = np.zeros(LANES) if low is None else low
+
+    def __add__(self, other: Cell) -> Wide:
+        a, b = self, other if isinstance(other, Wide) else Wide(other)
+        sum_ = a.high + b.high
+        back = sum_ - a.high
+        rest = ((a.high - (sum_ - back)) + (b.high - back)) + (a.low + b.low)
+        high = sum_ + rest
+        return Wide(high, rest - (high - sum_))
+
+    def __sub__(self, other: Cell) -> Wide:
+        b = other if isinstance(other, Wide) else Wide(other)
+        return self + Wide(-b.high, -b.low)
+
+    def __mul__(self, other: Cell) -> Wide:
+        a, b = self, other if isinstance(other, Wide) else Wide(other)
+        product = a.high * b.high
+        rest = lost_digits(a.high, b.high, product) + (a.high * b.low + a.low * b.high)
+        high = product + rest
+        return Wide(high, rest - (high - product))
+
+
+def lost_digits(a: np.ndarray, b: np.ndarray, product: np.ndarray) -> np.ndarray:
+    """``a * b - product``, from the halves of the digits (Dekker 1971, section 5)."""
+    a_high, b_high = ((x.view(np.int64) & HALF).view(np.float64) for x in (a, b))
+    a_low, b_low = a - a_high, b - b_high
+    rest: np.ndarray = a_low * b_low - (
+        ((product - a_high * b_high) - a_low * b_high) - a_high * b_low
+    )
+    return rest
 
 
 def bare(array: np.ndarray) -> np.ndarray:
@@ -26,14 +78,33 @@ def bare(array: np.ndarray) -> np.ndarray:
     return array
 
 
-def load8(cells: np.ndarray, cell: int) -> Cell:
+def wide(array: np.ndarray) -> Any:
+    """The same array, read as wide cells."""
+    return WideCells(array)
+
+
+def load8(cells: Any, cell: int) -> Cell:
     """The eight lanes of a cell."""
+    if isinstance(cells, WideCells):
+        low = len(cells.array) // 2
+        return Wide(load8(cells.array, cell), load8(cells.array[low:], cell))
     return cells[LANES * cell : LANES * cell + LANES].copy()
 
 
-def store8(cells: np.ndarray, cell: int, value: Cell) -> None:
+def store8(cells: Any, cell: int, value: Cell) -> None:
     """Writes the eight lanes of a cell."""
+    if isinstance(cells, WideCells):
+        low = len(cells.array) // 2
+        value = value if isinstance(value, Wide) else Wide(value)
+        store8(cells.array, cell, value.high)
+        store8(cells.array[low:], cell, value.low)
+        return
     cells[LANES * cell : LANES * cell + LANES] = value
+
+
+def zero8(cells: Any) -> Cell:
+    """Zeros, of the kind of cells that an array has."""
+    return Wide(np.zeros(LANES)) if isinstance(cells, WideCells) else np.zeros(LANES)
 
 
 def splat8(value: float) -> Cell:
@@ -47,8 +118,8 @@ def max8(first: Cell, second: Cell) -> Cell:
 
 
 def abs8(value: Cell) -> Cell:
-    """Absolute values."""
-    return np.abs(value)
+    """Absolute values; of a wide cell those of its high part."""
+    return np.abs(value.high if isinstance(value, Wide) else value)
 
 
 def total8(value: Cell) -> float:
@@ -57,6 +128,16 @@ def total8(value: Cell) -> float:
         ((value[0] + value[1]) + (value[2] + value[3]))
         + ((value[4] + value[5]) + (value[6] + value[7]))
     )
+
+
+def pair8(value: Cell) -> tuple[float, float]:
+    """The sum of the lanes, and what it is short of: not 0 for wide cells alone."""
+    if not isinstance(value, Wide):
+        return total8(value), 0.0
+    sums = Wide(np.zeros(1), np.zeros(1))
+    for lane in range(LANES):
+        sums = sums + Wide(value.high[lane : lane + 1], value.low[lane : lane + 1])
+    return float(sums.high[0]), float(sums.low[0])
 
 
 def largest8(value: Cell) -> float:

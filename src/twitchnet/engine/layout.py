@@ -40,14 +40,16 @@ TURN, CARD_AT, HEAD, SEEN, NEXT, ITEM = range(241, 247)
 # ``sign_levels``
 MARKED, LATEST, BITS_LOST, SUMS = 247, 248, 249, 250
 PLACE = 251  # by table of the tape: where its products lie
+CUT = 252  # by observed max node: 2 when its level is conditioned on in lanes, 3 in passes
+LEAKLESS = 253  # by hidden max node: nothing but its open parts may raise it
 SUMMED, MEANING = 7, 8  # values of HELD for leaves of the fast form
-KEPT, ALL_BINARY, UNFIT, FAINTEST = 6, 7, 8, 9  # more entries of COUNT
+KEPT, ALL_BINARY, UNFIT, FAINTEST, DOUBLED = 6, 7, 8, 9, 10  # more entries of COUNT
 # kinds of axes
 STATES, LEVELS, SIGNED = 0, 1, 2
 # rows of Scratch.m: 4 * table (or axis, or mask) + one of these
 SCOPE, BACK, NEAR, ONE = 0, 1, 2, 3
-# rows of Scratch.f: two by axis, then 3 * state + these by node
-SCORE, SOFT, MARGINAL, AGAIN = 0, 2, 3, 4
+# rows of Scratch.f: two by axis, then 4 * state + these by node
+SCORE, SOFT, MARGINAL, AGAIN, FINER = 0, 2, 3, 4, 5
 
 
 class Packed(NamedTuple):
@@ -63,7 +65,7 @@ class Scratch(NamedTuple):
     """The workspace of one thread; contents are meaningless between records.
 
     ``n`` (rows, V or A or T) integers, ``tape`` what to do (see ``products.py``), ``m`` (4 T, W)
-    masks of axes, ``f`` (2 + 3 card, V or A) numbers by node, ``cells`` and ``adjoint``
+    masks of axes, ``f`` (2 + 4 card, V or A) numbers by node, ``cells`` and ``adjoint``
     (8 * cells) the tables and the derivatives of P(evidence) by each of their entries.
     """
 

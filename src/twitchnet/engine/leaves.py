@@ -11,12 +11,25 @@ from math import ldexp
 
 import numpy as np
 
-from twitchnet.engine.lanes import LANES, Cell, abs8, largest8, load8, max8, splat8, store8
+from twitchnet.engine.lanes import (
+    LANES,
+    Cell,
+    abs8,
+    largest8,
+    load8,
+    max8,
+    splat8,
+    store8,
+    wide,
+    zero8,
+)
 from twitchnet.engine.layout import (
     BACK,
     CARD,
     COUNT,
     CREDIT,
+    CUT,
+    DOUBLED,
     EXPONENT,
     FIXED,
     FLIP,
@@ -71,11 +84,16 @@ def new_axis(s: Scratch, node: int, card: int, kind: int) -> int:
 
 
 def take_cells(s: Scratch, size: int) -> int:
-    """Reserves cells; returns the first, or -1 when the workspace is full."""
+    """Reserves cells, and as many for their low parts; returns the first, or -1 for no room.
+
+    Low parts are 0 to begin with, in the wide form, which alone reads them.
+    """
     start = s.n[COUNT, 2]
-    if LANES * (start + size) > len(s.cells):
+    if 2 * LANES * (start + size) > len(s.cells):
         return -1
     s.n[COUNT, 2] += size
+    if s.n[COUNT, DOUBLED] != 0:
+        clear(s, start, size)
     return start
 
 
@@ -95,11 +113,18 @@ def new_table(s: Scratch, size: int) -> int:
     return t
 
 
+def clear(s: Scratch, start: int, size: int) -> None:
+    """Zeros in a run of cells, and in their low parts."""
+    cells = wide(s.cells)
+    for i in range(start, start + size):
+        store8(cells, i, zero8(cells))
+
+
 def fill_ones(s: Scratch, start: int, size: int) -> None:
-    """Ones in a run of cells."""
-    one = splat8(1.0)
-    for i in range(size):
-        store8(s.cells, start + i, one)
+    """Ones in a run of cells, and no low parts."""
+    cells, one = wide(s.cells), splat8(1.0)
+    for i in range(start, start + size):
+        store8(cells, i, one)
 
 
 def read_part(
@@ -190,15 +215,15 @@ def part_axes(p: Packed, s: Scratch, part: int, own: int, out: Ints) -> int:
 def guard(s: Scratch, start: int, size: int) -> None:
     """Rescales a row that has become small; the exponent is kept in COUNT."""
     top = splat8(0.0)
-    for i in range(size):
-        top = max8(top, load8(s.cells, start + i))
+    for i in range(start, start + size):
+        top = max8(top, abs8(load8(s.cells, i)))
     largest = largest8(top)
     if largest >= TINY or largest == 0.0:
         return
     exponent = max(int(np.floor(np.log2(largest))), -1000)
-    factor = splat8(ldexp(1.0, -exponent))
-    for i in range(size):
-        store8(s.cells, start + i, load8(s.cells, start + i) * factor)
+    cells, factor = wide(s.cells), splat8(ldexp(1.0, -exponent))
+    for i in range(start, start + size):
+        store8(cells, i, load8(cells, i) * factor)
     s.n[COUNT, EXPONENT] += exponent
 
 
@@ -280,9 +305,9 @@ def entry8(p: Packed, s: Scratch, at: int, u: int) -> Cell:
 
 
 def mark_lanes(p: Packed, s: Scratch) -> bool:
-    """For each state of each conditioned node, a cell of ones in its lanes; see ``entry8``."""
+    """For each state or level that is conditioned on, a cell of ones in its lanes."""
     for v in range(p.n[P_COUNT, 0]):
-        if s.n[FIXED, v] >= 2:
+        if s.n[FIXED, v] >= 2 or s.n[CUT, v] != 0:
             card = p.n[V_CARD, v]
             first = s.n[MARKED, v] = take_cells(s, card)
             if first < 0:
@@ -337,7 +362,7 @@ def write_weights(p: Packed, s: Scratch, v: int, start: int) -> None:
     card = p.n[V_CARD, v]
     for level in range(card):
         state = card - 1 - level if p.n[V_FLIP, v] else level
-        soft = s.f[SOFT + 3 * state, v] if s.n[IS_SOFT, v] != 0 else 1.0
+        soft = s.f[SOFT + 4 * state, v] if s.n[IS_SOFT, v] != 0 else 1.0
         if s.n[FIXED, v] == 1:
             store8(s.cells, start + level, splat8(soft if s.n[HARD, v] == state else 0.0))
         elif s.n[FIXED, v] >= 2:
@@ -354,11 +379,11 @@ def soft_row(p: Packed, s: Scratch, v: int) -> None:
         t = 1 + s.n[LOCAL, v]
         for state in range(p.n[V_CARD, v]):
             i = s.n[START, t] + state
-            store8(s.cells, i, load8(s.cells, i) * splat8(s.f[SOFT + 3 * state, v]))
+            store8(s.cells, i, load8(s.cells, i) * splat8(s.f[SOFT + 4 * state, v]))
     else:
         for lane in range(LANES):
             state = s.n[HARD, v] if s.n[FIXED, v] == 1 else s.n[LANE + lane, v]
-            s.cells[LANES * s.n[START, 0] + lane] *= s.f[SOFT + 3 * state, v]
+            s.cells[LANES * s.n[START, 0] + lane] *= s.f[SOFT + 4 * state, v]
 
 
 def read_levels(p: Packed, s: Scratch, part: int, out: int) -> None:

@@ -17,12 +17,13 @@ from typing import Any
 from llvmlite import ir
 from numba.core import types
 from numba.core.datamodel import PrimitiveModel, StructModel, register_default
-from numba.core.extending import intrinsic, lower_builtin, overload, type_callable
+from numba.core.extending import lower_builtin, type_callable
 
 from twitchnet.engine import lanes
 
 VECTOR = ir.VectorType(ir.DoubleType(), lanes.LANES)
 UNDEFINED = ir.Constant(VECTOR, ir.Undefined)
+ZERO = ir.Constant(VECTOR, [0.0] * lanes.LANES)
 
 
 class CellType(types.Type):  # type: ignore[misc, unused-ignore]
@@ -32,15 +33,22 @@ class CellType(types.Type):  # type: ignore[misc, unused-ignore]
         super().__init__(name="Cell")
 
 
+class WideType(types.Type):  # type: ignore[misc, unused-ignore]
+    """Eight sums of two float64."""
+
+    def __init__(self) -> None:
+        super().__init__(name="Wide")
+
+
 class BareType(types.Type):  # type: ignore[misc, unused-ignore]
-    """An array of one or two axes that lies in one piece."""
+    """An array of one or two axes that lies in one piece; its cells may be wide."""
 
-    def __init__(self, dtype: Any, ndim: int) -> None:
-        self.dtype, self.ndim = dtype, ndim
-        super().__init__(name=f"Bare({dtype}, {ndim})")
+    def __init__(self, dtype: Any, ndim: int, wide: bool = False) -> None:
+        self.dtype, self.ndim, self.wide = dtype, ndim, wide
+        super().__init__(name=f"Bare({dtype}, {ndim}, {wide})")
 
 
-CELL = CellType()
+CELL, WIDE = CellType(), WideType()
 
 
 @register_default(CellType)
@@ -49,6 +57,14 @@ class CellModel(PrimitiveModel):  # type: ignore[misc, unused-ignore]
 
     def __init__(self, manager: Any, fe_type: Any) -> None:
         super().__init__(manager, fe_type, VECTOR)
+
+
+@register_default(WideType)
+class WideModel(StructModel):  # type: ignore[misc, unused-ignore]
+    """Two vector registers."""
+
+    def __init__(self, manager: Any, fe_type: Any) -> None:
+        super().__init__(manager, fe_type, [("high", CELL), ("low", CELL)])
 
 
 @register_default(BareType)
@@ -65,19 +81,28 @@ def fields(context: Any, builder: Any, bare_type: Any, value: Any) -> Any:
     return context.make_helper(builder, bare_type, value=value)
 
 
-@intrinsic
-def strip(typing_context: Any, array: Any) -> Any:
-    """The bare array of an array; see ``lanes.bare``."""
-    bare_type = BareType(array.dtype, array.ndim)
+def teach(function: Any, resolve: Any) -> Any:
+    """Makes what is decorated the instructions for a function of ``lanes``.
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        whole = context.make_array(signature.args[0])(context, builder, args[0])
-        result = context.make_helper(builder, bare_type)
-        result.data = whole.data
-        result.length = builder.extract_value(whole.shape, array.ndim - 1)
-        return result._getvalue()
+    ``resolve`` has the same arguments, of which it gets the types, and returns a signature.
+    """
 
-    return bare_type(array), generate
+    def register(generate: Any) -> Any:
+        type_callable(function)(lambda context: resolve)
+        lower_builtin(function, types.VarArg(types.Any))(generate)
+        return generate
+
+    return register
+
+
+@teach(lanes.bare, lambda array: BareType(array.dtype, array.ndim)(array))
+def strip(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """The address of an array, and one length."""
+    whole = context.make_array(signature.args[0])(context, builder, args[0])
+    result = context.make_helper(builder, signature.return_type)
+    result.data = whole.data
+    result.length = builder.extract_value(whole.shape, signature.args[0].ndim - 1)
+    return result._getvalue()
 
 
 def index_types(array: Any, index: Any) -> tuple[Any, Any] | None:
@@ -166,159 +191,237 @@ def lower_length(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return fields(context, builder, signature.args[0], args[0]).length
 
 
-for operation, instruction in (
-    (operator.add, "fadd"),
-    (operator.mul, "fmul"),
-    (operator.sub, "fsub"),
+def add_cells(builder: Any, first: Any, second: Any) -> Any:
+    """Sums by lane; cells are pairs of vectors, of which the low one may be None."""
+    if first[1] is None and second[1] is None:
+        return builder.fadd(first[0], second[0]), None
+    sum_ = builder.fadd(first[0], second[0])
+    back = builder.fsub(sum_, first[0])
+    rest = builder.fadd(
+        builder.fsub(first[0], builder.fsub(sum_, back)), builder.fsub(second[0], back)
+    )
+    for low in (first[1], second[1]):
+        if low is not None:
+            rest = builder.fadd(rest, low)
+    return renew(builder, sum_, rest)
+
+
+def subtract_cells(builder: Any, first: Any, second: Any) -> Any:
+    """Differences by lane."""
+    if first[1] is None and second[1] is None:
+        return builder.fsub(first[0], second[0]), None
+    negative = [None if part is None else builder.fneg(part) for part in second]
+    return add_cells(builder, first, negative)
+
+
+def multiply_cells(builder: Any, first: Any, second: Any) -> Any:
+    """Products by lane."""
+    product = builder.fmul(first[0], second[0])
+    if first[1] is None and second[1] is None:
+        return product, None
+    rest = fused(builder, first[0], second[0], builder.fneg(product))
+    if second[1] is not None:
+        rest = fused(builder, first[0], second[1], rest)
+    if first[1] is not None:
+        rest = fused(builder, first[1], second[0], rest)
+    return renew(builder, product, rest)
+
+
+def fused(builder: Any, first: Any, second: Any, third: Any) -> Any:
+    """``first * second + third``, rounded once."""
+    shape = ir.FunctionType(VECTOR, [VECTOR] * 3)
+    name = f"llvm.fma.v{lanes.LANES}f64"
+    return builder.call(builder.module.declare_intrinsic(name, fnty=shape), [first, second, third])
+
+
+def renew(builder: Any, high: Any, rest: Any) -> Any:
+    """A high part that holds all digits it can, and what is left."""
+    sum_ = builder.fadd(high, rest)
+    return sum_, builder.fsub(rest, builder.fsub(sum_, high))
+
+
+def parts_of(context: Any, builder: Any, cell_type: Any, value: Any) -> Any:
+    """High and low vector of a cell; no low one of an ordinary cell."""
+    if cell_type == CELL:
+        return value, None
+    both = context.make_helper(builder, WIDE, value=value)
+    return both.high, both.low
+
+
+def cell_of(context: Any, builder: Any, high: Any, low: Any) -> Any:
+    """The cell of a high and a low vector, or None."""
+    if low is None:
+        return high
+    both = context.make_helper(builder, WIDE)
+    both.high, both.low = high, low
+    return both._getvalue()
+
+
+for operation, rule in (
+    (operator.add, add_cells),
+    (operator.mul, multiply_cells),
+    (operator.sub, subtract_cells),
 ):
 
     def type_cells(context: Any) -> Any:
-        """Cells go with cells."""
+        """Cells go with cells; one wide cell makes the result wide."""
 
         def resolve(first: Any, second: Any) -> Any:
-            both = isinstance(first, CellType) and isinstance(second, CellType)
-            return CELL if both else None
+            if first not in (CELL, WIDE) or second not in (CELL, WIDE):
+                return None
+            return (CELL if first == second == CELL else WIDE)(first, second)
 
         return resolve
 
-    def lower_cells(
-        context: Any, builder: Any, signature: Any, args: Any, name: str = instruction
-    ) -> Any:
-        """One instruction for all lanes."""
-        return getattr(builder, name)(args[0], args[1])
+    def lower_cells(context: Any, builder: Any, signature: Any, args: Any, rule: Any = rule) -> Any:
+        """A few instructions for all lanes."""
+        first, second = (
+            parts_of(context, builder, kind, value)
+            for kind, value in zip(signature.args, args, strict=True)
+        )
+        return cell_of(context, builder, *rule(builder, first, second))
 
     type_callable(operation)(type_cells)
-    lower_builtin(operation, CellType, CellType)(lower_cells)
+    for kinds in ((CELL, CELL), (CELL, WIDE), (WIDE, CELL), (WIDE, WIDE)):
+        lower_builtin(operation, *kinds)(lower_cells)
 
 
-def cell_address(context: Any, builder: Any, bare_type: Any, value: Any, cell: Any) -> Any:
-    """Where a cell lies among numbers."""
-    start = builder.mul(cell, ir.Constant(cell.type, lanes.LANES))
-    place = address(context, builder, bare_type, value, start)
-    return builder.bitcast(place, VECTOR.as_pointer())
+def cell_addresses(context: Any, builder: Any, bare_type: Any, value: Any, cell: Any) -> Any:
+    """Where a cell lies among numbers, and where its low part does."""
+    place = builder.mul(cell, ir.Constant(cell.type, lanes.LANES))
+    places = [place]
+    if bare_type.wide:
+        length = fields(context, builder, bare_type, value).length
+        places.append(builder.add(place, builder.ashr(length, ir.Constant(length.type, 1))))
+    return [
+        builder.bitcast(address(context, builder, bare_type, value, at), VECTOR.as_pointer())
+        for at in places
+    ]
 
 
-@intrinsic
-def load(typing_context: Any, cells: Any, cell: Any) -> Any:
-    """See ``lanes.load8``."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        value = builder.load(cell_address(context, builder, signature.args[0], args[0], args[1]))
-        value.align = 8
-        return value
-
-    return CELL(cells, types.int64), generate
+def kind_of(cells: Any) -> Any:
+    """The type of an array's cells."""
+    return WIDE if cells.wide else CELL
 
 
-@intrinsic
-def store(typing_context: Any, cells: Any, cell: Any, value: Any) -> Any:
-    """See ``lanes.store8``."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        place = cell_address(context, builder, signature.args[0], args[0], args[1])
-        builder.store(args[2], place).align = 8
-        return context.get_dummy_value()
-
-    return types.void(cells, types.int64, CELL), generate
+@teach(lanes.wide, lambda array: BareType(array.dtype, array.ndim, True)(array))
+def widen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """The same address and length."""
+    return args[0]
 
 
-@intrinsic
-def splat(typing_context: Any, value: Any) -> Any:
-    """See ``lanes.splat8``."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        one = builder.insert_element(UNDEFINED, args[0], ir.Constant(ir.IntType(32), 0))
-        mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes.LANES), [0] * lanes.LANES)
-        return builder.shuffle_vector(one, UNDEFINED, mask)
-
-    return CELL(types.float64), generate
-
-
-@intrinsic
-def lane(typing_context: Any, value: Any, index: Any) -> Any:
-    """The number in one lane."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.extract_element(args[0], args[1])
-
-    return types.float64(CELL, types.int64), generate
+@teach(lanes.load8, lambda cells, cell: kind_of(cells)(cells, types.int64))
+def load(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """One or two vectors."""
+    parts = [
+        builder.load(place) for place in cell_addresses(context, builder, signature.args[0], *args)
+    ]
+    for part in parts:
+        part.align = 8
+    return cell_of(context, builder, parts[0], parts[1] if len(parts) > 1 else None)
 
 
-@intrinsic
-def larger(typing_context: Any, first: Any, second: Any) -> Any:
-    """See ``lanes.max8``."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        wins = builder.fcmp_ordered(">", args[0], args[1])
-        return builder.select(wins, args[0], args[1])
-
-    return CELL(CELL, CELL), generate
-
-
-@intrinsic
-def count_bits(typing_context: Any, word: Any) -> Any:
-    """See ``lanes.popcount``."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.ctpop(args[0])
-
-    return types.int64(types.int64), generate
+@teach(lanes.store8, lambda cells, cell, value: types.void(cells, types.int64, value))
+def store(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """One or two vectors; an ordinary cell among wide ones has zeros as its low part."""
+    parts = parts_of(context, builder, signature.args[2], args[2])
+    places = cell_addresses(context, builder, signature.args[0], args[0], args[1])
+    for part, place in zip(parts, places, strict=False):
+        builder.store(ZERO if part is None else part, place).align = 8
+    return context.get_dummy_value()
 
 
-@intrinsic
-def first_bit(typing_context: Any, word: Any) -> Any:
-    """See ``lanes.lowest``."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
-
-    return types.int64(types.int64), generate
+@teach(lanes.zero8, lambda cells: kind_of(cells)(cells))
+def zero(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """One or two vectors of zeros."""
+    return cell_of(context, builder, ZERO, ZERO if signature.return_type == WIDE else None)
 
 
-@intrinsic
-def last_bit(typing_context: Any, word: Any) -> Any:
-    """See ``lanes.highest``."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        leading = builder.ctlz(args[0], ir.Constant(ir.IntType(1), 0))
-        return builder.sub(ir.Constant(ir.IntType(64), 63), leading)
-
-    return types.int64(types.int64), generate
+@teach(lanes.splat8, lambda value: CELL(types.float64))
+def splat(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """One number in all lanes."""
+    one = builder.insert_element(UNDEFINED, args[0], ir.Constant(ir.IntType(32), 0))
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), lanes.LANES), [0] * lanes.LANES)
+    return builder.shuffle_vector(one, UNDEFINED, mask)
 
 
-@overload(lanes.total8)
-def total(value: Any) -> Any:
-    """The sum of the lanes."""
-
-    def sum_lanes(value: Any) -> Any:
-        return ((lane(value, 0) + lane(value, 1)) + (lane(value, 2) + lane(value, 3))) + (
-            (lane(value, 4) + lane(value, 5)) + (lane(value, 6) + lane(value, 7))
-        )
-
-    return sum_lanes
+def larger(builder: Any, first: Any, second: Any) -> Any:
+    """The larger of two numbers, or of each lane."""
+    return builder.select(builder.fcmp_ordered(">", first, second), first, second)
 
 
-@overload(lanes.largest8)
-def largest(value: Any) -> Any:
+@teach(lanes.max8, lambda first, second: CELL(CELL, CELL))
+def maximum(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """The larger number of each lane."""
+    return larger(builder, args[0], args[1])
+
+
+@teach(lanes.abs8, lambda value: CELL(value))
+def absolute(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """Without signs; high parts of wide cells."""
+    high = parts_of(context, builder, signature.args[0], args[0])[0]
+    return larger(builder, high, builder.fsub(ZERO, high))
+
+
+def lanes_of(builder: Any, vector: Any) -> list[Any]:
+    """The numbers of a vector."""
+    return [
+        builder.extract_element(vector, ir.Constant(ir.IntType(64), lane))
+        for lane in range(lanes.LANES)
+    ]
+
+
+@teach(lanes.largest8, lambda value: types.float64(CELL))
+def largest(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     """The largest lane."""
-
-    def over_lanes(value: Any) -> Any:
-        result = lane(value, 0)
-        for index in range(1, lanes.LANES):
-            result = max(result, lane(value, index))
-        return result
-
-    return over_lanes
+    first, *others = lanes_of(builder, args[0])
+    for other in others:
+        first = larger(builder, first, other)
+    return first
 
 
-overload(lanes.bare)(lambda array: lambda array: strip(array))
-overload(lanes.load8)(lambda cells, cell: lambda cells, cell: load(cells, cell))
-overload(lanes.store8)(
-    lambda cells, cell, value: lambda cells, cell, value: store(cells, cell, value)
-)
-overload(lanes.splat8)(lambda value: lambda value: splat(value))
-overload(lanes.max8)(lambda first, second: lambda first, second: larger(first, second))
-overload(lanes.abs8)(lambda value: lambda value: larger(value, splat(0.0) - value))
-overload(lanes.popcount)(lambda word: lambda word: count_bits(word))
-overload(lanes.lowest)(lambda word: lambda word: first_bit(word))
-overload(lanes.highest)(lambda word: lambda word: last_bit(word))
+def add_lanes(builder: Any, vector: Any) -> Any:
+    """The sum of neighbours, of neighbouring pairs, and of both halves."""
+    sums = lanes_of(builder, vector)
+    while len(sums) > 1:
+        sums = [builder.fadd(a, b) for a, b in zip(sums[::2], sums[1::2], strict=True)]
+    return sums[0]
+
+
+@teach(lanes.total8, lambda value: types.float64(CELL))
+def total(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """The sum of the lanes."""
+    return add_lanes(builder, args[0])
+
+
+@teach(lanes.pair8, lambda value: types.UniTuple(types.float64, 2)(value))
+def total_pair(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """The sum of the lanes, and what it is short of."""
+    nothing = ir.Constant(ir.DoubleType(), 0.0)
+    high, low = parts_of(context, builder, signature.args[0], args[0])
+    if low is None:
+        sums = add_lanes(builder, high), nothing
+    else:
+        sums = nothing, nothing
+        for one in zip(lanes_of(builder, high), lanes_of(builder, low), strict=True):
+            sums = add_cells(builder, sums, one)
+    return context.make_tuple(builder, signature.return_type, sums)
+
+
+@teach(lanes.popcount, lambda word: types.int64(types.int64))
+def count_bits(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """Number of set bits."""
+    return builder.ctpop(args[0])
+
+
+@teach(lanes.lowest, lambda word: types.int64(types.int64))
+def first_bit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """Zeros below the lowest set bit."""
+    return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
+
+
+@teach(lanes.highest, lambda word: types.int64(types.int64))
+def last_bit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """Zeros above the highest set bit, from the other end."""
+    leading = builder.ctlz(args[0], ir.Constant(ir.IntType(1), 0))
+    return builder.sub(ir.Constant(ir.IntType(64), 63), leading)

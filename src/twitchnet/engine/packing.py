@@ -12,9 +12,9 @@ import numpy as np
 
 from twitchnet.engine.lanes import BITS, LANES
 from twitchnet.engine.layout import (
+    LEAKLESS,
     NOBODY,
     P_BITS,
-    PLACE,
     SEVERAL,
     TINIEST,
     V_RISING,
@@ -155,12 +155,13 @@ def new_scratch(program: Program, workspace: float) -> Scratch:
     axes = 2 * nodes + 1
     tables = 4 * (parts + 4 * nodes + 8)
     terms = max(64, card * (card + 1) // 2)
-    cells = max(int(workspace) // (16 * LANES), 4 * (parts + 4 * nodes))
+    half = max(int(workspace) // (32 * LANES), 4 * (parts + 4 * nodes))
+    cells = 2 * (half + (13 - half) % 64)  # low parts lie at another place of a page than high ones
     return Scratch(
-        n=np.zeros((PLACE + 1, max(tables, 64 + terms)), dtype=np.int64),
+        n=np.zeros((LEAKLESS + 1, max(tables, 64 + terms)), dtype=np.int64),
         tape=np.zeros(64 * tables, dtype=np.int64),
         m=np.zeros((4 * tables, axes // BITS + 1), dtype=np.int64),
-        f=np.zeros((2 + 3 * card, axes)),
+        f=np.zeros((2 + 4 * card, axes)),
         cells=aligned(LANES * cells, 0),
         adjoint=aligned(LANES * cells, 29),
     )

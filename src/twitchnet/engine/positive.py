@@ -7,7 +7,7 @@ is the joint probability of that axis' states with the evidence.
 
 from __future__ import annotations
 
-from twitchnet.engine.lanes import load8, splat8, store8, total8
+from twitchnet.engine.lanes import load8, splat8, store8, total8, zero8
 from twitchnet.engine.layout import (
     AXIS,
     CARD,
@@ -200,13 +200,13 @@ def multiply_scalars(s: Scratch, result: int) -> None:
         if is_scalar(s, t):
             found[n] = t
             n += 1
-    running = splat8(1.0)
+    running = zero8(s.cells) + splat8(1.0)
     for i in range(n):  # prefix products, kept in the derivative's place
         start = s.n[START, found[i]]
         store8(s.adjoint, start, running)
         running = running * load8(s.cells, start)
     store8(s.cells, result, running)
-    running = splat8(1.0)
+    running = zero8(s.cells) + splat8(1.0)
     for i in range(n - 1, -1, -1):
         start = s.n[START, found[i]]
         store8(s.adjoint, start, load8(s.adjoint, start) * running)
@@ -224,7 +224,7 @@ def add_marginal(s: Scratch, t: int, a: int, factor: float) -> None:
             first = start + (o * card + state) * stride
             for i in range(stride):
                 sum_ = sum_ + load8(s.cells, first + i) * load8(s.adjoint, first + i)
-        s.f[MARGINAL + 3 * state, v] += total8(sum_) * factor
+        s.f[MARGINAL + 4 * state, v] += total8(sum_) * factor
 
 
 def sweep_down(s: Scratch, wanted: Ints, accounts: Floats, factor: float) -> None:

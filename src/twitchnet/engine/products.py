@@ -15,7 +15,8 @@ What meets where, and in which loops, is written on a tape before (``buckets.py`
 Signed sums may cancel, so the answer is kept only if it agrees with itself: every
 marginal is evaluated at two places of the sweep, where its axis is closed and at the
 first table that holds it, and all of them must also sum to P(evidence).  What differs
-by more than ``SPREAD`` is computed again in the positive form (``positive.py``).
+by more than ``SPREAD`` is computed again, in wide cells: the same functions run on arrays of
+either kind.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from twitchnet.engine.buckets import (
     V_RIGHT,
     WEIGHTS,
 )
-from twitchnet.engine.lanes import BITS, load8, lowest, splat8, store8, total8
+from twitchnet.engine.lanes import BITS, load8, lowest, pair8, store8, zero8
 from twitchnet.engine.layout import (
     AGAIN,
     AXIS,
@@ -48,6 +49,7 @@ from twitchnet.engine.layout import (
     CARD_AT,
     COUNT,
     EXPONENT,
+    FINER,
     FIRST,
     FLIP,
     HELD,
@@ -286,7 +288,7 @@ def close_levels(s: Scratch, row: int, at: int) -> None:
         for j in range(length - 1, -1, -1):  # backward: in place
             leaf, to = tape[pair] + j * tape[pair + 3], at + j * n
             for k in range(n):
-                below = made = splat8(0.0)  # mass below a level: of the product, of the leaf
+                below = made = zero8(cells)  # mass below a level: of the product, of the leaf
                 for level in range(card):
                     weight = load8(cells, leaf + level * step)
                     here = load8(cells, at + level * block + k)
@@ -408,7 +410,7 @@ def sweep_back(s: Scratch, order: Ints, check: int, factor: float) -> None:
 
 def clear(s: Scratch, start: int, size: int) -> None:
     """No derivatives yet for a run of cells."""
-    zero = splat8(0.0)
+    zero = zero8(s.adjoint)
     for i in range(start, start + size):
         store8(s.adjoint, i, zero)
 
@@ -422,15 +424,18 @@ def add_joint(
     ``step`` apart.
     """
     v = s.n[NODE, a]
-    all_states = splat8(0.0)
+    all_states = zero8(s.cells)
     for state in range(s.n[CARD, a]):
-        sum_ = splat8(0.0)
+        sum_ = zero8(s.cells)
         for i in range(block):
             value = load8(s.cells, left + state * block + i)
             sum_ = sum_ + value * load8(s.adjoint, given + state * step + i)
-        s.f[MARGINAL + 3 * state, v] += total8(sum_) * factor
+        here, finer = pair8(sum_)
+        s.f[MARGINAL + 4 * state, v] += here * factor
+        s.f[FINER + 4 * state, v] -= finer * factor
         if s.n[SEEN, s.n[TURN, a]] < 0:  # in no table before
-            s.f[AGAIN + 3 * state, v] += total8(sum_) * factor
+            s.f[AGAIN + 4 * state, v] += here * factor
+            s.f[FINER + 4 * state, v] += finer * factor
         all_states = all_states + sum_
     store8(s.cells, check, all_states)
 
@@ -450,9 +455,11 @@ def add_again(s: Scratch, row: int, order: Ints, factor: float) -> None:
             if s.n[SEEN, turn] != row or s.n[KIND, a] != STATES:
                 continue
             for state in range(card):
-                sum_ = splat8(0.0)
+                sum_ = zero8(s.cells)
                 for o in range(size // (card * stride)):
                     first = start + (o * card + state) * stride
                     for i in range(first, first + stride):
                         sum_ = sum_ + load8(s.cells, i) * load8(s.adjoint, i)
-                s.f[AGAIN + 3 * state, s.n[NODE, a]] += total8(sum_) * factor
+                here, finer = pair8(sum_)
+                s.f[AGAIN + 4 * state, s.n[NODE, a]] += here * factor
+                s.f[FINER + 4 * state, s.n[NODE, a]] += finer * factor

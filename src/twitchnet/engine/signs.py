@@ -12,29 +12,40 @@ from __future__ import annotations
 
 import numpy as np
 
-from twitchnet.engine.lanes import LANES, load8, splat8, store8
+from twitchnet.engine.lanes import LANES, load8, splat8, store8, wide, zero8
 from twitchnet.engine.layout import (
     BITS_LOST,
     CARD,
     COUNT,
     CREDIT,
+    CUT,
+    FIXED,
     FLIP,
+    HARD,
     HELD,
     KIND,
+    LEAKLESS,
     LEVELS,
     MADE,
     MEANING,
     N_TABLES,
+    NODE,
     OWN,
     P_BITS,
+    P_COUNT,
+    P_ENTRY,
+    P_SCOPE,
     PARTNER,
     SCOPE,
+    SCOPE_NODE,
     SIGNED,
     SIZE,
     SPARE,
     START,
     SUMS,
     TERMINAL,
+    V_CARD,
+    V_PARTS,
     Packed,
     Scratch,
     put,
@@ -54,10 +65,53 @@ def base_bound(s: Scratch, t: int) -> float:
     return smallest
 
 
-def sign(s: Scratch) -> bool:
+def least_share(p: Packed, s: Scratch, v: int) -> float:
+    """A bound from below of P(level) / P(at most that level) of a max node above its lowest level.
+
+    From the parts about which nothing is open but what is conditioned on; 0 when they make a
+    level impossible.
+    """
+    least = 1.0
+    for level in range(1, p.n[V_CARD, v]):
+        most = 0.0
+        for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
+            most = max(most, share_of(p, s, part, level))
+        least = min(least, most)
+    return least
+
+
+def share_of(p: Packed, s: Scratch, part: int, level: int) -> float:
+    """The smallest share of one part, over the states that its nodes can have; 0 if one is open."""
+    first, last = p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]
+    places, least = 1, 1.0
+    for i in range(first, last):
+        u = p.n[SCOPE_NODE, i]
+        if s.n[FIXED, u] == 0:
+            return 0.0
+        places *= p.n[V_CARD, u]
+    for place in range(places):
+        rest, possible = place, True
+        for i in range(last - 1, first - 1, -1):
+            u = p.n[SCOPE_NODE, i]
+            if s.n[FIXED, u] == 1 and rest % p.n[V_CARD, u] != s.n[HARD, u]:
+                possible = False
+            rest //= p.n[V_CARD, u]
+        if possible:
+            below, at = 0.0, p.n[P_ENTRY, part] + place
+            for lower in range(level):
+                below += p.table[at + lower * places]
+            here = p.table[at + level * places]
+            if here == 0.0:
+                return 0.0
+            least = min(least, here / (here + below))
+    return least
+
+
+def sign(p: Packed, s: Scratch) -> bool:
     """Makes the level axes with large bases signed; see the head of this file.
 
-    Axes with most leaves come first, while the product of 2 / base stays in bounds.
+    Axes with most leaves come first, while the product of 2 / base stays in bounds; what is
+    conditioned on has its share of it.
     """
     uses = s.n[SPARE + 3]
     for a in range(s.n[COUNT, 0]):
@@ -66,6 +120,9 @@ def sign(s: Scratch) -> bool:
         if s.n[OWN, t] >= 0:
             uses[s.n[OWN, t]] += 1
     allowed = SIGNED_LOSS
+    for v in range(p.n[P_COUNT, 0]):
+        if s.n[CUT, v] != 0:
+            allowed *= least_share(p, s, v) / 2.0
     while True:
         best = -1
         for t in range(1, s.n[COUNT, 1]):
@@ -99,15 +156,17 @@ def sign_levels(p: Packed, s: Scratch, a: int, base: int, live: int) -> bool:
         if s.cells[LANES * (start + card - 1) + lane] == 0.0:  # nothing but its links
             for j in range(live):
                 bits = max(bits, p.n[P_BITS, s.n[SPARE + 2, j]])
+            s.n[LEAKLESS, s.n[NODE, a]] = 1
             break
     s.n[BITS_LOST, a] = bits
     first = s.n[SUMS, a] = take_cells(s, card)
     if first < 0:
         return False
-    sum_ = splat8(0.0)
+    cells = wide(s.cells)
+    sum_ = zero8(cells)
     for level in range(card):
         sum_ = sum_ + load8(s.cells, start + level)
-        store8(s.cells, first + level, sum_)
+        store8(cells, first + level, sum_)
     if s.n[TERMINAL, a] >= 0:
         weigh_sums(s, first, s.n[TERMINAL, a], card)
         return True
@@ -149,15 +208,14 @@ def make_signed(s: Scratch, a: int, base: int) -> bool:
 def accumulate(s: Scratch, t: int, a: int) -> None:
     """In place: a leaf's levels become cumulative sums."""
     card, stride = s.n[CARD, a], stride_in(s, t, a)
-    start = s.n[START, t]
+    start, cells = s.n[START, t], wide(s.cells)
     for o in range(s.n[SIZE, t] // (card * stride)):
         for i in range(stride):
             place = start + o * card * stride + i
-            sum_ = load8(s.cells, place)
-            for _ in range(1, card):
-                place += stride
-                sum_ = sum_ + load8(s.cells, place)
-                store8(s.cells, place, sum_)
+            sum_ = zero8(cells)
+            for level in range(card):
+                sum_ = sum_ + load8(s.cells, place + level * stride)
+                store8(cells, place + level * stride, sum_)
 
 
 def settle(s: Scratch, a: int, base: int) -> bool:
@@ -171,11 +229,12 @@ def settle(s: Scratch, a: int, base: int) -> bool:
 
 def weigh_sums(s: Scratch, start: int, weights: int, card: int) -> None:
     """A weight w of levels is w[i] - w[i + 1] of cumulative sums."""
+    cells = wide(s.cells)
     for level in range(card):
         weight = load8(s.cells, weights + level)
         if level + 1 < card:
             weight = weight - load8(s.cells, weights + level + 1)
-        store8(s.cells, start + level, load8(s.cells, start + level) * weight)
+        store8(cells, start + level, load8(cells, start + level) * weight)
 
 
 def add_meaning(s: Scratch, a: int) -> bool:
