@@ -75,7 +75,7 @@ def cut_share(p: Packed, s: Scratch, v: int, credit: bool, products: bool, loss:
 
     ``loss`` is the factor of accuracy that others may cost already, in the positive form.
     """
-    if credit:
+    if credit and p.n[V_CARD, v] != 2:
         return 0.0
     share = least_share(p, s, v)
     return share if 2.0 * loss <= share * (2.0**FAINT if products else SIGNED_LOSS) else 0.0

@@ -40,12 +40,14 @@ from twitchnet.engine.layout import (
     LEAKLESS,
     LEVELS,
     LOCAL,
+    MADE,
     MARKED,
     N_AXES,
     N_CELLS,
     N_TABLES,
     N_WORDS,
     NOBODY,
+    OF,
     OWN,
     P_COUNT,
     P_CREDIT,
@@ -165,7 +167,7 @@ def add_max_node(p: Packed, s: Scratch, v: int, wanted: Ints, credit: bool, prod
         return False
     live, varies = fold_fixed(p, s, v, wanted, present, base, raised)
     if s.n[CUT, v] != 0:
-        return add_cut_node(p, s, v, live, base, raised)
+        return add_cut_node(p, s, v, live, base, raised, present, wanted)
     if hidden and live < 2:
         return add_plain_node(p, s, v, live, base, raised, mark)
     if live == 0:
@@ -280,7 +282,16 @@ def add_plain_node(
     return True
 
 
-def add_cut_node(p: Packed, s: Scratch, v: int, live: int, base: int, raised: int) -> bool:
+def add_cut_node(
+    p: Packed,
+    s: Scratch,
+    v: int,
+    live: int,
+    base: int,
+    raised: int,
+    present: bool,
+    wanted: Ints,
+) -> bool:
     """An observed max node whose level is conditioned on: each lane is one of its sums.
 
     P(evidence) is a sum of signed weights times P(at most that level), and a level's parts
@@ -301,9 +312,11 @@ def add_cut_node(p: Packed, s: Scratch, v: int, live: int, base: int, raised: in
     guard(s, start, 1)
     for j in range(live):
         part = s.n[SPARE + 2, j]
-        u = p.n[P_LONE, part]
-        if u < 0 or s.n[FIXED, u] != 0:
-            if not add_cut_part(p, s, part, mark, card):
+        u, credit = p.n[P_LONE, part], p.n[P_CREDIT, part]
+        if not present or credit < 0 or wanted[credit] != 1:
+            credit = -1
+        if u < 0 or s.n[FIXED, u] != 0 or credit >= 0:
+            if not add_cut_part(p, s, part, v, credit):
                 return False
             continue
         start, states = s.n[START, 1 + s.n[LOCAL, u]], p.n[V_CARD, u]
@@ -318,21 +331,30 @@ def add_cut_node(p: Packed, s: Scratch, v: int, live: int, base: int, raised: in
     return True
 
 
-def add_cut_part(p: Packed, s: Scratch, part: int, mark: int, card: int) -> bool:
-    """A part of several nodes, or of lanes, at the level of each lane."""
-    axes, cells = s.n[SPARE + 0], wide(s.cells)
+def add_cut_part(p: Packed, s: Scratch, part: int, v: int, credit: int) -> bool:
+    """A part of several nodes, or of lanes, at the level of each lane.
+
+    A part that is credited is a leaf of its own, and keeps what it produces of level 1.
+    """
+    axes, cells, card, mark = s.n[SPARE + 0], wide(s.cells), p.n[V_CARD, v], s.n[MARKED, v]
     n = part_axes(p, s, part, -1, axes)
     size = 1
     for k in range(n):
         size *= s.n[CARD, axes[k]]
     t = 1 + axes[0]
-    if n > 1:
+    own = n > 1 or credit >= 0
+    if own:
         t = new_table(s, size)
         if s.n[START, t] < 0:
             return False
         for k in range(n):
             put(s.m, 4 * t + SCOPE, axes[k])
         fill_ones(s, s.n[START, t], size)
+    if credit >= 0:
+        s.n[CREDIT, t], s.n[OF, t] = credit, v
+        s.n[MADE, t] = take_cells(s, size)
+        if s.n[MADE, t] < 0:
+            return False
     start, kept = s.n[START, t], s.n[COUNT, N_CELLS]
     room = take_cells(s, size * card)
     if room < 0:
@@ -345,8 +367,11 @@ def add_cut_part(p: Packed, s: Scratch, part: int, mark: int, card: int) -> bool
             below = below + load8(s.cells, room + level * size + i)
             sum_ = sum_ + below * load8(s.cells, mark + level)
         store8(cells, start + i, load8(cells, start + i) * sum_)
+        if credit >= 0:
+            made = load8(s.cells, room + size + i) * load8(s.cells, mark + 1)
+            store8(s.cells, s.n[MADE, t] + i, made)
     s.n[COUNT, N_CELLS] = kept
-    if n == 1:
+    if not own:
         guard(s, start, size)
     return True
 

@@ -42,6 +42,7 @@ MARKED, LATEST, BITS_LOST, SUMS = 247, 248, 249, 250
 PLACE = 251  # by table of the tape: where its products lie
 CUT = 252  # by observed max node: 2 when its level is conditioned on in lanes, 3 in passes
 LEAKLESS = 253  # by hidden max node: nothing but its open parts may raise it
+OF = 254  # by credited leaf without a level axis: the node whose level is conditioned on
 SUMMED, MEANING = 7, 8  # values of HELD for leaves of the fast form
 KEPT, ALL_BINARY, UNFIT, FAINTEST, DOUBLED = 6, 7, 8, 9, 10  # more entries of COUNT
 # kinds of axes

@@ -12,8 +12,8 @@ import numpy as np
 
 from twitchnet.engine.lanes import BITS, LANES
 from twitchnet.engine.layout import (
-    LEAKLESS,
     NOBODY,
+    OF,
     P_BITS,
     SEVERAL,
     TINIEST,
@@ -158,7 +158,7 @@ def new_scratch(program: Program, workspace: float) -> Scratch:
     half = max(int(workspace) // (32 * LANES), 4 * (parts + 4 * nodes))
     cells = 2 * (half + (13 - half) % 64)  # low parts lie at another place of a page than high ones
     return Scratch(
-        n=np.zeros((LEAKLESS + 1, max(tables, 64 + terms)), dtype=np.int64),
+        n=np.zeros((OF + 1, max(tables, 64 + terms)), dtype=np.int64),
         tape=np.zeros(64 * tables, dtype=np.int64),
         m=np.zeros((4 * tables, axes // BITS + 1), dtype=np.int64),
         f=np.zeros((2 + 4 * card, axes)),

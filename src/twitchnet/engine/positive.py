@@ -26,6 +26,7 @@ from twitchnet.engine.layout import (
     N_TABLES,
     N_WORDS,
     NODE,
+    OF,
     OWN,
     SCOPE,
     SECOND,
@@ -196,8 +197,8 @@ def multiply_scalars(s: Scratch, result: int) -> None:
     found = s.n[SPARE + 0]
     n = 1
     found[0] = 0
-    for t in range(s.n[COUNT, N_LEAVES], s.n[COUNT, N_TABLES]):
-        if is_scalar(s, t):
+    for t in range(1, s.n[COUNT, N_TABLES]):
+        if (t >= s.n[COUNT, N_LEAVES] or s.n[CREDIT, t] >= 0) and is_scalar(s, t):
             found[n] = t
             n += 1
     running = zero8(s.cells) + splat8(1.0)
@@ -247,10 +248,14 @@ def sweep_down(s: Scratch, wanted: Ints, accounts: Floats, factor: float) -> Non
         c = s.n[CREDIT, t]
         if c < 0:
             continue
-        a = s.n[OWN, t]
-        start, card, stride = s.n[START, t], s.n[CARD, a], stride_in(s, t, a)
-        sum_ = splat8(0.0)
-        n = 0
+        a, start, sum_ = s.n[OWN, t], s.n[START, t], splat8(0.0)
+        if a < 0:  # its node's level is conditioned on
+            for i in range(s.n[SIZE, t]):
+                made = load8(s.cells, s.n[MADE, t] + i)
+                sum_ = sum_ + made * load8(s.adjoint, start + i)
+            accounts[c, s.n[OF, t]] += total8(sum_) * factor
+            continue
+        card, stride, n = s.n[CARD, a], stride_in(s, t, a), 0
         for o in range(s.n[SIZE, t] // (card * stride)):
             for i in range(stride):
                 place = start + o * card * stride + i
