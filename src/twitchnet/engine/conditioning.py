@@ -21,6 +21,7 @@ from twitchnet.engine.layout import (
     LANE,
     P_COUNT,
     P_CREDIT,
+    P_LONE,
     P_SCOPE,
     SCOPE_NODE,
     SPARE,
@@ -48,26 +49,29 @@ def count_uses(p: Packed, s: Scratch, wanted: Ints, uses: Ints, links: Ints) -> 
     for v in range(p.n[P_COUNT, 0]):
         if s.n[KEEP, v] == 0:
             continue
-        silent = s.n[FIXED, v] == 1 and p.n[V_MAX, v] and s.n[IS_SOFT, v] == 0
-        observed = silent
-        if silent:
-            silent = s.n[HARD, v] == (p.n[V_CARD, v] - 1 if p.n[V_FLIP, v] else 0)
+        observed = s.n[FIXED, v] == 1 and p.n[V_MAX, v] != 0 and s.n[IS_SOFT, v] == 0
+        lowest = p.n[V_CARD, v] - 1 if p.n[V_FLIP, v] != 0 else 0
+        silent = observed and s.n[HARD, v] == lowest
+        counts = observed and not silent and s.n[CUT, v] == 0
         for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
+            u = p.n[P_LONE, part]
+            if u >= 0:
+                if s.n[FIXED, u] == 0:
+                    links[v] += counts
+                    uses[u] += p.n[P_CREDIT, part] < 0
+                    links[u] += not silent
+                continue
             free = 0
             for i in range(p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]):
-                if s.n[FIXED, p.n[SCOPE_NODE, i]] == 0:
-                    free += 1
+                free += s.n[FIXED, p.n[SCOPE_NODE, i]] == 0
             if free == 0:
                 continue
-            if observed and not silent and s.n[CUT, v] == 0:
-                links[v] += 1
+            links[v] += counts
             for i in range(p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]):
                 u = p.n[SCOPE_NODE, i]
                 if s.n[FIXED, u] == 0:
-                    if free > 1 or p.n[P_CREDIT, part] < 0:
-                        uses[u] += 1
-                    if not silent or free > 1:
-                        links[u] += 1
+                    uses[u] += free > 1 or p.n[P_CREDIT, part] < 0
+                    links[u] += free > 1 or not silent
 
 
 def cut_share(p: Packed, s: Scratch, v: int, credit: bool, products: bool, loss: float) -> float:
@@ -96,15 +100,14 @@ def condition(
     for sort in range(2):
         scores = uses if sort == 0 else links
         while True:
-            best = -1
+            best, most = -1, FEWEST_USES - 1 if sort == 0 else 1
             for v in range(p.n[P_COUNT, 0]):
-                if s.n[KEEP, v] == 0 or s.n[FIXED, v] >= 2 or s.n[CUT, v] != 0 or wanted[v] == 2:
+                if scores[v] <= most:
                     continue
-                if lanes * p.n[V_CARD, v] > LANES:
+                if s.n[FIXED, v] >= 2 or s.n[CUT, v] != 0 or wanted[v] == 2:
                     continue
-                least = FEWEST_USES if sort == 0 else 2
-                if scores[v] >= least and (best < 0 or scores[v] > scores[best]):
-                    best = v
+                if lanes * p.n[V_CARD, v] <= LANES:
+                    best, most = v, scores[v]
             if best < 0:
                 break
             if s.n[FIXED, best] == 1:

@@ -140,12 +140,12 @@ def add_silent(p: Packed, s: Scratch, v: int) -> bool:
         else:
             t = 1 + s.n[LOCAL, u]
             start, least = s.n[START, t], 1.0
-            for state in range(p.n[V_CARD, u]):
+            first = 1 if p.table[at] == 1.0 else 0  # nothing is produced in most lowest states
+            for state in range(first, p.n[V_CARD, u]):
                 entry = p.table[at + state]
-                if entry != 1.0:
-                    least = min(least, entry)
-                    place = start + state
-                    store8(s.cells, place, load8(s.cells, place) * splat8(entry))
+                least = min(least, entry)
+                place = start + state
+                store8(s.cells, place, load8(s.cells, place) * splat8(entry))
             s.n[HELD, t] += 1
             if least < FAR or s.n[HELD, t] >= OFTEN:
                 s.n[HELD, t] = 0

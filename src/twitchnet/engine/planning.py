@@ -10,11 +10,14 @@ import numpy as np
 from twitchnet.engine.buckets import write_buckets
 from twitchnet.engine.decode import decode
 from twitchnet.engine.layout import (
+    BITS_LOST,
     COUNT,
+    KIND,
     N_AXES,
     N_LEAVES,
     N_TABLES,
     SCOPE,
+    SIGNED,
     SIZE,
     SPARE,
     Packed,
@@ -22,6 +25,7 @@ from twitchnet.engine.layout import (
 )
 from twitchnet.engine.program import Ints
 from twitchnet.engine.tape import (
+    FAINT,
     INFINITE,
     mark_axes,
     noise_of,
@@ -33,7 +37,8 @@ from twitchnet.engine.tape import (
 )
 
 HASTE = 0.6  # level axes are closed sooner by this, where that costs little
-PLAIN_ABOVE, PLAIN_GAIN = 1000.0, 0.85  # work from which, and gain by which, it costs much
+PLAIN_ABOVE, FAINT_ABOVE = 10_000.0, 1000.0  # work from which that may cost much; see ``urgency``
+PLAIN_GAIN = 0.85  # and gain by which it does
 
 
 def plan(s: Scratch, order: Ints, trial: Ints, products: bool) -> tuple[float, float]:
@@ -44,7 +49,7 @@ def plan(s: Scratch, order: Ints, trial: Ints, products: bool) -> tuple[float, f
             s.n[SIZE, t] = int(size_of(s, 4 * t + SCOPE))
     order_by_degree(s, order, HASTE if products else 1.0)
     work, stored = write(s, order, products)
-    if products and work > PLAIN_ABOVE:
+    if products and work > (FAINT_ABOVE if has_faint(s) else PLAIN_ABOVE):
         order_by_degree(s, trial, 1.0)
         other, other_stored = write(s, trial, products)
         if other < PLAIN_GAIN * work:
@@ -52,6 +57,14 @@ def plan(s: Scratch, order: Ints, trial: Ints, products: bool) -> tuple[float, f
             return other, other_stored
         return write(s, order, products)
     return work, stored
+
+
+def has_faint(s: Scratch) -> bool:
+    """Whether there are level axes that ordinary cells can only close without a difference."""
+    for a in range(s.n[COUNT, N_AXES]):
+        if s.n[KIND, a] == SIGNED and s.n[BITS_LOST, a] > FAINT:
+            return True
+    return False
 
 
 def planned(
