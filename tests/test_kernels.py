@@ -725,6 +725,16 @@ def test_without_posteriors_only_the_evidence_is_computed(
     assert np.isnan(out.probability).all()
 
 
+def test_a_model_settles_the_workspace_of_its_batches() -> None:
+    network = dense(causes=11, findings=12, parents=9)
+    codes = np.full((600, len(network.nodes)), -1, dtype=np.int8)
+    codes[:, 11:] = 1
+    usual = tn.Model(network).posteriors(codes)
+    small = tn.Model(network, workspace=1.0).posteriors(codes)  # never less than it needs
+    assert small.cells[0] > usual.cells[0]  # in passes
+    np.testing.assert_allclose(small.probability, usual.probability, rtol=1e-10)
+
+
 def test_layouts_and_kinds_of_numbers_are_compiled_once(standin: Kernels) -> None:
     """A second signature would mean a second wait for the compiler, in somebody's batch."""
     rows = standin.rows([Answers({})] * 2)

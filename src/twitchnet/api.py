@@ -34,7 +34,8 @@ class Model:
     """A diagnostic Bayesian network, ready to answer.
 
     ``budget`` is the largest exact computation that is accepted, in table cells
-    (multiply-adds) per record; ``workspace`` the memory for tables, in bytes.
+    (multiply-adds) per record; ``workspace`` the memory for tables, in bytes (of each thread of a
+    batch, for which 64 MiB do unless another size is given).
     Raises ``ModelError`` with every problem when the network is not sound.
 
     >>> import twitchnet as tn

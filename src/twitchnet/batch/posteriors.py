@@ -182,14 +182,12 @@ def evaluate(
     compiled: bool | None = None,
     program: Program | None = None,
     packed: Packed | None = None,
-    checked: bool = False,
 ) -> BatchOutput:
-    """One pass over a batch; an upward one only when ``columns`` is empty.
+    """One pass over a batch; P(evidence) alone when ``columns`` is empty.
 
     ``compiled`` says who computes: the kernels, numpy, or (None) whoever is quicker;
     ``program`` replaces the numbers of the network, and ``packed`` is what the kernels read
-    of it.  Without columns, ``checked`` lets the kernels try their fast form first, which
-    goes down again to check itself.
+    of it.
     """
     if compiled is None:
         compiled = len(rows.codes) > SMALL or accelerate.is_compiled()
@@ -206,8 +204,9 @@ def evaluate(
         np.array([low.index[name] for name, _ in columns], dtype=np.int64),
         np.array(states, dtype=np.int64),
         budget=inference.budget,
+        workspace=inference.batch_workspace,
         threads=threads,
-        posteriors=bool(columns) or checked,
+        posteriors=bool(columns),
         progress=progress,
         packed=packed,
     )

@@ -70,6 +70,13 @@ class Inference:
         self.workspace = workspace
         self.engine: Literal["auto", "numpy", "compiled"] = "auto"
 
+    @property
+    def batch_workspace(self) -> float:
+        """Bytes of tables for each thread of a batch: 64 MiB, unless another size was asked for."""
+        from twitchnet.engine.batch import WORKSPACE as EACH
+
+        return EACH if self.workspace == WORKSPACE else self.workspace
+
     def within(self, budget: float) -> Inference:
         """The same network, with what is made ready of it, within a budget that may be less."""
         if budget >= self.budget:

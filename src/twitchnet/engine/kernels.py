@@ -88,7 +88,8 @@ def run_record(
     single numbers: multiply-adds times eight lanes times passes.
 
     Forms from ``first`` to ``last`` are tried until one is to be trusted: FAST, WIDE, which
-    takes the same plan where it fits, and POSITIVE, which always is.
+    takes the same plan where it fits, and POSITIVE, which always is.  Without ``down`` there need
+    be no marginals; the fast forms want them, since they check themselves with them.
     """
     ready, status, cells, logp = False, UNSURE, 0.0, 0.0
     result = lanes = passes = 0
@@ -158,7 +159,7 @@ def evaluate(
         else:
             factor = ldexp(1.0, max(exponent - top, -2000))
         total += here * factor
-        if not down:
+        if form == POSITIVE and not down:
             continue
         if form == FAST:
             sweep_fast_back(p, s, order, result, factor)
@@ -381,7 +382,7 @@ def run_records(
     """
     p, s = bare_arrays(packed, scratch)
     wanted = bare(wanted)
-    first_form = FAST if down and len(accounts) == 0 else POSITIVE
+    first_form = FAST if len(accounts) == 0 else POSITIVE
     for row in range(first, last):
         if halt[0] != 0:
             return
