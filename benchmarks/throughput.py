@@ -218,7 +218,7 @@ def silent(program: Any, rows: BatchInput, wanted: Any, nodes: Any, *_: Any, **_
     some = np.random.default_rng(count).random((count, len(nodes) + 1))
     return BatchOutput(
         some[:, 1:], np.empty((count, 0)), some[:, 0] - 9.0, np.zeros(count, np.int8),
-        np.full(count, 100.0),
+        np.full(count, 100.0), np.zeros(count, np.int8),
     )  # fmt: skip
 
 

@@ -772,7 +772,8 @@ def test_a_halt_is_seen_before_the_next_record(compiled: bool, standin: Kernels)
             pack(program), new_scratch(program, 4 * MIB), standin.inference.wanted, 1e9, nothing,
             True, rows.node_of, rows.codes, rows.soft_of, rows.soft,
             np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), 0, 3, np.zeros((3, 0)),
-            np.zeros((3, 0)), np.zeros(3), status, np.zeros(3), np.array([halt]),
+            np.zeros((3, 0)), np.zeros(3), status, np.zeros(3), np.zeros(3, dtype=np.int8),
+            np.array([halt]),
         )  # fmt: skip
         assert (status == (9 if halt else 0)).all()
 

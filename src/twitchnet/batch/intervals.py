@@ -25,6 +25,7 @@ MASS = 0.9
 """The central part of the draws that an interval holds, as in ``Diagnosis.uncertainty``."""
 
 Flags = NDArray[np.bool_]
+Forms = NDArray[np.int8]
 
 HELD = 1 << 23
 """Posteriors held at once (64 MiB): draws x records x columns."""
@@ -69,10 +70,11 @@ def drawn_tables(inference: Inference, draws: int, seed: int) -> Floats:
 
 
 def intervals(
-    batch: Batch, at: Ints, tables: Floats, progress: Progress | None = None
+    batch: Batch, at: Ints, tables: Floats, forms: Forms, progress: Progress | None = None
 ) -> Intervals:
     """Intervals of the records ``at`` of a batch over ``tables``, a row for each draw.
 
+    ``forms`` (records,) are those that answered them with the numbers as they are.
     ``progress`` is told the records done, those of unfinished draws in part.
     """
     shape = (len(at), len(batch.targets))
@@ -82,7 +84,7 @@ def intervals(
     step = max(1, HELD // (len(tables) * max(1, shape[1])))
     for start in range(0, len(at), step):
         some = slice(start, min(start + step, len(at)))
-        posterior, failed = _drawn(batch, at[some], tables, start, progress)
+        posterior, failed = _drawn(batch, at[some], tables, forms[some], start, progress)
         given = batch.codes[at[some]][:, place] >= 0
         _summarise(found, some, posterior, given, failed)
     return found
@@ -92,6 +94,7 @@ def _drawn(
     batch: Batch,
     at: Ints,
     tables: Floats,
+    forms: Forms,
     done: int,
     progress: Progress | None,
 ) -> tuple[Floats, Ints]:
@@ -106,7 +109,7 @@ def _drawn(
     program = batch.inference.lowered.program
     for draw, packed in enumerate(pack_draws(program, tables)):
         own = program._replace(part_table=tables[draw])
-        out = batch.run(rows, batch.targets, wanted=wanted, program=own, packed=packed)
+        out = batch.run(rows, batch.targets, wanted=wanted, program=own, packed=packed, forms=forms)
         posterior[draw] = out.probability
         failed += (out.status != OK) & (out.status != IMPOSSIBLE)
         if progress is not None:

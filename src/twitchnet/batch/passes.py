@@ -52,15 +52,14 @@ class Batch:
         wanted: Ints | None = None,
         program: Program | None = None,
         packed: Packed | None = None,
-        budget: float = np.inf,
+        forms: NDArray[np.int8] | None = None,
     ) -> BatchOutput:
-        """One pass over ``rows``, an upward one when there are no ``columns``.
+        """One pass over ``rows``; P(evidence) alone when there are no ``columns``.
 
-        ``program`` and ``packed`` are as in ``evaluate``; ``budget`` may be less than that of
-        the inference.
+        ``program``, ``packed`` and ``forms`` are as in ``evaluate``.
         """
         return evaluate(
-            self.inference.within(budget),
+            self.inference,
             rows,
             self.inference.wanted if wanted is None else wanted,
             columns,
@@ -69,6 +68,7 @@ class Batch:
             compiled=self.compiled,
             program=program,
             packed=packed,
+            forms=forms,
         )
 
     def ratio(self, at: Ints, main: BatchOutput, fixed: Mapping[int, int]) -> Floats:
@@ -80,7 +80,7 @@ class Batch:
         denied = np.any(self.codes[:, held] > 0, axis=1)[at]
         found[at] = 0.0
         at = at[~denied]
-        out = self.run(with_fixed(self.with_codes(self.codes[at]), fixed), ())
+        out = self.run(with_fixed(self.with_codes(self.codes[at]), fixed), (), forms=main.forms[at])
         with np.errstate(invalid="ignore"):
             share = np.exp(np.minimum(out.log_evidence - main.log_evidence[at], 0.0))
         found[at] = share
@@ -111,7 +111,9 @@ class Batch:
         if len(again):
             wanted = np.zeros_like(self.inference.wanted)
             wanted[[self.inference.lowered.index[name] for name in names]] = 1
-            out = self.run(self.with_codes(seen[again]), columns, wanted=wanted)
+            out = self.run(
+                self.with_codes(seen[again]), columns, wanted=wanted, forms=main.forms[again]
+            )
             probability[again] = out.probability
             failed[again] = out.status == STATUS.index("too wide")
         found = {}

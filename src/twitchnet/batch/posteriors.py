@@ -182,12 +182,13 @@ def evaluate(
     compiled: bool | None = None,
     program: Program | None = None,
     packed: Packed | None = None,
+    forms: NDArray[np.int8] | None = None,
 ) -> BatchOutput:
     """One pass over a batch; P(evidence) alone when ``columns`` is empty.
 
     ``compiled`` says who computes: the kernels, numpy, or (None) whoever is quicker;
-    ``program`` replaces the numbers of the network, and ``packed`` is what the kernels read
-    of it.
+    ``program`` replaces the numbers of the network, ``packed`` is what the kernels read
+    of it, and ``forms`` (rows,) are the forms to begin with.
     """
     if compiled is None:
         compiled = len(rows.codes) > SMALL or accelerate.is_compiled()
@@ -209,6 +210,7 @@ def evaluate(
         posteriors=bool(columns),
         progress=progress,
         packed=packed,
+        forms=forms,
     )
 
 
@@ -222,13 +224,7 @@ def _one_by_one(
     """A small batch on numpy; None when a record is so heavy that cached kernels pay."""
     network, count = inference.network, len(rows.codes)
     at = [(name, network.by_name[name].states.index(state)) for name, state in columns]
-    out = BatchOutput(
-        np.full((count, len(columns)), np.nan),
-        np.empty((count, 0)),
-        np.full(count, np.nan),
-        np.zeros(count, dtype=np.int8),
-        np.zeros(count),
-    )
+    out = BatchOutput.empty(count, len(columns))
     numbers = program or inference.lowered.program
     ranked = np.flatnonzero(inference.wanted_targets)
     targets = ranked if columns else ranked[:0]

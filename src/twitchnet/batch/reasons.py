@@ -11,11 +11,9 @@ unknown one acts on then hangs together.  So it is not left out, but set to each
 states in turn: P(c = s, answers without it) is the sum over all of its states, of which the
 one that was said is known already.
 
-For each of these records P(c = s, answers) comes from one of two sources: one pass down
-again, of which only the marginal of c is wanted; or upward passes alone, with c set to each
-of its states.  Which is quicker differs tenfold between records, and little between the
-answers of one; so the planned cells of the whole record decide.  Where a pass down turns out
-to need more than upward passes do for the whole record, these take its place after all.
+The marginal of c is P(c = s, answers) over P(answers), so each of these records is one pass,
+of which nothing else is wanted.  The kernels begin it with the form that answered the whole
+record (see ``engine.kernels``): an earlier one would be tried for nothing.
 """
 
 from __future__ import annotations
@@ -38,11 +36,12 @@ ROWS = 1 << 15
 
 PASSES = 50
 """What the reasons of a record count for beside a pass over it: in the progress, and where
-kernels that are not loaded yet may pay.  Measured: 66, in half of the records below 23.
+kernels that are not loaded yet may pay.  Measured: 45 on questionnaires.
 """
 
 Texts = NDArray[np.object_]
 Flags = NDArray[np.bool_]
+Forms = NDArray[np.int8]
 
 
 @dataclass(frozen=True)
@@ -76,14 +75,14 @@ def reasons(
     batch: Batch,
     at: Ints,
     leader: Ints,
-    cells: Floats,
+    forms: Forms,
     most: int,
     progress: Progress | None = None,
 ) -> Reasons:
     """The ``most`` answers for and against the target states ``leader`` (columns of
     ``batch.targets``), for the records ``at`` of a batch.
 
-    ``cells`` are those planned for the posteriors of these records.  Answers below 1 dB are
+    ``forms`` (records,) are those that answered these records.  Answers below 1 dB are
     neutral and left out, as in ``Explanation``.  ``progress`` is told the records done.
     """
     network = batch.inference.network
@@ -91,7 +90,7 @@ def reasons(
     weights = np.full(codes.shape, np.nan)
     wide = np.zeros(len(at), dtype=np.bool_)
     for some in _pieces((codes >= 0).sum(axis=1) + 1):
-        weights[some], wide[some] = _weights(batch, codes[some], leader[some], cells[some])
+        weights[some], wide[some] = _weights(batch, codes[some], leader[some], forms[some])
         if progress is not None:
             progress(some.stop)
     weights[wide] = np.nan
@@ -113,23 +112,15 @@ def _pieces(rows: Ints) -> Iterator[slice]:
         yield slice(start, len(rows))
 
 
-def _weights(batch: Batch, codes: Codes, leader: Ints, cells: Floats) -> tuple[Floats, Flags]:
-    """The weight of every answer in decibans (records, nodes), and which records were too wide.
-
-    ``cells`` (records,) were planned for all posteriors of each record.
-    """
+def _weights(batch: Batch, codes: Codes, leader: Ints, forms: Forms) -> tuple[Floats, Flags]:
+    """The weight of every answer in decibans (records, nodes), and which records were too wide."""
     record, place = np.nonzero(codes >= 0)
     answer, others, summed = _without(batch.inference.network, codes[record], place)
     states = _States.of(batch, leader)
-    whole, price = _upward(batch, codes, states)
-    quick = batch.compiled & (AGAIN * cells < price)
-    dear = np.flatnonzero(np.isinf(price) & quick)
-    whole[dear], lost = _downward(batch, codes[dear], states.take(dear), np.inf)
-    limit = np.where(quick, price / AGAIN, 0.0)
-    parts, failed = _parts(batch, others, states.take(record[answer]), limit[record[answer]])
-    wide = np.isinf(price) & ~quick
-    wide[dear[lost]] = True
-    wide[record[answer[failed]]] = True
+    whole, wide = _parts(batch, codes, states, forms)
+    of = record[answer]
+    parts, failed = _parts(batch, others, states.take(of), forms[of])
+    wide[of[failed]] = True
     left = np.where(summed[:, None], whole[record], -np.inf)
     np.logaddexp.at(left, answer, parts)
     before, after = states.take(record).log_odds(left), states.log_odds(whole)[record]
@@ -161,13 +152,6 @@ def _without(network: Network, codes: Codes, place: Ints) -> tuple[Ints, Codes, 
     for descriptor, of in network.descriptors.items():
         others[place[answer] == names.index(of), names.index(descriptor)] = -1
     return answer, others, summed
-
-
-AGAIN = 2.5
-"""How much longer a cell takes in the fast form, down again, than on the way up alone.
-
-Measured: 1.8 to 2.2 ns against 0.7 to 0.9.  From 1.5 to 4, the time of reasons is the same.
-"""
 
 
 @dataclass(frozen=True)
@@ -205,58 +189,23 @@ class _States:
         return odds
 
 
-def _parts(batch: Batch, codes: Codes, states: _States, limit: Floats) -> tuple[Floats, Flags]:
-    """Log P(c = s, answers) (rows, states), and which rows were too wide.
-
-    By a pass down again where that takes at most ``limit`` (rows,) cells, up to a power of two.
-    """
-    parts = np.full((len(codes), states.most), -np.inf)
-    rest = np.ones(len(codes), dtype=np.bool_)
-    with np.errstate(divide="ignore"):
-        limit = np.exp2(np.ceil(np.log2(limit)))
-    for most in np.unique(limit[limit > 0.0]).tolist():
-        at = np.flatnonzero(limit == most)
-        parts[at], rest[at] = _downward(batch, codes[at], states.take(at), most)
-    at = np.flatnonzero(rest)
-    parts[at], cells = _upward(batch, codes[at], states.take(at))
-    wide = np.zeros(len(codes), dtype=np.bool_)
-    wide[at] = np.isinf(cells)
-    return parts, wide
-
-
-def _upward(batch: Batch, codes: Codes, states: _States) -> tuple[Floats, Floats]:
-    """Log P(c = s, answers) (rows, states) by an upward pass for each state, and their cells.
-
-    The cells (rows,) are infinite where one of the passes was too wide.
-    """
-    parts, cells = np.full((len(codes), states.most), -np.inf), np.zeros(len(codes))
-    for s in range(states.most):
-        at = np.flatnonzero(states.card > s)
-        supposed = codes[at]
-        supposed[np.arange(len(at)), states.place[at]] = s
-        out = batch.run(batch.with_codes(supposed), ())
-        parts[at, s] = np.where(out.status == OK, out.log_evidence, -np.inf)
-        cells[at] += np.where(out.status == TOO_WIDE, np.inf, out.cells)
-    return parts, cells
-
-
-def _downward(batch: Batch, codes: Codes, states: _States, most: float) -> tuple[Floats, Flags]:
-    """Log P(c = s, answers) (rows, states) by the marginal of c, and which took too many cells."""
+def _parts(batch: Batch, codes: Codes, states: _States, forms: Forms) -> tuple[Floats, Flags]:
+    """Log P(c = s, answers) (rows, states), and which rows were too wide."""
     nodes, low = batch.inference.network.nodes, batch.inference.lowered
     parts = np.full((len(codes), states.most), -np.inf)
-    failed = np.zeros(len(codes), dtype=np.bool_)
+    wide = np.zeros(len(codes), dtype=np.bool_)
     for place in np.unique(states.place).tolist():
         at = np.flatnonzero(states.place == place)
         variable, wanted = nodes[place], np.zeros_like(batch.inference.wanted)
         wanted[low.index[variable.name]] = 1
         columns = tuple((variable.name, state) for state in variable.states)
-        out = batch.run(batch.with_codes(codes[at]), columns, wanted=wanted, budget=most)
-        failed[at] = out.status == TOO_WIDE
+        out = batch.run(batch.with_codes(codes[at]), columns, wanted=wanted, forms=forms[at])
+        wide[at] = out.status == TOO_WIDE
         good = out.status == OK
         with np.errstate(divide="ignore"):
             marginal = np.log(out.probability[good])
         parts[at[good], : variable.card] = out.log_evidence[good, None] + marginal
-    return parts, failed
+    return parts, wide
 
 
 def _strongest(network: Network, codes: Codes, weights: Floats, most: int) -> tuple[Texts, Floats]:

@@ -150,12 +150,11 @@ class Scorer:
         columns = placed(self._top(main.probability, order, there), good)
         if content.intervals:
             at = np.flatnonzero(ok)
-            ends = intervals(batch, at, self._drawn, told.of(1))
+            ends = intervals(batch, at, self._drawn, main.forms[at], told.of(1))
             columns |= placed(ends.columns(content, order[at]), good, at)
         if content.reasons:
             at = np.flatnonzero(there[:, 0])
-            leader, cells = order[at, 0], main.cells[at]
-            why = reasons(batch, at, leader, cells, content.reasons, told.of(2))
+            why = reasons(batch, at, order[at, 0], main.forms[at], content.reasons, told.of(2))
             columns |= placed(why.columns(), good, at)
         return columns
 

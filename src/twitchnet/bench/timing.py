@@ -87,20 +87,14 @@ class Engine:
         def once(copies: int, row: int) -> tuple[float, BatchOutput]:
             repeated = np.repeat(codes[row : row + 1], copies, axis=0)
             rows = make_rows(self.inference, repeated, {})
-            out = BatchOutput(
-                np.zeros((copies, len(self.column_node))),
-                np.zeros((copies, 0)),
-                np.zeros(copies),
-                np.zeros(copies, dtype=np.int8),
-                np.zeros(copies),
-            )
+            out = BatchOutput.empty(copies, len(self.column_node))
             start = time.thread_time()
             run(
                 packed, scratch, self.wanted, self.budget, accounts, True,
                 rows.node_of, rows.codes, rows.soft_of, rows.soft,
                 self.column_node, self.column_state, 0, copies,
                 out.probability, out.explains, out.log_evidence, out.status, out.cells,
-                np.zeros(1, dtype=np.int64),
+                out.forms, np.zeros(1, dtype=np.int64),
             )  # fmt: skip
             return time.thread_time() - start, out
 

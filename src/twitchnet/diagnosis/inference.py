@@ -10,7 +10,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
@@ -76,14 +75,6 @@ class Inference:
         from twitchnet.engine.batch import WORKSPACE as EACH
 
         return EACH if self.workspace == WORKSPACE else self.workspace
-
-    def within(self, budget: float) -> Inference:
-        """The same network, with what is made ready of it, within a budget that may be less."""
-        if budget >= self.budget:
-            return self
-        other = copy(self)
-        other.budget = budget
-        return other
 
     @cached_property
     def lowered(self) -> Lowered:

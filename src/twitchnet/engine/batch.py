@@ -68,7 +68,8 @@ class BatchInput(NamedTuple):
 
 class BatchOutput(NamedTuple):
     """``probability`` (N, columns), ``explains`` (N, V or 0), ``log_evidence`` (N,), ``status``
-    (N,) an index into STATUS, ``cells`` (N,) the planned cost.
+    (N,) an index into STATUS, ``cells`` (N,) the planned cost, ``forms`` (N,) the form of the
+    kernels that answered.
     """
 
     probability: Floats
@@ -76,6 +77,19 @@ class BatchOutput(NamedTuple):
     log_evidence: Floats
     status: NDArray[np.int8]
     cells: Floats
+    forms: NDArray[np.int8]
+
+    @classmethod
+    def empty(cls, count: int, columns: int, explained: int = 0) -> BatchOutput:
+        """Room for ``count`` rows, that begin with the first form."""
+        return cls(
+            np.full((count, columns), np.nan),
+            np.full((count, explained), np.nan),
+            np.full(count, np.nan),
+            np.zeros(count, dtype=np.int8),
+            np.zeros(count),
+            np.zeros(count, dtype=np.int8),
+        )
 
 
 def _plain(array: NDArray[Any]) -> NDArray[Any]:
@@ -98,6 +112,7 @@ def run_batch(
     progress: Callable[[int], object] | None = None,
     compiled: bool = True,
     packed: Packed | None = None,
+    forms: NDArray[np.int8] | None = None,
 ) -> BatchOutput:
     """Posteriors of every row.
 
@@ -105,16 +120,13 @@ def run_batch(
     ``column_node`` and ``column_state`` (columns,) name the states that are reported.
     ``progress`` is called with the number of rows done, from the calling thread.
     ``compiled=False`` runs the same kernels as plain Python (for tests).  ``packed`` are the
-    numbers, when they are not those of ``program`` (see ``draws.py``).
+    numbers, when they are not those of ``program`` (see ``draws.py``).  ``forms`` (N,) are those
+    that answered much the same rows: an earlier one would be tried for nothing.
     """
     count, nodes = len(rows.codes), len(program.card)
-    out = BatchOutput(
-        np.full((count, len(column_node)), np.nan),
-        np.full((count, nodes if explain else 0), np.nan),
-        np.full(count, np.nan),
-        np.zeros(count, dtype=np.int8),
-        np.zeros(count),
-    )
+    out = BatchOutput.empty(count, len(column_node), nodes if explain else 0)
+    if forms is not None:
+        out.forms[:] = forms
     run = accelerate.compiled() if compiled else kernels.run_records
     rows = BatchInput(*(_plain(array) for array in rows))
     wanted, column_node, column_state = map(_plain, (wanted, column_node, column_state))
@@ -139,7 +151,7 @@ def run_batch(
                         rows.node_of, rows.codes, rows.soft_of, rows.soft,
                         column_node, column_state, first, min(first + BLOCK, count),
                         out.probability, out.explains, out.log_evidence, out.status, out.cells,
-                        halt,
+                        out.forms, halt,
                     )  # fmt: skip
         except BaseException as error:
             failures.append(error)
@@ -218,7 +230,8 @@ def run_single(
             node_of, evidence.hard[node_of].astype(np.int8)[None],
             soft_of, np.ascontiguousarray(evidence.soft[soft_of])[None],
             column_node, column_state, 0, 1,
-            marginal, np.zeros((1, 0)), log_evidence, status, cells, np.zeros(1, dtype=np.int64),
+            marginal, np.zeros((1, 0)), log_evidence, status, cells,
+            np.zeros(1, dtype=np.int8), np.zeros(1, dtype=np.int64),
         )  # fmt: skip
     return Single(
         STATUS[status[0]],

@@ -29,6 +29,7 @@ from twitchnet.engine.layout import (
     FAINTEST,
     FINER,
     FIXED,
+    FORM,
     HARD,
     IS_SOFT,
     KEEP,
@@ -93,7 +94,8 @@ def run_record(
     """
     ready, status, cells, logp = False, UNSURE, 0.0, 0.0
     result = lanes = passes = 0
-    for form in range(first, last + 1):
+    for form in range(first if len(accounts) == 0 else POSITIVE, last + 1):
+        s.n[COUNT, FORM] = form
         again = form == WIDE and ready and 2 * LANES * (result + 2) <= len(s.cells)
         if not again:
             status, cells, result, lanes, passes = settle(
@@ -371,6 +373,7 @@ def run_records(
     log_evidence: Floats,
     status: np.ndarray,
     cells: Floats,
+    forms: np.ndarray,
     halt: Ints,
 ) -> None:
     """Rows ``first`` to ``last`` of a batch, or fewer once ``halt[0]`` is not 0.
@@ -378,11 +381,11 @@ def run_records(
     ``codes`` (N, C) int8 with ``node_of`` (C,) the node of each column; ``soft``
     (N, S, card) likelihoods of the nodes ``soft_of`` (S,), NaN for none; columns of
     ``probability`` are the states ``column_state`` of the nodes ``column_node``;
-    ``explains`` (N, V) and ``accounts`` (V, V) are empty unless wanted.
+    ``explains`` (N, V) and ``accounts`` (V, V) are empty unless wanted; ``forms`` (N,) is the
+    form to begin with, and then that which answered.
     """
     p, s = bare_arrays(packed, scratch)
     wanted = bare(wanted)
-    first_form = FAST if len(accounts) == 0 else POSITIVE
     for row in range(first, last):
         if halt[0] != 0:
             return
@@ -393,8 +396,9 @@ def run_records(
                 probability[row, c] = np.nan
             continue
         state_, planned, logp = run_record(
-            p, s, wanted, budget, accounts, down, first_form, POSITIVE
+            p, s, wanted, budget, accounts, down, forms[row], POSITIVE
         )
+        forms[row] = s.n[COUNT, FORM]
         status[row] = state_
         cells[row] = planned
         log_evidence[row] = logp if state_ != TOO_WIDE else np.nan

@@ -44,7 +44,7 @@ CUT = 252  # by observed max node: 2 when its level is conditioned on in lanes, 
 LEAKLESS = 253  # by hidden max node: nothing but its open parts may raise it
 OF = 254  # by credited leaf without a level axis: the node whose level is conditioned on
 SUMMED, MEANING = 7, 8  # values of HELD for leaves of the fast form
-KEPT, ALL_BINARY, UNFIT, FAINTEST, DOUBLED = 6, 7, 8, 9, 10  # more entries of COUNT
+KEPT, ALL_BINARY, UNFIT, FAINTEST, DOUBLED, FORM = 6, 7, 8, 9, 10, 11  # more entries of COUNT
 # kinds of axes
 STATES, LEVELS, SIGNED = 0, 1, 2
 # rows of Scratch.m: 4 * table (or axis, or mask) + one of these
