@@ -275,14 +275,13 @@ def _of_lanes(
     run = _Adjoints(factors.sliced, order.steps, chunk)
     total = run.upward()
     _, credit = run.backward(total)
-    places: list[Ints] = []
-    slopes: list[Floats] = []  # (L or 1, numbers) each
+    places: list[Ints] = []  # (L or 1, numbers) each
+    slopes: list[Floats] = []
 
     def add(at: Ints, slope: Floats) -> None:
         at = at[chunk] if len(at) > 1 else at
-        slope = slope.reshape(len(slope), -1)
-        places.append(np.broadcast_to(at.reshape(len(at), -1), slope.shape))
-        slopes.append(slope)
+        places.append(at.reshape(len(at), -1))
+        slopes.append(slope.reshape(len(slope), -1))
 
     for i, at in enumerate(factors.places):
         if i in credit:
@@ -306,11 +305,11 @@ def _of_lanes(
     found = []
     for part in parts:
         some = [
-            (p, s) if part == slice(None) else (p[part], s[part])
+            (p[0], s[part].sum(axis=0)) if len(p) == 1 else (p[part].ravel(), s[part].ravel())
             for p, s in zip(places, slopes, strict=True)
         ]
-        where = np.concatenate([np.zeros(0, dtype=np.int64), *(p.ravel() for p, _ in some)])
-        value = np.concatenate([np.zeros(0), *(s.ravel() for _, s in some)])
+        where = np.concatenate([np.zeros(0, dtype=np.int64), *(p for p, _ in some)])
+        value = np.concatenate([np.zeros(0), *(s for _, s in some)])
         entry = where != NOWHERE
         result: Floats = np.bincount(where[entry], value[entry], entries)  # type: ignore[assignment]
         with np.errstate(divide="ignore"):
@@ -328,8 +327,10 @@ def _by_rows(
     stacked = []
     for k in range(len(groups[0])):
         rows = [group[k].values for group in groups]
-        own = [row[chunk] if len(row) > 1 else row for row in rows]
-        stacked.append(np.stack([np.broadcast_to(row, adjoint.shape[1:]) for row in own]))
+        own = np.empty(adjoint.shape)
+        for i, row in enumerate(rows):
+            own[i] = row[chunk] if len(row) > 1 else row
+        stacked.append(own)
     merge = _raised if by_level else np.multiply
     silent = np.zeros(adjoint.shape)  # what changes nothing
     silent[..., 0] = 1.0

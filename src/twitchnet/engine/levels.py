@@ -87,7 +87,15 @@ def levels_of(values: Floats, axis: int, sums: bool = False) -> list[Floats]:
 
 def spread_levels(values: Floats, axis: int) -> Floats:
     """The levels of an axis, then their running sums from level 1 on, as one array."""
-    return np.concatenate(levels_of(values, axis, sums=True), axis)
+    lead, card = (slice(None),) * axis, values.shape[axis]
+    out = np.empty((*values.shape[:axis], 2 * card - 1, *values.shape[axis + 1 :]))
+    out[(*lead, slice(card))] = values
+    so_far = 0
+    for level in range(1, card):
+        sum_ = card + level - 1
+        np.add(out[(*lead, so_far)], out[(*lead, level)], out=out[(*lead, sum_)])
+        so_far = sum_
+    return out
 
 
 def opened(values: Floats, axis: int, sums: bool) -> list[Floats]:
