@@ -87,13 +87,13 @@ def levels_of(values: Floats, axis: int, sums: bool = False) -> list[Floats]:
 
 def spread_levels(values: Floats, axis: int) -> Floats:
     """The levels of an axis, then their running sums from level 1 on, as one array."""
-    lead, card = (slice(None),) * axis, values.shape[axis]
+    card = values.shape[axis]
     out = np.empty((*values.shape[:axis], 2 * card - 1, *values.shape[axis + 1 :]))
-    out[(*lead, slice(card))] = values
-    so_far = 0
+    out[(slice(None),) * axis + (slice(card),)] = values
+    so_far = level_of(out, axis, 0)
     for level in range(1, card):
-        sum_ = card + level - 1
-        np.add(out[(*lead, so_far)], out[(*lead, level)], out=out[(*lead, sum_)])
+        sum_ = level_of(out, axis, card + level - 1)
+        np.add(so_far, level_of(out, axis, level), out=sum_)
         so_far = sum_
     return out
 
