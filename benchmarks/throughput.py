@@ -370,7 +370,7 @@ PARTS = ("start", "files", "stream", "spark", "sizing", "io")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--rows", type=int, default=1_000_000, help="records of the stand-in")
-    parser.add_argument("--all-columns", type=int, default=200_000, help="of them, all columns")
+    parser.add_argument("--all-columns", type=int, default=1_000_000, help="of them, all columns")
     parser.add_argument("--legs", type=int, default=100_000, help="of twitchy_legs")
     parser.add_argument("--legs-all", type=int, default=20_000, help="of them, all columns")
     parser.add_argument("--stream", type=int, default=0, help="records of one long run")
