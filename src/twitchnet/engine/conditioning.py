@@ -1,9 +1,9 @@
 """What is conditioned on?
 
 A hidden node by its states, or an observed max node by its *level*: P(evidence) is a signed sum
-over levels of P(at most that level), where the node's parts are independent factors, and one
-of them, its highest level, leaves the node out altogether (see ``signs.py`` for what that may
-cost).  So the findings that most causes speak of do not couple them.
+over levels of P(at most that level).  In each term the node's parts are independent factors, and
+the term of the highest level does without the node altogether (see ``signs.py`` for what the
+signs may cost).  So the findings that most causes speak of do not couple them.
 
 Eight assignments fill the lanes of a cell and cost nothing.  A record whose tables do not
 fit the workspace has more conditioned on, in passes.
@@ -11,11 +11,11 @@ fit the workspace has more conditioned on, in passes.
 
 from __future__ import annotations
 
+from twitchnet.engine.decode import is_silent
 from twitchnet.engine.lanes import LANES
 from twitchnet.engine.layout import (
     CUT,
     FIXED,
-    HARD,
     IS_SOFT,
     KEEP,
     LANE,
@@ -26,7 +26,6 @@ from twitchnet.engine.layout import (
     SCOPE_NODE,
     SPARE,
     V_CARD,
-    V_FLIP,
     V_MAX,
     V_PARTS,
     Packed,
@@ -39,7 +38,7 @@ from twitchnet.engine.tape import FAINT
 FEWEST_USES = 4  # an unknown modifier of fewer parts stays an ordinary variable
 
 
-def count_uses(p: Packed, s: Scratch, wanted: Ints, uses: Ints, links: Ints) -> None:
+def count_uses(p: Packed, s: Scratch, uses: Ints, links: Ints) -> None:
     """How many parts each hidden node modifies or heads, and how many factors it couples.
 
     An observed max node, unless at its lowest level, counts like a node that its parts couple.
@@ -49,10 +48,9 @@ def count_uses(p: Packed, s: Scratch, wanted: Ints, uses: Ints, links: Ints) -> 
     for v in range(p.n[P_COUNT, 0]):
         if s.n[KEEP, v] == 0:
             continue
-        observed = s.n[FIXED, v] == 1 and p.n[V_MAX, v] != 0 and s.n[IS_SOFT, v] == 0
-        lowest = p.n[V_CARD, v] - 1 if p.n[V_FLIP, v] != 0 else 0
-        silent = observed and s.n[HARD, v] == lowest
-        counts = observed and not silent and s.n[CUT, v] == 0
+        silent = p.n[V_MAX, v] != 0 and is_silent(p, s, v)
+        present = p.n[V_MAX, v] != 0 and s.n[FIXED, v] == 1 and s.n[IS_SOFT, v] == 0
+        counts = present and not silent and s.n[CUT, v] == 0
         for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
             u = p.n[P_LONE, part]
             if u >= 0:
@@ -95,7 +93,7 @@ def condition(
     are always filled.
     """
     uses, links = s.n[SPARE + 0], s.n[SPARE + 1]
-    count_uses(p, s, wanted, uses, links)
+    count_uses(p, s, uses, links)
     n, lanes, loss = 0, 1, 1.0
     for sort in range(2):
         scores = uses if sort == 0 else links
@@ -152,7 +150,7 @@ def lanes_of(p: Packed, nodes: Ints, n: int) -> int:
 def condition_more(p: Packed, s: Scratch, wanted: Ints, credit: bool, products: bool) -> int:
     """The node that couples most factors, or -1."""
     uses, links = s.n[SPARE + 0], s.n[SPARE + 1]
-    count_uses(p, s, wanted, uses, links)
+    count_uses(p, s, uses, links)
     loss = 1.0
     for v in range(p.n[P_COUNT, 0]):
         if s.n[CUT, v] != 0 and not products:

@@ -31,6 +31,7 @@ from twitchnet.engine.layout import (
     CREDIT,
     CUT,
     EXPONENT,
+    FAINTEST,
     FIXED,
     FLIP,
     HARD,
@@ -420,11 +421,10 @@ def decode(
     Expects ``hard``, ``fixed``, ``lane_state``, ``soft``, ``is_soft`` and ``keep`` of
     ``s``.  ``wanted`` (V,) is 1 for targets, 2 for producers, 0 else; lanes from
     ``lanes_used`` on count nothing.  ``credit`` keeps the links of targets to present findings
-    as leaves of their own.  With ``products`` all level axes become signed, or UNFIT in COUNT
-    is set and the result is False.
+    as leaves of their own.  With ``products`` all level axes become signed.
     """
     s.n[COUNT, 0] = s.n[COUNT, 1] = s.n[COUNT, 2] = 0
-    s.n[COUNT, UNFIT] = 0
+    s.n[COUNT, UNFIT] = s.n[COUNT, FAINTEST] = 0  # what a tape of this record finds, if any
     s.n[COUNT, EXPONENT] = 0
     most = 0  # axes that there can be: hidden nodes, and the levels of max nodes
     for v in range(p.n[P_COUNT, 0]):

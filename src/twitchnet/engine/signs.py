@@ -202,7 +202,7 @@ def make_signed(s: Scratch, a: int, base: int) -> bool:
                 place = s.n[START, t] + (2 * (i // stride) + 1) * stride + i % stride
                 store8(s.cells, first + i, load8(s.cells, place))
         accumulate(s, t, a)
-    return settle(s, a, base)
+    return give_meaning(s, a, base)
 
 
 def accumulate(s: Scratch, t: int, a: int) -> None:
@@ -218,7 +218,7 @@ def accumulate(s: Scratch, t: int, a: int) -> None:
                 store8(cells, place + level * stride, sum_)
 
 
-def settle(s: Scratch, a: int, base: int) -> bool:
+def give_meaning(s: Scratch, a: int, base: int) -> bool:
     """What the levels of a signed axis mean: a weight, or the states of its node."""
     if s.n[TERMINAL, a] >= 0:
         weigh_sums(s, s.n[START, base], s.n[TERMINAL, a], s.n[CARD, a])
