@@ -14,7 +14,8 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
 from itertools import combinations
@@ -34,6 +35,7 @@ from tests.test_exact import close, read
 from tests.test_oracles_libraries import STATES, _layered, exact, rare_network
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.inference import Inference
+from twitchnet.engine import batch as batch_module
 from twitchnet.engine import kernels as kernels_module
 from twitchnet.engine.accelerate import compiled as compiled_kernels
 from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput, run_batch, run_single
@@ -592,8 +594,7 @@ def test_levels_may_be_conditioned_on_in_passes(compiled: bool) -> None:
         np.testing.assert_allclose(split.probability, whole.probability, rtol=1e-10)
 
 
-@both
-def test_passes_when_not_even_the_factors_fit(compiled: bool) -> None:
+def modified() -> Network:
     """Links that three unknown modifiers with many states change."""
     rng = np.random.default_rng(2)
     states = tuple(f"s{i}" for i in range(6))
@@ -607,7 +608,12 @@ def test_passes_when_not_even_the_factors_fit(compiled: bool) -> None:
     links = tuple(Link(f"c{i}", names, strength[i]) for i in range(3))
     leak = Leak(names, rng.random((6, 6, 6)) * 0.1)
     variables.append(Variable("f0", "finding", STATES, "", NoisyOr(leak, links)))
-    network = Network("modified", "1", tuple(variables), complaint="f0")
+    return Network("modified", "1", tuple(variables), complaint="f0")
+
+
+@both
+def test_passes_when_not_even_the_factors_fit(compiled: bool) -> None:
+    network = modified()
     record = {"f0": (0.0, 1.0)}
     kernels = Kernels(network)
     out = kernels.run([Answers({"f0": 1})], compiled=compiled, workspace=0.0)
@@ -759,6 +765,33 @@ def test_an_interrupt_stops_all_threads(standin: Kernels, answers: dict[str, np.
         standin.run(rows, explain=False, threads=2, progress=interrupt)
     assert len(seen) == 1
     assert seen[0] < len(rows.codes) / 2
+
+
+@both
+@pytest.mark.parametrize("explain", [False, True])
+def test_what_a_workspace_held_before_changes_nothing(
+    compiled: bool, explain: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dirty = False
+
+    @contextmanager
+    def workspace_for(program: Any, workspace: float) -> Iterator[Any]:
+        scratch = new_scratch(program, workspace)
+        if dirty:
+            for array, junk in zip(scratch, (99, 99, 99, np.nan, np.nan, np.nan), strict=True):
+                array[:] = junk
+        yield scratch
+
+    monkeypatch.setattr(batch_module, "workspace_for", workspace_for)
+    for network in (modified(), rare_network(0, 7, 10, (1e-6, 0.2), 4), dense(11, 12, 9)):
+        kernels = Kernels(network)
+        names = [v.name for v in network.nodes if v.kind == "finding"]
+        rows = kernels.rows([Answers(dict.fromkeys(names[:k], 1)) for k in range(len(names) + 1)])
+        options = {"compiled": compiled, "explain": explain, "workspace": 0.0}
+        dirty = False
+        clean = kernels.run(rows, **options)
+        dirty = True
+        same(clean, kernels.run(rows, **options))
 
 
 @both
