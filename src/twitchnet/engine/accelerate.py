@@ -22,6 +22,7 @@ import numpy as np
 from twitchnet.engine import (
     buckets,
     conditioning,
+    cuts,
     decode,
     kernels,
     layout,
@@ -41,7 +42,7 @@ FLAGS = {"nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": Fa
 INNER_FLAGS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # of what only kernels call
 
 _KERNELS = (
-    layout, leaves, signs, decode, tape, merges, positive, buckets, products, conditioning,
+    layout, leaves, signs, cuts, decode, tape, merges, positive, buckets, products, conditioning,
     planning, kernels,
 )  # fmt: skip
 _SOURCES = (
