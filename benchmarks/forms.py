@@ -41,7 +41,7 @@ def compiled_forms() -> Any:
     import numba
 
     accelerate.compiled()  # teaches the compiler the kernels and the bare arrays
-    bare, bare_arrays, read_row = lanes.bare, kernels.bare_arrays, kernels.read_row
+    bare, bundle, read_row = lanes.bare, lanes.bundle, kernels.read_row
     run_record, fast, positive = kernels.run_record, FAST, POSITIVE
     states, nodes, marginal, budget = layout.V_CARD, layout.P_COUNT, layout.MARGINAL, BUDGET
 
@@ -51,7 +51,7 @@ def compiled_forms() -> Any:
         node_of: Any, codes: Any, soft_of: Any, soft: Any, row: int,
         form: int, copies: int, out: Any,
     ) -> int:  # fmt: skip
-        p, s = bare_arrays(packed, scratch)
+        p, s = bundle(packed), bundle(scratch)
         wanted, status = bare(asked), 0
         for _ in range(copies):
             read_row(p, s, node_of, codes, soft_of, soft, row)

@@ -41,9 +41,10 @@ def compiled_search() -> Any:
     import numba
 
     accelerate.compiled()  # teaches the compiler the kernels and the bare arrays
-    bare, bare_arrays, read_row = lanes.bare, kernels.bare_arrays, kernels.read_row
+    bare, bundle, read_row = lanes.bare, lanes.bundle, kernels.read_row
     settle, by_price, write = kernels.settle, tape.order_by_price, buckets.write_buckets
     ok, spare, haste, width = kernels.OK, layout.SPARE, planning.HASTE, float(lanes.LANES)
+    wide = kernels.WIDE
     noises, budget = NOISES, math.inf
 
     @numba.njit(**accelerate.FLAGS)
@@ -51,9 +52,9 @@ def compiled_search() -> Any:
         packed: Any, scratch: Any, asked: Any, node_of: Any, codes: Any, soft_of: Any, soft: Any,
         row: int, restarts: int,
     ) -> tuple[float, float]:  # fmt: skip
-        p, s = bare_arrays(packed, scratch)
+        p, s = bundle(packed), bundle(scratch)
         read_row(p, s, node_of, codes, soft_of, soft, row)
-        status, cells, _, _, passes = settle(p, s, bare(asked), budget, False, True)
+        status, cells, _, _, passes = settle(p, s, bare(asked), budget, False, wide)
         if status != ok:
             return np.nan, np.nan
         best, trial, scale = cells, s.n[spare + 15], width * passes

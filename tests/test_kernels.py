@@ -778,7 +778,7 @@ def test_what_a_workspace_held_before_changes_nothing(
     def workspace_for(program: Any, workspace: float) -> Iterator[Any]:
         scratch = new_scratch(program, workspace)
         if dirty:
-            for array, junk in zip(scratch, (99, 99, 99, np.nan, np.nan, np.nan), strict=True):
+            for array, junk in zip(scratch[:6], (99, 99, 99, np.nan, np.nan, np.nan), strict=True):
                 array[:] = junk
         yield scratch
 

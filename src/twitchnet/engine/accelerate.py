@@ -130,7 +130,7 @@ def no_records() -> tuple[Any, ...]:
     i1, i2 = np.zeros(1, dtype=np.int64), np.zeros((1, 1), dtype=np.int64)
     f1, f2, f3 = np.zeros(1), np.zeros((1, 1)), np.zeros((1, 1, 1))
     return (
-        Packed(i2, f1), Scratch(i2, i1, i2, f2, f1, f1), i1, 0.0, f2, True,
+        Packed.of(i2, f1), Scratch.of(i2, i1, i2, f2, f1, f1), i1, 0.0, f2, True,
         i1, np.zeros((1, 1), dtype=np.int8), i1, f3, i1, i1, 0, 0,
         f2, f2, f1, np.zeros(1, dtype=np.int8), f1, np.zeros(1, dtype=np.int8), i1,
     )  # fmt: skip

@@ -9,7 +9,7 @@ are long *runs* over neighbouring axes that all operands have, or lack, alike.
 
 from __future__ import annotations
 
-from twitchnet.engine.lanes import BITS, highest, lowest, popcount
+from twitchnet.engine.lanes import BITS, WORD, above, highest, lowest, popcount, single
 from twitchnet.engine.layout import (
     ALL_BINARY,
     AXIS,
@@ -48,6 +48,7 @@ from twitchnet.engine.layout import (
     Scratch,
     drop,
     has,
+    power,
     put,
 )
 from twitchnet.engine.program import Ints
@@ -60,10 +61,10 @@ UNION, SO_FAR, KNOWN = 23, 27, 31  # rows of Scratch.m: single masks, beside tho
 PAIRS, MESSAGES, ALONE, WEIGHTS, NODE_AT, ROW_HEAD = 0, 1, 2, 3, 4, 5
 PAIR = 5  # numbers of a pair: start, states of the other axis, strides, which levels to sum
 PLAIN, SUM_CLOSED, SUM_OTHER = 0, 1, 2
-# a message: its table, strides of the closed axis in the table, in the product so far and in the
-# result; where that product and the result lie among the products; number of runs; then four
-# numbers for each run, innermost first: length and strides
-TABLE, V_OUT, V_LEFT, V_RIGHT, LEFT_AT, OUT_AT, RUNS, MESSAGE_HEAD = 0, 1, 2, 3, 4, 5, 6, 7
+# a message: its table; the stride of the closed axis in the product so far; where that product and
+# the result lie among the products; number of runs without the closed axis; then four numbers for
+# each run, the closed axis last: length, and strides in the result, the product and the table
+TABLE, V_LEFT, LEFT_AT, OUT_AT, RUNS, MESSAGE_HEAD = 0, 1, 2, 3, 4, 5
 
 
 def first_turn(s: Scratch, row: int) -> int:
@@ -80,11 +81,12 @@ def cells_of(s: Scratch, row: int) -> float:
     for word in range(s.n[COUNT, N_WORDS]):
         m = s.m[row, word]
         if s.n[COUNT, ALL_BINARY] != 0:
-            n *= float(1 << popcount(m))
+            n *= power(popcount(m))
         else:
             while m != 0:
-                n *= float(s.n[CARD_AT, word * BITS + lowest(m)])
-                m &= m - 1
+                bit = lowest(m)
+                m ^= single(bit)
+                n *= float(s.n[CARD_AT, word * BITS + bit])
     return n
 
 
@@ -118,10 +120,11 @@ def name_turns(s: Scratch, order: Ints) -> None:
         for word in range(words):
             rest = s.m[4 * t + SCOPE, word]
             while rest != 0:
-                turn = s.n[TURN, word * BITS + lowest(rest)]
+                bit = lowest(rest)
+                rest ^= single(bit)
+                turn = s.n[TURN, word * BITS + bit]
                 put(s.m, 4 * t + BACK, turn)
                 first, latest = min(first, turn), max(latest, turn)
-                rest &= rest - 1
         s.n[LATEST, t] = latest
         s.n[NEXT, t] = s.n[HEAD, first]
         s.n[HEAD, first] = t
@@ -133,13 +136,14 @@ def leaf_stride(s: Scratch, t: int, turn: int, order: Ints) -> int:
         return 0
     a = order[turn]
     stride = 1
-    for word in range(a >> 5, s.n[COUNT, N_WORDS]):
+    for word in range(a >> WORD, s.n[COUNT, N_WORDS]):
         rest = s.m[4 * t + SCOPE, word]
-        if word == a >> 5:
-            rest &= ~((2 << (a & 31)) - 1)
+        if word == a >> WORD:
+            rest &= above(a & (BITS - 1))
         while rest != 0:
-            stride *= s.n[CARD, word * BITS + lowest(rest)]
-            rest &= rest - 1
+            bit = lowest(rest)
+            rest ^= single(bit)
+            stride *= s.n[CARD, word * BITS + bit]
     return stride
 
 
@@ -192,7 +196,8 @@ def sort_bucket(s: Scratch, turn: int, items: Ints) -> tuple[int, int, int]:
 def write_runs(s: Scratch, message: int, t: int, turn: int, order: Ints, last: bool) -> int:
     """The runs of a product over SO_FAR times a table, over UNION; returns their end.
 
-    The axis that is closed, the outermost one, is left out of them; its strides come before.
+    The axis that is closed, the outermost one, is a run of its own; the ``last`` product of an
+    axis is summed over it.
     """
     tape = s.tape
     at = message + MESSAGE_HEAD
@@ -203,16 +208,18 @@ def write_runs(s: Scratch, message: int, t: int, turn: int, order: Ints, last: b
         rest, mine, its = s.m[UNION, word], s.m[SO_FAR, word], s.m[4 * t + BACK, word]
         while rest != 0:
             bit = highest(rest)
-            rest &= ~(1 << bit)
+            rest ^= single(bit)
             u = word * BITS + bit
             in_left, in_right = (mine >> bit) & 1, (its >> bit) & 1
             stride = right
             if leaf and in_right != 0:
                 stride = leaf_stride(s, t, u, order)
             if u == turn:
-                tape[message + V_OUT] = 0 if last else out
                 tape[message + V_LEFT] = left
-                tape[message + V_RIGHT] = stride
+                tape[at] = s.n[CARD_AT, u]
+                tape[at + 1] = 0 if last else out
+                tape[at + 2] = left
+                tape[at + 3] = stride
                 break
             card = s.n[CARD_AT, u]
             if sort == 2 * in_left + in_right and not leaf:
@@ -241,7 +248,7 @@ def write_runs(s: Scratch, message: int, t: int, turn: int, order: Ints, last: b
                 first = message + MESSAGE_HEAD + 4 * k + x
                 other = message + MESSAGE_HEAD + 4 * longest + x
                 tape[first], tape[other] = tape[other], tape[first]
-    return at
+    return at + 4
 
 
 def write_row(s: Scratch, row: int, order: Ints, at: int) -> tuple[int, float, float]:
@@ -336,9 +343,10 @@ def write_buckets(s: Scratch, order: Ints) -> tuple[float, float]:
             rest = s.m[UNION, word] & ~s.m[KNOWN, word]
             s.m[KNOWN, word] |= rest
             while rest != 0:
-                s.n[SEEN, word * BITS + lowest(rest)] = row
+                bit = lowest(rest)
+                rest ^= single(bit)
+                s.n[SEEN, word * BITS + bit] = row
                 fresh += 1
-                rest &= rest - 1
         s.n[HELD, row] = fresh
         size = cells_of(s, UNION)
         s.n[SIZE, row] = int(min(size, 4e18))

@@ -82,6 +82,8 @@ def add_cut_node(
         for state in range(states):
             below, sum_ = zero8(cells), zero8(cells)
             at = p.n[P_ENTRY, part] + state
+            if p.table[at] == 1.0:  # nothing is produced in most lowest states
+                continue
             for level in range(card):
                 below = below + splat8(p.table[at + level * states])
                 sum_ = sum_ + below * load8(s.cells, mark + level)

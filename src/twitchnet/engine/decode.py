@@ -24,7 +24,7 @@ There are two forms of a record, which differ in how level axes are closed:
 from __future__ import annotations
 
 from twitchnet.engine.cuts import add_cut_node
-from twitchnet.engine.lanes import LANES, load8, splat8, store8
+from twitchnet.engine.lanes import LANES, WORD, load8, splat8, store8
 from twitchnet.engine.layout import (
     CARD,
     CHILD,
@@ -219,6 +219,7 @@ def fold_fixed(
     card = p.n[V_CARD, v]
     live_parts = s.n[SPARE + 2]
     live = varies = 0
+    below, above = 1.0, 0.0  # what the lanes share, of two levels
     for level in range(card):
         store8(s.cells, base + level, splat8(1.0 if level == 0 else 0.0))
     for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
@@ -235,21 +236,26 @@ def fold_fixed(
         if free or (present and c >= 0 and wanted[c] == 1):
             live_parts[live] = part
             live += 1
+        elif card == 2 and u == NOBODY:
+            w0, w1 = p.table[at], p.table[at + 1]
+            below, above = below * w0, above * (w0 + w1) + below * w1
+        elif card == 2 and u != SEVERAL and s.n[FIXED, u] == 1:
+            w0, w1 = p.table[at + s.n[HARD, u]], p.table[at + p.n[V_CARD, u] + s.n[HARD, u]]
+            below, above = below * w0, above * (w0 + w1) + below * w1
         elif card == 2 and u != SEVERAL:
-            states = 1
-            if u >= 0:
-                states = p.n[V_CARD, u]
-                if s.n[FIXED, u] == 1 and p.table[at + states + s.n[HARD, u]] == 0.0:
-                    continue  # a parent that produces nothing
-            w0, w1 = entry8(p, s, at, u), entry8(p, s, at + states, u)
+            share0, share1 = entry8(p, s, at, u), entry8(p, s, at + p.n[V_CARD, u], u)
             low, high = load8(s.cells, base), load8(s.cells, base + 1)
-            store8(s.cells, base, low * w0)
-            store8(s.cells, base + 1, high * (w0 + w1) + low * w1)
+            store8(s.cells, base, low * share0)
+            store8(s.cells, base + 1, high * (share0 + share1) + low * share1)
         else:
             read_levels(p, s, part, raised)
             raise_cells(s, base, raised, card, 1, card)
             for level in range(card):
                 store8(s.cells, base + level, load8(s.cells, raised + level))
+    if card == 2:
+        low, high = load8(s.cells, base), load8(s.cells, base + 1)
+        store8(s.cells, base, low * splat8(below))
+        store8(s.cells, base + 1, high * splat8(below + above) + low * splat8(above))
     return live, varies
 
 
@@ -340,7 +346,7 @@ def decode(
                 most += 1
             if p.n[V_MAX, v] != 0 and not is_silent(p, s, v):
                 most += 1
-    s.n[COUNT, N_WORDS] = (most >> 5) + 1
+    s.n[COUNT, N_WORDS] = (most >> WORD) + 1
     if not mark_lanes(p, s):
         return False
     scalar = new_table(s, 1)

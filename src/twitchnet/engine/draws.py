@@ -41,7 +41,7 @@ def pack_draws(program: Program, tables: Floats) -> Iterator[Packed]:
             n = structure.n.copy()
             n[P_BITS, : len(bits)] = bits[:, draw]
             n[V_RISING, : len(rising)] = rising[:, draw]
-            yield Packed(n, np.require(numbers, requirements=["C", "W"]))
+            yield Packed.of(n, np.require(numbers, requirements=["C", "W"]))
 
 
 def _bits(tables: Floats) -> Ints:

@@ -17,10 +17,9 @@ from math import ldexp, log
 
 import numpy as np
 
-from twitchnet.engine.buckets import write_buckets
 from twitchnet.engine.conditioning import condition, condition_more, lanes_of
 from twitchnet.engine.decode import decode, mark_needed
-from twitchnet.engine.lanes import LANES, bare, load8, pair8, store8, total8, wide
+from twitchnet.engine.lanes import LANES, bare, bundle, load8, pair8, store8, total8, widen
 from twitchnet.engine.layout import (
     AGAIN,
     COUNT,
@@ -37,7 +36,6 @@ from twitchnet.engine.layout import (
     LEAKLESS,
     MARGINAL,
     MARKED,
-    N_LEAVES,
     N_TABLES,
     P_COUNT,
     SOFT,
@@ -128,15 +126,14 @@ def evaluate(
     s.n[COUNT, DOUBLED] = 1 if form == WIDE else 0
     accounts[:, :] = 0.0
     scale_marginals(p, s, 0.0)
-    double = Scratch(s.n, s.tape, s.m, s.f, wide(s.cells), wide(s.adjoint))
-    total, top = 0.0, 0
+    double = widen(s)
+    tables, total, top = s.n[COUNT, N_TABLES], 0.0, 0
     for index in range(passes):
         if index > 0 or again:
             next_pass(p, s, index)
             decode(p, s, wanted, lanes, credit, products)
-            s.n[COUNT, N_LEAVES] = s.n[COUNT, N_TABLES]
             if products:
-                write_buckets(s, order)
+                s.n[COUNT, N_TABLES] = tables  # leaves lie where they lay: the tape holds
             else:
                 write_tape(s, order)
         if form == FAST:
@@ -315,13 +312,6 @@ def agrees(p: Packed, s: Scratch, wanted: Ints, total: float, form: int) -> bool
     return spread <= SPREAD * min(1.0, FLOOR * smallest)
 
 
-def bare_arrays(p: Packed, s: Scratch) -> tuple[Packed, Scratch]:
-    """The same with bare arrays; see ``lanes.bare``."""
-    return Packed(bare(p.n), bare(p.table)), Scratch(
-        bare(s.n), bare(s.tape), bare(s.m), bare(s.f), bare(s.cells), bare(s.adjoint)
-    )
-
-
 def read_row(
     p: Packed,
     s: Scratch,
@@ -384,8 +374,7 @@ def run_records(
     ``explains`` (N, V) and ``accounts`` (V, V) are empty unless wanted; ``forms`` (N,) is the
     form to begin with, and then that which answered.
     """
-    p, s = bare_arrays(packed, scratch)
-    wanted = bare(wanted)
+    p, s, wanted = bundle(packed), bundle(scratch), bare(wanted)
     for row in range(first, last):
         if halt[0] != 0:
             return

@@ -5,7 +5,7 @@ does with cells and bit masks; written here in numpy, they run as they are (the
 kernels with the compiler off) and are replaced one by one when ``accelerate``
 compiles, where a cell is one vector register.  A *wide* cell has twice the digits, in two.
 
-Masks are sets of axes, ``BITS`` to an int64 word, so a network may
+Masks are sets of axes, ``BITS`` to an int64 word, its sign bit included, so a network may
 have any number of axes.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 LANES = 8
-BITS = 32  # axes to an int64 word: a shift finds the word, and no sign bit is ever met
+BITS, WORD = 64, 6  # bits of a word, and of the place of a bit in it
 
 HALF = -(2**27)  # a mask for the leading half of the digits of a float64
 
@@ -78,9 +78,19 @@ def bare(array: np.ndarray) -> np.ndarray:
     return array
 
 
+def bundle(arrays: Any) -> Any:
+    """Named arrays with their ``places``, of which compiled code passes on one address."""
+    return arrays
+
+
 def wide(array: np.ndarray) -> Any:
     """The same array, read as wide cells."""
     return WideCells(array)
+
+
+def widen(scratch: Any) -> Any:
+    """The same workspace, read as wide cells."""
+    return scratch._replace(cells=wide(scratch.cells), adjoint=wide(scratch.adjoint))
 
 
 def load8(cells: Any, cell: int) -> Cell:
@@ -145,9 +155,19 @@ def largest8(value: Cell) -> float:
     return float(value.max())
 
 
+def single(bit: int) -> Any:
+    """A word with one bit."""
+    return np.int64(1) << np.int64(bit)
+
+
+def above(bit: int) -> Any:
+    """A word with all bits above one."""
+    return np.int64(-2) << np.int64(bit)
+
+
 def popcount(word: int) -> int:
     """Number of set bits of a word."""
-    return int(word).bit_count()
+    return (int(word) % 2**BITS).bit_count()
 
 
 def lowest(word: int) -> int:
@@ -157,4 +177,4 @@ def lowest(word: int) -> int:
 
 def highest(word: int) -> int:
     """Position of the highest set bit of a word that is not 0."""
-    return int(word).bit_length() - 1
+    return (int(word) % 2**BITS).bit_length() - 1

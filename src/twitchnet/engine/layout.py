@@ -1,7 +1,6 @@
 """What the kernels keep where: the rows of their arrays, by name.
 
-Compiled calls pay for each array that they are given, so a program is two of them and a
-workspace six; every row of ``Scratch.n`` is a list of its own, named here and nowhere else.
+Every row of ``Scratch.n`` is a list of its own, named here and nowhere else.
 
 Letters: A axes, T tables (leaves first), W words of a mask; V, P, E as in ``program``.
 Memory of the tables is counted in cells of eight lanes.
@@ -9,9 +8,11 @@ Memory of the tables is counted in cells of eight lanes.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from twitchnet.engine.lanes import BITS, lowest
+import numpy as np
+
+from twitchnet.engine.lanes import BITS, WORD, lowest, single
 from twitchnet.engine.program import Floats, Ints
 
 TINIEST = 2.0**-1074
@@ -42,9 +43,11 @@ MARKED, LATEST, BITS_LOST, SUMS = 247, 248, 249, 250
 PLACE = 251  # by table of the tape: where its products lie
 CUT = 252  # by observed max node: 2 when its level is conditioned on in lanes, 3 in passes
 LEAKLESS = 253  # by hidden max node: nothing but its open parts may raise it
+QUIET = 255  # by node: the number in ``cells`` of what absent findings say of its first state
 OF = 254  # by credited leaf without a level axis: the node whose level is conditioned on
 SUMMED, MEANING = 7, 8  # values of HELD for leaves of the fast form
 KEPT, ALL_BINARY, UNFIT, FAINTEST, DOUBLED, FORM = 6, 7, 8, 9, 10, 11  # more entries of COUNT
+N_ROWS, UNHEARD = 12, 13
 # kinds of axes
 STATES, LEVELS, SIGNED = 0, 1, 2
 # rows of Scratch.m: 4 * table (or axis, or mask) + one of these
@@ -54,12 +57,19 @@ SCORE, SOFT, MARGINAL, AGAIN, FINER = 0, 2, 3, 4, 5
 
 
 class Packed(NamedTuple):
-    """A program in few arrays, since compiled calls pay for each: ``n`` (15, V or P) and its
-    entries ``table`` (E,).
+    """A program in two arrays: ``n`` (15, V or P) and its entries ``table`` (E,).
+
+    ``places`` (4,) is where they lie, see ``places_of``.
     """
 
     n: Ints
     table: Floats
+    places: Ints
+
+    @classmethod
+    def of(cls, n: Ints, table: Floats) -> Packed:
+        """Arrays that lie in one piece each."""
+        return cls(n, table, places_of(n, table))
 
 
 class Scratch(NamedTuple):
@@ -68,6 +78,7 @@ class Scratch(NamedTuple):
     ``n`` (rows, V or A or T) integers, ``tape`` what to do (see ``products.py``), ``m`` (4 T, W)
     masks of axes, ``f`` (2 + 4 card, V or A) numbers by node, ``cells`` and ``adjoint``
     (8 * cells) the tables and the derivatives of P(evidence) by each of their entries.
+    ``places`` (12,) is where they lie.
     """
 
     n: Ints
@@ -76,21 +87,37 @@ class Scratch(NamedTuple):
     f: Floats
     cells: Floats
     adjoint: Floats
+    places: Ints
+
+    @classmethod
+    def of(cls, *arrays: Any) -> Scratch:
+        """Arrays that lie in one piece each."""
+        return cls(*arrays, places_of(*arrays))
+
+
+def places_of(*arrays: Any) -> Ints:
+    """The address of each array, and the length of its last axis (see ``lanes.bundle``)."""
+    return np.array([(one.ctypes.data, one.shape[-1]) for one in arrays], dtype=np.int64).ravel()
+
+
+def power(bits: int) -> float:
+    """2 to the power of a number of bits; beyond 62, where nothing is ever stored, 2**62."""
+    return float(single(min(bits, 62)))
 
 
 def has(mask: Ints, row: int, axis: int) -> bool:
     """Whether an axis is in row ``row`` of an array of masks."""
-    return bool((mask[row, axis >> 5] >> (axis & 31)) & 1 != 0)
+    return bool((mask[row, axis >> WORD] >> (axis & (BITS - 1))) & 1 != 0)
 
 
 def put(mask: Ints, row: int, axis: int) -> None:
     """Adds an axis to a mask."""
-    mask[row, axis >> 5] |= 1 << (axis & 31)
+    mask[row, axis >> WORD] |= single(axis & (BITS - 1))
 
 
 def drop(mask: Ints, row: int, axis: int) -> None:
     """Takes an axis out of a mask."""
-    mask[row, axis >> 5] &= ~(1 << (axis & 31))
+    mask[row, axis >> WORD] &= ~single(axis & (BITS - 1))
 
 
 def list_axes(s: Scratch, row: int, out: Ints) -> int:
@@ -100,7 +127,7 @@ def list_axes(s: Scratch, row: int, out: Ints) -> int:
         rest = s.m[row, word]
         while rest != 0:
             bit = lowest(rest)
+            rest ^= single(bit)
             out[n] = word * BITS + bit
             n += 1
-            rest &= rest - 1
     return n

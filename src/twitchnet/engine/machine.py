@@ -4,7 +4,8 @@ A *cell* is eight float64 in one vector register; it has the few operations of `
 
 A *bare array* is the address of an array's data and one length (of a matrix: of its rows),
 instead of the nine numbers that numba keeps for any array.  Indices are never negative and
-never checked.  Calls pass three times fewer values, and the compiler has less to read.
+never checked.  A *bundle* is one address, where those of several arrays lie: calls pass it on
+instead of all of them.
 
 Imported by ``accelerate.py`` alone, and by nobody before a batch is worth it.
 """
@@ -18,6 +19,8 @@ from llvmlite import ir
 from numba.core import types
 from numba.core.datamodel import PrimitiveModel, StructModel, register_default
 from numba.core.extending import lower_builtin, type_callable
+from numba.core.imputils import lower_getattr_generic
+from numba.core.typing.templates import AttributeTemplate, infer_getattr
 
 from twitchnet.engine import lanes
 
@@ -48,6 +51,14 @@ class BareType(types.Type):  # type: ignore[misc, unused-ignore]
         super().__init__(name=f"Bare({dtype}, {ndim}, {wide})")
 
 
+class BundleType(types.Type):  # type: ignore[misc, unused-ignore]
+    """Bare arrays by name, whose addresses and lengths lie in one place."""
+
+    def __init__(self, arrays: tuple[tuple[str, BareType], ...]) -> None:
+        self.arrays = arrays
+        super().__init__(name=f"Bundle({arrays})")
+
+
 CELL, WIDE = CellType(), WideType()
 
 
@@ -74,6 +85,14 @@ class BareModel(StructModel):  # type: ignore[misc, unused-ignore]
     def __init__(self, manager: Any, fe_type: Any) -> None:
         members = [("data", types.CPointer(fe_type.dtype)), ("length", types.int64)]
         super().__init__(manager, fe_type, members)
+
+
+@register_default(BundleType)
+class BundleModel(PrimitiveModel):  # type: ignore[misc, unused-ignore]
+    """The address of the first address."""
+
+    def __init__(self, manager: Any, fe_type: Any) -> None:
+        super().__init__(manager, fe_type, ir.IntType(64).as_pointer())
 
 
 def fields(context: Any, builder: Any, bare_type: Any, value: Any) -> Any:
@@ -103,6 +122,46 @@ def strip(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     result.data = whole.data
     result.length = builder.extract_value(whole.shape, signature.args[0].ndim - 1)
     return result._getvalue()
+
+
+def bundled(arrays: Any) -> Any:
+    """The type of a bundle, from that of named arrays of which the last are their places."""
+    names, kinds = arrays.fields[:-1], arrays.types[:-1]
+    bare = (BareType(kind.dtype, kind.ndim) for kind in kinds)
+    return BundleType(tuple(zip(names, bare, strict=True)))
+
+
+@teach(lanes.bundle, lambda arrays: bundled(arrays)(arrays))
+def tie(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """Where the places begin."""
+    kind = signature.args[0]
+    places = builder.extract_value(args[0], len(kind.types) - 1)
+    return context.make_array(kind.types[-1])(context, builder, places).data
+
+
+@infer_getattr
+class BundleAttribute(AttributeTemplate):  # type: ignore[misc, unused-ignore]
+    """``bundle.name``."""
+
+    key = BundleType
+
+    def generic_resolve(self, bundle: Any, name: str) -> Any:
+        """The type of an array."""
+        return dict(bundle.arrays).get(name)
+
+
+@lower_getattr_generic(BundleType)
+def take(context: Any, builder: Any, bundle: Any, value: Any, name: str) -> Any:
+    """An array's address and length, which never change."""
+    at = [one for one, _ in bundle.arrays].index(name)
+    array = context.make_helper(builder, dict(bundle.arrays)[name])
+    for offset, field in enumerate(("data", "length")):
+        kind = getattr(array, field).type
+        place = builder.gep(value, [ir.Constant(ir.IntType(64), 2 * at + offset)])
+        word = builder.load(builder.bitcast(place, kind.as_pointer()))
+        word.set_metadata("invariant.load", builder.module.add_metadata([]))
+        setattr(array, field, word)
+    return array._getvalue()
 
 
 def index_types(array: Any, index: Any) -> tuple[Any, Any] | None:
@@ -156,12 +215,23 @@ def address(context: Any, builder: Any, bare_type: Any, value: Any, index: Any) 
     return builder.gep(array.data, [place])
 
 
+def tag(builder: Any, access: Any, kind: Any) -> Any:
+    """Says of a load or store that it meets none of the other kind, integers or numbers."""
+    module = builder.module
+    root = module.add_metadata([ir.MetaDataString(module, "kernels")])
+    nothing = ir.Constant(ir.IntType(64), 0)
+    name = ir.MetaDataString(module, "integer" if isinstance(kind, types.Integer) else "number")
+    node = module.add_metadata([name, root, nothing])
+    access.set_metadata("tbaa", module.add_metadata([node, node, nothing]))
+    return access
+
+
 @lower_builtin(operator.getitem, BareType, types.Any)
 def lower_getitem(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     """Loads an entry, or narrows a matrix to a row."""
     place = address(context, builder, signature.args[0], args[0], args[1])
     if not isinstance(signature.return_type, BareType):
-        return builder.load(place)
+        return tag(builder, builder.load(place), signature.args[0].dtype)
     row = context.make_helper(builder, signature.return_type)
     row.data = place
     row.length = fields(context, builder, signature.args[0], args[0]).length
@@ -171,7 +241,8 @@ def lower_getitem(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 @lower_builtin(operator.setitem, BareType, types.Any, types.Any)
 def lower_setitem(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     """Stores an entry."""
-    builder.store(args[2], address(context, builder, signature.args[0], args[0], args[1]))
+    place = address(context, builder, signature.args[0], args[0], args[1])
+    tag(builder, builder.store(args[2], place), signature.args[0].dtype)
     return context.get_dummy_value()
 
 
@@ -305,8 +376,24 @@ def kind_of(cells: Any) -> Any:
 
 
 @teach(lanes.wide, lambda array: BareType(array.dtype, array.ndim, True)(array))
-def widen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+def widen_array(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     """The same address and length."""
+    return args[0]
+
+
+def widened(scratch: Any) -> Any:
+    """The type of a bundle whose cells are wide."""
+    return BundleType(
+        tuple(
+            (name, BareType(kind.dtype, kind.ndim, name in ("cells", "adjoint")))
+            for name, kind in scratch.arrays
+        )
+    )
+
+
+@teach(lanes.widen, lambda scratch: widened(scratch)(scratch))
+def widen_cells(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """The same address."""
     return args[0]
 
 
@@ -314,7 +401,8 @@ def widen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 def load(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     """One or two vectors."""
     parts = [
-        builder.load(place) for place in cell_addresses(context, builder, signature.args[0], *args)
+        tag(builder, builder.load(place), types.float64)
+        for place in cell_addresses(context, builder, signature.args[0], *args)
     ]
     for part in parts:
         part.align = 8
@@ -327,7 +415,8 @@ def store(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     parts = parts_of(context, builder, signature.args[2], args[2])
     places = cell_addresses(context, builder, signature.args[0], args[0], args[1])
     for part, place in zip(parts, places, strict=False):
-        builder.store(ZERO if part is None else part, place).align = 8
+        stored = builder.store(ZERO if part is None else part, place)
+        tag(builder, stored, types.float64).align = 8
     return context.get_dummy_value()
 
 
@@ -360,7 +449,9 @@ def maximum(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 def absolute(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     """Without signs; high parts of wide cells."""
     high = parts_of(context, builder, signature.args[0], args[0])[0]
-    return larger(builder, high, builder.fsub(ZERO, high))
+    shape = ir.FunctionType(VECTOR, [VECTOR])
+    name = f"llvm.fabs.v{lanes.LANES}f64"
+    return builder.call(builder.module.declare_intrinsic(name, fnty=shape), [high])
 
 
 def lanes_of(builder: Any, vector: Any) -> list[Any]:
@@ -406,6 +497,18 @@ def total_pair(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         for one in zip(lanes_of(builder, high), lanes_of(builder, low), strict=True):
             sums = add_cells(builder, sums, one)
     return context.make_tuple(builder, signature.return_type, sums)
+
+
+@teach(lanes.single, lambda bit: types.int64(types.int64))
+def one_bit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """A word with one bit."""
+    return builder.shl(ir.Constant(ir.IntType(64), 1), args[0])
+
+
+@teach(lanes.above, lambda bit: types.int64(types.int64))
+def higher_bits(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """A word with all bits above one."""
+    return builder.shl(ir.Constant(ir.IntType(64), -2), args[0])
 
 
 @teach(lanes.popcount, lambda word: types.int64(types.int64))

@@ -13,8 +13,8 @@ import numpy as np
 from twitchnet.engine.lanes import BITS, LANES
 from twitchnet.engine.layout import (
     NOBODY,
-    OF,
     P_BITS,
+    QUIET,
     SEVERAL,
     TINIEST,
     V_RISING,
@@ -80,7 +80,7 @@ def pack(program: Program) -> Packed:
     for (parts, _), table in zip(structure.groups, tables, strict=True):
         n[P_BITS, parts] = part_bits(table)
     n[V_RISING, : len(program.card)] = rising(program, structure, tables)
-    return Packed(n, np.require(program.part_table, requirements=["C", "W"]))
+    return Packed.of(n, np.require(program.part_table, requirements=["C", "W"]))
 
 
 def lone_nodes(program: Program) -> Ints:
@@ -157,11 +157,11 @@ def new_scratch(program: Program, workspace: float) -> Scratch:
     terms = max(64, card * (card + 1) // 2)
     half = max(int(workspace) // (32 * LANES), 4 * (parts + 4 * nodes))
     cells = 2 * (half + (13 - half) % 64)  # low parts lie at another place of a page than high ones
-    return Scratch(
-        n=np.zeros((OF + 1, max(tables, 64 + terms)), dtype=np.int64),
-        tape=np.zeros(64 * tables, dtype=np.int64),
-        m=np.zeros((4 * tables, axes // BITS + 1), dtype=np.int64),
-        f=np.zeros((2 + 4 * card, axes)),
-        cells=aligned(LANES * cells, 0),
-        adjoint=aligned(LANES * cells, 29),
+    return Scratch.of(
+        np.zeros((QUIET + 1, max(tables, 64 + terms)), dtype=np.int64),
+        np.zeros(64 * tables, dtype=np.int64),
+        np.zeros((4 * tables, axes // BITS + 1), dtype=np.int64),
+        np.zeros((2 + 4 * card, axes)),
+        aligned(LANES * cells, 0),
+        aligned(LANES * cells, 29),
     )

@@ -36,11 +36,9 @@ from twitchnet.engine.buckets import (
     SUM_OTHER,
     TABLE,
     V_LEFT,
-    V_OUT,
-    V_RIGHT,
     WEIGHTS,
 )
-from twitchnet.engine.lanes import BITS, load8, lowest, pair8, store8, zero8
+from twitchnet.engine.lanes import BITS, load8, lowest, pair8, single, store8, zero8
 from twitchnet.engine.layout import (
     AGAIN,
     AXIS,
@@ -113,9 +111,9 @@ def first_run(tape: Ints, runs: int, count: int) -> tuple[int, int, int, int]:
 
 
 def multiply(s: Scratch, message: int, out: int, left: int, right: int) -> None:
-    """Out = left * right, over all runs, for one state of the axis that is closed."""
+    """Out = left * right, over all runs."""
     cells, digit, tape = s.cells, s.n[SPARE + 13], s.tape
-    count, runs = tape[message + RUNS], message + MESSAGE_HEAD
+    count, runs = tape[message + RUNS] + 1, message + MESSAGE_HEAD
     n0, o0, x0, y0 = first_run(tape, runs, count)
     n1, o1, x1, y1 = second_run(tape, runs, count)
     for _ in range(outer_count(tape, runs, count, digit)):
@@ -128,10 +126,10 @@ def multiply(s: Scratch, message: int, out: int, left: int, right: int) -> None:
 
 
 def close(s: Scratch, message: int, card: int, out: int, left: int, right: int) -> None:
-    """Out = sum over the closed axis of left * right."""
+    """Out = sum over the closed axis, which is the last run, of left * right."""
     cells, digit, tape = s.cells, s.n[SPARE + 13], s.tape
     count, runs = tape[message + RUNS], message + MESSAGE_HEAD
-    v_left, v_right = tape[message + V_LEFT], tape[message + V_RIGHT]
+    v_left, v_right = tape[message + V_LEFT], tape[runs + 4 * count + 3]
     n0, o0, x0, y0 = first_run(tape, runs, count)
     n1, o1, x1, y1 = second_run(tape, runs, count)
     for _ in range(outer_count(tape, runs, count, digit)):
@@ -140,10 +138,11 @@ def close(s: Scratch, message: int, card: int, out: int, left: int, right: int) 
             for i in range(n0):
                 a, b = x + i * x0, y + i * y0
                 sum_ = load8(cells, a) * load8(cells, b)
-                for state in range(1, card):
-                    sum_ = sum_ + load8(cells, a + state * v_left) * load8(
-                        cells, b + state * v_right
-                    )
+                a, b = a + v_left, b + v_right
+                sum_ = sum_ + load8(cells, a) * load8(cells, b)
+                for _ in range(2, card):
+                    a, b = a + v_left, b + v_right
+                    sum_ = sum_ + load8(cells, a) * load8(cells, b)
                 store8(cells, o + i * o0, sum_)
         do, dx, dy = advance(tape, runs, count, digit)
         out, left, right = out + do, left + dx, right + dy
@@ -161,13 +160,13 @@ def is_once(s: Scratch, message: int, operand: int) -> bool:
 def pull(
     s: Scratch, message: int, out: int, left: int, right: int, want_left: bool, want_right: bool
 ) -> None:
-    """D left += d out * right and d right += d out * left, for one state.
+    """D left += d out * right and d right += d out * left, over all runs.
 
     Cells that have one term are written without being read.
     """
     cells, adjoint, digit, tape = s.cells, s.adjoint, s.n[SPARE + 13], s.tape
     left_once, right_once = is_once(s, message, 2), is_once(s, message, 3)
-    count, runs = tape[message + RUNS], message + MESSAGE_HEAD
+    count, runs = tape[message + RUNS] + 1, message + MESSAGE_HEAD
     n0, o0, x0, y0 = first_run(tape, runs, count)
     n1, o1, x1, y1 = second_run(tape, runs, count)
     for _ in range(outer_count(tape, runs, count, digit)):
@@ -325,10 +324,7 @@ def build(s: Scratch, row: int, at: int) -> None:
     for i in range(tape[s.n[FIRST, row] + MESSAGES] - 1):
         m = message_of(s, row, i)
         right = s.n[START, tape[m + TABLE]]
-        for state in range(s.n[CARD_AT, row - s.n[COUNT, N_LEAVES]]):
-            out = at + tape[m + OUT_AT] + state * tape[m + V_OUT]
-            left = at + tape[m + LEFT_AT] + state * tape[m + V_LEFT]
-            multiply(s, m, out, left, right + state * tape[m + V_RIGHT])
+        multiply(s, m, at + tape[m + OUT_AT], at + tape[m + LEFT_AT], right)
 
 
 def sweep(s: Scratch) -> int:
@@ -392,16 +388,7 @@ def sweep_back(s: Scratch, order: Ints, check: int, factor: float) -> None:
                 clear(s, left, card * tape[m + V_LEFT])
             if want_right and not is_once(s, m, 3):
                 clear(s, s.n[START, t], s.n[SIZE, t])
-            for state in range(card):
-                pull(
-                    s,
-                    m,
-                    out + state * tape[m + V_OUT],
-                    left + state * tape[m + V_LEFT],
-                    s.n[START, t] + state * tape[m + V_RIGHT],
-                    want_left,
-                    want_right,
-                )
+            pull(s, m, out, left, s.n[START, t], want_left, want_right)
             out = left
         if asked:
             block = tape[message_of(s, row, 0) + V_LEFT]
@@ -447,8 +434,9 @@ def add_again(s: Scratch, row: int, order: Ints, factor: float) -> None:
     for word in range(s.n[COUNT, N_WORDS]):
         rest = s.m[4 * row + BACK, word]
         while rest != 0:
-            turn = word * BITS + lowest(rest)
-            rest &= rest - 1
+            bit = lowest(rest)
+            rest ^= single(bit)
+            turn = word * BITS + bit
             card = s.n[CARD_AT, turn]
             stride //= card  # axes lie by turn, the earliest outermost
             a = order[turn]

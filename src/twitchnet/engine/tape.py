@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from math import log2
 
-from twitchnet.engine.lanes import BITS, lowest, popcount
+from twitchnet.engine.lanes import BITS, WORD, lowest, popcount, single
 from twitchnet.engine.layout import (
     AXIS,
     BACK,
@@ -51,6 +51,7 @@ from twitchnet.engine.layout import (
     drop,
     has,
     list_axes,
+    power,
     put,
 )
 from twitchnet.engine.program import Ints
@@ -73,14 +74,12 @@ def size_of(s: Scratch, row: int) -> float:
     for word in range(s.n[COUNT, N_WORDS]):
         m = s.m[row, word]
         both = m & s.m[4 * BINARY + ONE, word]
-        n *= float(1 << popcount(both))
+        n *= power(popcount(both))
         rest = m & ~both
-        bit = 0
         while rest != 0:
-            if rest & 1 != 0:
-                n *= float(s.n[CARD, word * BITS + bit])
-            rest >>= 1
-            bit += 1
+            bit = lowest(rest)
+            rest ^= single(bit)
+            n *= float(s.n[CARD, word * BITS + bit])
     return n
 
 
@@ -91,19 +90,17 @@ def merge_work(s: Scratch, i: int, j: int) -> float:
         x, y = s.m[i, word], s.m[j, word]
         union, shared = x | y, x & y & s.m[4 * LEVEL_BITS + ONE, word]
         binary = s.m[4 * BINARY + ONE, word]
-        n *= float(1 << popcount(union & binary))
+        n *= power(popcount(union & binary))
         for _ in range(popcount(shared & binary)):
             n *= 1.5
         rest = union & ~binary
-        bit = 0
         while rest != 0:
-            if rest & 1 != 0:
-                card = float(s.n[CARD, word * BITS + bit])
-                n *= card
-                if (shared >> bit) & 1 != 0:
-                    n *= (card + 1.0) / 2.0
-            rest >>= 1
-            bit += 1
+            bit = lowest(rest)
+            rest ^= single(bit)
+            card = float(s.n[CARD, word * BITS + bit])
+            n *= card
+            if (shared >> bit) & 1 != 0:
+                n *= (card + 1.0) / 2.0
     return n
 
 
@@ -184,7 +181,7 @@ def order_by_degree(s: Scratch, order: Ints, haste: float) -> None:
 def gather(s: Scratch, a: int, alive: Ints, n_alive: int, out: Ints) -> int:
     """The live tables that hold an axis, smallest first; returns how many."""
     n = 0
-    word, bit = a >> 5, a & 31
+    word, bit = a >> WORD, a & (BITS - 1)
     for i in range(n_alive):
         t = alive[i]
         if (s.m[4 * t + SCOPE, word] >> bit) & 1 != 0:
@@ -459,9 +456,10 @@ def spread_size(s: Scratch, t: int) -> float:
     for word in range(s.n[COUNT, N_WORDS]):
         rest = s.m[4 * SHARED + ONE, word]
         while rest != 0:
-            card = float(s.n[CARD, word * BITS + lowest(rest)])
+            bit = lowest(rest)
+            rest ^= single(bit)
+            card = float(s.n[CARD, word * BITS + bit])
             n *= (2.0 * card - 1.0) / card
-            rest &= rest - 1
     return n
 
 
