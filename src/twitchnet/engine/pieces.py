@@ -30,9 +30,9 @@ from numba.core.typed_passes import (
 from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
 
 
-def optimizer(codegen: Any) -> Any:
-    """Full optimisation, but loops are neither unrolled nor vectorised."""
-    tuning = llvm.create_pipeline_tuning_options(speed_level=3)
+def optimizer(codegen: Any, level: int) -> Any:
+    """Optimisation at a level, but loops are neither unrolled nor vectorised."""
+    tuning = llvm.create_pipeline_tuning_options(speed_level=level)
     tuning.loop_unrolling = tuning.loop_vectorization = tuning.slp_vectorization = False
     return llvm.create_pass_builder(codegen._tm, tuning)
 
@@ -41,16 +41,16 @@ class Kernel(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
     """Code that is called from outside, with its pieces in it."""
 
     def _optimize_functions(self, ll_module: Any) -> None:
-        """First one function at a time, which keeps what is linked small."""
+        """First one function at a time and lightly, which keeps what is linked small."""
         ll_module.data_layout = self._codegen._data_layout
-        builder = optimizer(self._codegen)
+        builder = optimizer(self._codegen, 1)
         manager = builder.getFunctionPassManager()
         for function in ll_module.functions:
             if not function.is_declaration:
                 manager.run(function, builder)
 
     def _optimize_final_module(self) -> None:
-        builder = optimizer(self._codegen)
+        builder = optimizer(self._codegen, 3)
         builder.getModulePassManager().run(self._final_module, builder)
 
 
