@@ -23,7 +23,8 @@ from twitchnet.engine.packing import new_scratch, pack
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 
 WORKSPACE = 64 * 2**20  # bytes per thread; beyond the second-level cache more does not help
-BLOCK = 32  # rows between two looks at the shared counter
+FEWEST_ROWS = 32  # for which a thread is worth it
+MOST_ROWS, SHARES = 256, 8  # of a call; and in so many calls a thread would do its share
 
 STATUS = ("ok", "impossible", "too wide", "bad code")
 
@@ -131,7 +132,7 @@ def run_batch(
     rows = BatchInput(*(_plain(array) for array in rows))
     wanted, column_node, column_state = map(_plain, (wanted, column_node, column_state))
     packed = packed or pack(program)
-    workers = max(1, min(threads or CORES, -(-count // BLOCK)))
+    workers = max(1, min(threads or CORES, -(-count // FEWEST_ROWS)))
     lock, place = threading.Lock(), 0
     halt = np.zeros(1, dtype=np.int64)  # looked at before each record
     failures: list[BaseException] = []
@@ -143,13 +144,15 @@ def run_batch(
             with workspace_for(program, workspace) as scratch:
                 while halt[0] == 0:
                     with lock:
-                        first, place = place, place + BLOCK
+                        first = place
+                        place += min(MOST_ROWS, max(1, (count - first) // (SHARES * workers)))
+                        last = min(place, count)
                     if first >= count:
                         return
                     run(
                         packed, scratch, wanted, float(budget), accounts, posteriors,
                         rows.node_of, rows.codes, rows.soft_of, rows.soft,
-                        column_node, column_state, first, min(first + BLOCK, count),
+                        column_node, column_state, first, last,
                         out.probability, out.explains, out.log_evidence, out.status, out.cells,
                         out.forms, halt,
                     )  # fmt: skip

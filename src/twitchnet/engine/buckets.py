@@ -62,9 +62,10 @@ PAIRS, MESSAGES, ALONE, WEIGHTS, NODE_AT, ROW_HEAD = 0, 1, 2, 3, 4, 5
 PAIR = 5  # numbers of a pair: start, states of the other axis, strides, which levels to sum
 PLAIN, SUM_CLOSED, SUM_OTHER = 0, 1, 2
 # a message: its table; the stride of the closed axis in the product so far; where that product and
-# the result lie among the products; number of runs without the closed axis; then four numbers for
-# each run, the closed axis last: length, and strides in the result, the product and the table
-TABLE, V_LEFT, LEFT_AT, OUT_AT, RUNS, MESSAGE_HEAD = 0, 1, 2, 3, 4, 5
+# the result lie among the products; whether each cell of the product, and of the table, has one
+# term; number of runs without the closed axis; then four numbers for each run, the closed axis
+# last: length, and strides in the result, the product and the table
+TABLE, V_LEFT, LEFT_AT, OUT_AT, LEFT_ONCE, RIGHT_ONCE, RUNS, MESSAGE_HEAD = range(8)
 
 
 def first_turn(s: Scratch, row: int) -> int:
@@ -203,7 +204,7 @@ def write_runs(s: Scratch, message: int, t: int, turn: int, order: Ints, last: b
     at = message + MESSAGE_HEAD
     leaf = t < s.n[COUNT, N_LEAVES]
     out = left = right = 1
-    sort, count = -1, 0
+    sort, count, left_once, right_once = -1, 0, 1, 1
     for word in range(s.n[COUNT, N_WORDS] - 1, -1, -1):
         rest, mine, its = s.m[UNION, word], s.m[SO_FAR, word], s.m[4 * t + BACK, word]
         while rest != 0:
@@ -222,6 +223,8 @@ def write_runs(s: Scratch, message: int, t: int, turn: int, order: Ints, last: b
                 tape[at + 3] = stride
                 break
             card = s.n[CARD_AT, u]
+            left_once &= in_left
+            right_once &= in_right
             if sort == 2 * in_left + in_right and not leaf:
                 tape[at - 4] *= card
             else:
@@ -238,6 +241,7 @@ def write_runs(s: Scratch, message: int, t: int, turn: int, order: Ints, last: b
             if in_right != 0:
                 right *= card
     tape[message + RUNS] = count
+    tape[message + LEFT_ONCE], tape[message + RIGHT_ONCE] = left_once, right_once
     for k in range(min(2, count)):  # the longest runs become the inner loops
         longest = k
         for i in range(k + 1, count):

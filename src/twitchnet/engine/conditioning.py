@@ -11,7 +11,6 @@ fit the workspace has more conditioned on, in passes.
 
 from __future__ import annotations
 
-from twitchnet.engine.decode import is_silent
 from twitchnet.engine.lanes import LANES
 from twitchnet.engine.layout import (
     CUT,
@@ -24,6 +23,7 @@ from twitchnet.engine.layout import (
     P_LONE,
     P_SCOPE,
     SCOPE_NODE,
+    SILENT,
     SPARE,
     V_CARD,
     V_MAX,
@@ -48,16 +48,17 @@ def count_uses(p: Packed, s: Scratch, uses: Ints, links: Ints) -> None:
     for v in range(p.n[P_COUNT, 0]):
         if s.n[KEEP, v] == 0:
             continue
-        silent = p.n[V_MAX, v] != 0 and is_silent(p, s, v)
-        present = p.n[V_MAX, v] != 0 and s.n[FIXED, v] == 1 and s.n[IS_SOFT, v] == 0
-        counts = present and not silent and s.n[CUT, v] == 0
+        heard = 1 - s.n[SILENT, v]
+        counts = heard * p.n[V_MAX, v]
+        if s.n[FIXED, v] != 1 or s.n[IS_SOFT, v] != 0 or s.n[CUT, v] != 0:
+            counts = 0
         for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
             u = p.n[P_LONE, part]
             if u >= 0:
-                if s.n[FIXED, u] == 0:
-                    links[v] += counts
-                    uses[u] += p.n[P_CREDIT, part] < 0
-                    links[u] += not silent
+                hidden = 1 if s.n[FIXED, u] == 0 else 0
+                links[v] += counts * hidden
+                uses[u] += hidden if p.n[P_CREDIT, part] < 0 else 0
+                links[u] += heard * hidden
                 continue
             free = 0
             for i in range(p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]):
@@ -69,7 +70,7 @@ def count_uses(p: Packed, s: Scratch, uses: Ints, links: Ints) -> None:
                 u = p.n[SCOPE_NODE, i]
                 if s.n[FIXED, u] == 0:
                     uses[u] += free > 1 or p.n[P_CREDIT, part] < 0
-                    links[u] += free > 1 or not silent
+                    links[u] += 1 if free > 1 else heard
 
 
 def cut_share(p: Packed, s: Scratch, v: int, credit: bool, products: bool, loss: float) -> float:
@@ -97,7 +98,7 @@ def condition(
     n, lanes, loss = 0, 1, 1.0
     for sort in range(2):
         scores = uses if sort == 0 else links
-        while True:
+        while lanes < LANES:
             best, most = -1, FEWEST_USES - 1 if sort == 0 else 1
             for v in range(p.n[P_COUNT, 0]):
                 if scores[v] <= most:

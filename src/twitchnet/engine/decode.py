@@ -44,9 +44,11 @@ from twitchnet.engine.layout import (
     LOCAL,
     N_AXES,
     N_CELLS,
+    N_OPEN,
     N_TABLES,
     N_WORDS,
     NOBODY,
+    OPEN,
     OWN,
     P_COUNT,
     P_CREDIT,
@@ -57,6 +59,7 @@ from twitchnet.engine.layout import (
     SCOPE,
     SCOPE_NODE,
     SEVERAL,
+    SILENT,
     SIZE,
     SPARE,
     START,
@@ -101,6 +104,7 @@ from twitchnet.engine.signs import accumulate, sign, sign_levels
 
 def mark_needed(p: Packed, s: Scratch, wanted: Ints) -> None:
     """Which nodes matter: the observed, the wanted, and their ancestors."""
+    n = 0
     for v in range(p.n[P_COUNT, 0] - 1, -1, -1):
         keep = wanted[v] != 0 or s.n[HARD, v] >= 0 or s.n[IS_SOFT, v] != 0
         if not keep:
@@ -109,12 +113,20 @@ def mark_needed(p: Packed, s: Scratch, wanted: Ints) -> None:
                     keep = True
                     break
         s.n[KEEP, v] = 1 if keep else 0
+        if keep and s.n[FIXED, v] != 1:
+            s.n[OPEN, n] = v
+            n += 1
+    s.n[COUNT, N_OPEN] = n
 
 
-def is_silent(p: Packed, s: Scratch, v: int) -> bool:
-    """Whether a max node was observed at its lowest level."""
-    silent = p.n[V_CARD, v] - 1 if p.n[V_FLIP, v] != 0 else 0
-    return s.n[FIXED, v] == 1 and s.n[HARD, v] == silent and s.n[IS_SOFT, v] == 0
+def mark_fixed(p: Packed, s: Scratch) -> None:
+    """Which nodes were observed, and which max nodes at their lowest level."""
+    for v in range(p.n[P_COUNT, 0]):
+        s.n[FIXED, v] = 1 if s.n[HARD, v] >= 0 else 0
+        s.n[CUT, v] = 0
+        lowest = (p.n[V_CARD, v] - 1) * p.n[V_FLIP, v]
+        silent = s.n[HARD, v] == lowest and s.n[IS_SOFT, v] == 0 and p.n[V_MAX, v] != 0
+        s.n[SILENT, v] = 1 if silent else 0
 
 
 def add_silent(p: Packed, s: Scratch, v: int) -> bool:
@@ -344,8 +356,7 @@ def decode(
             if s.n[FIXED, v] == 0:
                 s.n[LOCAL, v] = new_axis(s, v, p.n[V_CARD, v], STATES)
                 most += 1
-            if p.n[V_MAX, v] != 0 and not is_silent(p, s, v):
-                most += 1
+            most += p.n[V_MAX, v] - s.n[SILENT, v]
     s.n[COUNT, N_WORDS] = (most >> WORD) + 1
     if not mark_lanes(p, s):
         return False
@@ -376,7 +387,7 @@ def decode(
             continue
         if s.n[CUT, v] != 0:
             continue
-        if is_silent(p, s, v):
+        if s.n[SILENT, v] != 0:
             if not add_silent(p, s, v):
                 return False
         elif not add_max_node(p, s, v, wanted, credit, products):

@@ -18,25 +18,25 @@ from math import ldexp, log
 import numpy as np
 
 from twitchnet.engine.conditioning import condition, condition_more, lanes_of
-from twitchnet.engine.decode import decode, mark_needed
+from twitchnet.engine.decode import decode, mark_fixed, mark_needed
 from twitchnet.engine.lanes import LANES, bare, bundle, load8, pair8, store8, total8, widen
 from twitchnet.engine.layout import (
     AGAIN,
     COUNT,
     CUT,
-    DOUBLED,
     FAINTEST,
     FINER,
     FIXED,
     FORM,
     HARD,
     IS_SOFT,
-    KEEP,
     LANE,
     LEAKLESS,
     MARGINAL,
     MARKED,
+    N_OPEN,
     N_TABLES,
+    OPEN,
     P_COUNT,
     SOFT,
     SPARE,
@@ -121,15 +121,14 @@ def evaluate(
     passes: int,
     again: bool,
 ) -> tuple[int, float]:
-    """Runs a plan of ``settle``, ``again`` with leaves that are made anew; (status, log P)."""
+    """Runs a plan of ``settle``, or runs it ``again``; returns (status, log P)."""
     order, credit, products = s.n[SPARE + 14], len(accounts) > 0, form != POSITIVE
-    s.n[COUNT, DOUBLED] = 1 if form == WIDE else 0
     accounts[:, :] = 0.0
     scale_marginals(p, s, 0.0)
     double = widen(s)
     tables, total, top = s.n[COUNT, N_TABLES], 0.0, 0
     for index in range(passes):
-        if index > 0 or again:
+        if index > 0 or (again and passes > 1):
             next_pass(p, s, index)
             decode(p, s, wanted, lanes, credit, products)
             if products:
@@ -204,9 +203,8 @@ def sweep_fast_back(p: Packed, s: Scratch, order: Ints, result: int, factor: flo
 
 def scale_marginals(p: Packed, s: Scratch, factor: float) -> None:
     """Both evaluations of all marginals, times a factor; 0 clears them."""
-    for v in range(p.n[P_COUNT, 0]):
-        if s.n[KEEP, v] == 0 or s.n[FIXED, v] == 1:
-            continue
+    for i in range(s.n[COUNT, N_OPEN]):
+        v = s.n[OPEN, i]
         for state in range(p.n[V_CARD, v]):
             at = 4 * state
             if factor == 0.0:
@@ -237,11 +235,8 @@ def settle(
     order, trial, nodes = s.n[SPARE + 14], s.n[SPARE + 15], s.n[SPARE + 12]
     products = form != POSITIVE
     room = len(s.cells) // 2 if form == WIDE else len(s.cells)
-    s.n[COUNT, DOUBLED] = 1 if form == WIDE else 0
     faintest = FAINT_WIDE if form == WIDE else FAINT
-    for v in range(p.n[P_COUNT, 0]):
-        s.n[FIXED, v] = 1 if s.n[HARD, v] >= 0 else 0
-        s.n[CUT, v] = 0
+    mark_fixed(p, s)
     mark_needed(p, s, wanted)
     n = condition(p, s, wanted, nodes, credit, products)
     lanes, passes = lanes_of(p, nodes, n), 1
@@ -268,7 +263,8 @@ def settle(
 
 def add_conditioned(p: Packed, s: Scratch, cell: int, again: bool, factor: float) -> None:
     """Adds P(evidence) by lane, in a cell, to the states that conditioned nodes have there."""
-    for v in range(p.n[P_COUNT, 0]):
+    for i in range(s.n[COUNT, N_OPEN]):
+        v = s.n[OPEN, i]
         if s.n[FIXED, v] >= 2:
             for state in range(p.n[V_CARD, v]):
                 here, finer = pair8(load8(s.cells, cell) * load8(s.cells, s.n[MARKED, v] + state))
@@ -290,9 +286,8 @@ def agrees(p: Packed, s: Scratch, wanted: Ints, total: float, form: int) -> bool
     if not total > 0.0:
         return False
     spread, smallest = LEAST_WIDE if form == WIDE else LEAST, 1.0
-    for v in range(p.n[P_COUNT, 0]):
-        if s.n[KEEP, v] == 0 or s.n[FIXED, v] == 1:
-            continue
+    for i in range(s.n[COUNT, N_OPEN]):
+        v = s.n[OPEN, i]
         sum_ = 0.0
         for state in range(p.n[V_CARD, v]):
             once, again = s.f[MARGINAL + 4 * state, v], s.f[AGAIN + 4 * state, v]

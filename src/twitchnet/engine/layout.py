@@ -43,11 +43,11 @@ MARKED, LATEST, BITS_LOST, SUMS = 247, 248, 249, 250
 PLACE = 251  # by table of the tape: where its products lie
 CUT = 252  # by observed max node: 2 when its level is conditioned on in lanes, 3 in passes
 LEAKLESS = 253  # by hidden max node: nothing but its open parts may raise it
-QUIET = 255  # by node: the number in ``cells`` of what absent findings say of its first state
 OF = 254  # by credited leaf without a level axis: the node whose level is conditioned on
+SILENT = 255  # by max node: observed at its lowest level
+OPEN = 256  # the nodes that matter and are not observed
 SUMMED, MEANING = 7, 8  # values of HELD for leaves of the fast form
-KEPT, ALL_BINARY, UNFIT, FAINTEST, DOUBLED, FORM = 6, 7, 8, 9, 10, 11  # more entries of COUNT
-N_ROWS, UNHEARD = 12, 13
+KEPT, ALL_BINARY, UNFIT, FAINTEST, FORM, N_OPEN = range(6, 12)  # more entries of COUNT
 # kinds of axes
 STATES, LEVELS, SIGNED = 0, 1, 2
 # rows of Scratch.m: 4 * table (or axis, or mask) + one of these
@@ -92,7 +92,7 @@ class Scratch(NamedTuple):
     @classmethod
     def of(cls, *arrays: Any) -> Scratch:
         """Arrays that lie in one piece each."""
-        return cls(*arrays, places_of(*arrays))
+        return cls._make((*arrays, places_of(*arrays)))
 
 
 def places_of(*arrays: Any) -> Ints:

@@ -29,7 +29,6 @@ from twitchnet.engine.layout import (
     COUNT,
     CREDIT,
     CUT,
-    DOUBLED,
     EXPONENT,
     FIXED,
     FLIP,
@@ -41,6 +40,7 @@ from twitchnet.engine.layout import (
     LOCAL,
     MADE,
     MARKED,
+    N_CELLS,
     N_WORDS,
     NODE,
     OWN,
@@ -86,14 +86,15 @@ def new_axis(s: Scratch, node: int, card: int, kind: int) -> int:
 def take_cells(s: Scratch, size: int) -> int:
     """Reserves cells, and as many for their low parts; returns the first, or -1 for no room.
 
-    Low parts are 0 to begin with, in the wide form, which alone reads them.
+    Low parts are 0 to begin with.
     """
-    start = s.n[COUNT, 2]
-    if 2 * LANES * (start + size) > len(s.cells):
+    start, half = s.n[COUNT, N_CELLS], len(s.cells) // (2 * LANES)
+    if start + size > half:
         return -1
-    s.n[COUNT, 2] += size
-    if s.n[COUNT, DOUBLED] != 0:
-        clear(s, start, size)
+    s.n[COUNT, N_CELLS] += size
+    zero = splat8(0.0)
+    for i in range(half + start, half + start + size):
+        store8(s.cells, i, zero)
     return start
 
 

@@ -24,6 +24,7 @@ from __future__ import annotations
 from twitchnet.engine.buckets import (
     ALONE,
     LEFT_AT,
+    LEFT_ONCE,
     MESSAGE_HEAD,
     MESSAGES,
     NODE_AT,
@@ -31,6 +32,7 @@ from twitchnet.engine.buckets import (
     PAIR,
     PAIRS,
     PLAIN,
+    RIGHT_ONCE,
     ROW_HEAD,
     RUNS,
     SUM_OTHER,
@@ -71,10 +73,27 @@ from twitchnet.engine.leaves import rescale, undo
 from twitchnet.engine.program import Floats, Ints
 
 
+def run_of(tape: Ints, runs: int, count: int, k: int) -> tuple[int, int, int, int]:
+    """Length and strides of run ``k``, innermost first, if there is one."""
+    if k >= count:
+        return 1, 0, 0, 0
+    at = runs + 4 * k
+    return tape[at], tape[at + 1], tape[at + 2], tape[at + 3]
+
+
+def outer_count(tape: Ints, runs: int, count: int, digit: Ints) -> int:
+    """Number of places of the runs beyond the third."""
+    outer = 1
+    for k in range(3, count):
+        digit[k] = 0
+        outer *= tape[runs + 4 * k]
+    return outer
+
+
 def advance(tape: Ints, runs: int, count: int, digit: Ints) -> tuple[int, int, int]:
-    """The next place of the runs beyond the second: how far each operand moves."""
+    """The next place of the runs beyond the third: how far each operand moves."""
     o = x = y = 0
-    for k in range(2, count):
+    for k in range(3, count):
         at = runs + 4 * k
         digit[k] += 1
         if digit[k] < tape[at]:
@@ -87,40 +106,20 @@ def advance(tape: Ints, runs: int, count: int, digit: Ints) -> tuple[int, int, i
     return o, x, y
 
 
-def outer_count(tape: Ints, runs: int, count: int, digit: Ints) -> int:
-    """Number of places of the runs beyond the second."""
-    outer = 1
-    for k in range(2, count):
-        digit[k] = 0
-        outer *= tape[runs + 4 * k]
-    return outer
-
-
-def second_run(tape: Ints, runs: int, count: int) -> tuple[int, int, int, int]:
-    """Length and strides of the second run, if there is one."""
-    if count < 2:
-        return 1, 0, 0, 0
-    return tape[runs + 4], tape[runs + 5], tape[runs + 6], tape[runs + 7]
-
-
-def first_run(tape: Ints, runs: int, count: int) -> tuple[int, int, int, int]:
-    """Length and strides of the innermost run, if there is one."""
-    if count < 1:
-        return 1, 0, 0, 0
-    return tape[runs], tape[runs + 1], tape[runs + 2], tape[runs + 3]
-
-
 def multiply(s: Scratch, message: int, out: int, left: int, right: int) -> None:
     """Out = left * right, over all runs."""
     cells, digit, tape = s.cells, s.n[SPARE + 13], s.tape
     count, runs = tape[message + RUNS] + 1, message + MESSAGE_HEAD
-    n0, o0, x0, y0 = first_run(tape, runs, count)
-    n1, o1, x1, y1 = second_run(tape, runs, count)
+    n0, o0, x0, y0 = run_of(tape, runs, count, 0)
+    n1, o1, x1, y1 = run_of(tape, runs, count, 1)
+    n2, o2, x2, y2 = run_of(tape, runs, count, 2)
     for _ in range(outer_count(tape, runs, count, digit)):
-        for j in range(n1):
-            o, x, y = out + j * o1, left + j * x1, right + j * y1
-            for i in range(n0):
-                store8(cells, o + i * o0, load8(cells, x + i * x0) * load8(cells, y + i * y0))
+        for k in range(n2):
+            for j in range(n1):
+                o = out + k * o2 + j * o1
+                x, y = left + k * x2 + j * x1, right + k * y2 + j * y1
+                for i in range(n0):
+                    store8(cells, o + i * o0, load8(cells, x + i * x0) * load8(cells, y + i * y0))
         do, dx, dy = advance(tape, runs, count, digit)
         out, left, right = out + do, left + dx, right + dy
 
@@ -130,31 +129,25 @@ def close(s: Scratch, message: int, card: int, out: int, left: int, right: int) 
     cells, digit, tape = s.cells, s.n[SPARE + 13], s.tape
     count, runs = tape[message + RUNS], message + MESSAGE_HEAD
     v_left, v_right = tape[message + V_LEFT], tape[runs + 4 * count + 3]
-    n0, o0, x0, y0 = first_run(tape, runs, count)
-    n1, o1, x1, y1 = second_run(tape, runs, count)
+    n0, o0, x0, y0 = run_of(tape, runs, count, 0)
+    n1, o1, x1, y1 = run_of(tape, runs, count, 1)
+    n2, o2, x2, y2 = run_of(tape, runs, count, 2)
     for _ in range(outer_count(tape, runs, count, digit)):
-        for j in range(n1):
-            o, x, y = out + j * o1, left + j * x1, right + j * y1
-            for i in range(n0):
-                a, b = x + i * x0, y + i * y0
-                sum_ = load8(cells, a) * load8(cells, b)
-                a, b = a + v_left, b + v_right
-                sum_ = sum_ + load8(cells, a) * load8(cells, b)
-                for _ in range(2, card):
+        for k in range(n2):
+            for j in range(n1):
+                o = out + k * o2 + j * o1
+                x, y = left + k * x2 + j * x1, right + k * y2 + j * y1
+                for i in range(n0):
+                    a, b = x + i * x0, y + i * y0
+                    sum_ = load8(cells, a) * load8(cells, b)
                     a, b = a + v_left, b + v_right
                     sum_ = sum_ + load8(cells, a) * load8(cells, b)
-                store8(cells, o + i * o0, sum_)
+                    for _ in range(2, card):
+                        a, b = a + v_left, b + v_right
+                        sum_ = sum_ + load8(cells, a) * load8(cells, b)
+                    store8(cells, o + i * o0, sum_)
         do, dx, dy = advance(tape, runs, count, digit)
         out, left, right = out + do, left + dx, right + dy
-
-
-def is_once(s: Scratch, message: int, operand: int) -> bool:
-    """Whether each cell of an operand (2 the product so far, 3 the table) has one term."""
-    count = s.tape[message + RUNS]
-    for k in range(count):
-        if s.tape[message + MESSAGE_HEAD + 4 * k + operand] == 0:
-            return False
-    return count > 0
 
 
 def pull(
@@ -165,31 +158,34 @@ def pull(
     Cells that have one term are written without being read.
     """
     cells, adjoint, digit, tape = s.cells, s.adjoint, s.n[SPARE + 13], s.tape
-    left_once, right_once = is_once(s, message, 2), is_once(s, message, 3)
+    left_once, right_once = tape[message + LEFT_ONCE] != 0, tape[message + RIGHT_ONCE] != 0
     count, runs = tape[message + RUNS] + 1, message + MESSAGE_HEAD
-    n0, o0, x0, y0 = first_run(tape, runs, count)
-    n1, o1, x1, y1 = second_run(tape, runs, count)
+    n0, o0, x0, y0 = run_of(tape, runs, count, 0)
+    n1, o1, x1, y1 = run_of(tape, runs, count, 1)
+    n2, o2, x2, y2 = run_of(tape, runs, count, 2)
     for _ in range(outer_count(tape, runs, count, digit)):
-        for j in range(n1):
-            o, x, y = out + j * o1, left + j * x1, right + j * y1
-            if not want_left:
-                pull_run(adjoint, cells, n0, o, o0, y, y0, x, x0, right_once)
-            elif not want_right:
-                pull_run(adjoint, cells, n0, o, o0, x, x0, y, y0, left_once)
-            elif x0 == 0:
-                pull_both(adjoint, cells, n0, o, o0, y, y0, x, right_once)
-            elif y0 == 0:
-                pull_both(adjoint, cells, n0, o, o0, x, x0, y, left_once)
-            else:
-                for i in range(n0):
-                    given, a, b = load8(adjoint, o + i * o0), x + i * x0, y + i * y0
-                    to_left, to_right = given * load8(cells, b), given * load8(cells, a)
-                    if not left_once:
-                        to_left = load8(adjoint, a) + to_left
-                    if not right_once:
-                        to_right = load8(adjoint, b) + to_right
-                    store8(adjoint, a, to_left)
-                    store8(adjoint, b, to_right)
+        for k in range(n2):
+            for j in range(n1):
+                o = out + k * o2 + j * o1
+                x, y = left + k * x2 + j * x1, right + k * y2 + j * y1
+                if not want_left:
+                    pull_run(adjoint, cells, n0, o, o0, y, y0, x, x0, right_once)
+                elif not want_right:
+                    pull_run(adjoint, cells, n0, o, o0, x, x0, y, y0, left_once)
+                elif x0 == 0:
+                    pull_both(adjoint, cells, n0, o, o0, y, y0, x, right_once)
+                elif y0 == 0:
+                    pull_both(adjoint, cells, n0, o, o0, x, x0, y, left_once)
+                else:
+                    for i in range(n0):
+                        given, a, b = load8(adjoint, o + i * o0), x + i * x0, y + i * y0
+                        to_left, to_right = given * load8(cells, b), given * load8(cells, a)
+                        if not left_once:
+                            to_left = load8(adjoint, a) + to_left
+                        if not right_once:
+                            to_right = load8(adjoint, b) + to_right
+                        store8(adjoint, a, to_left)
+                        store8(adjoint, b, to_right)
         do, dx, dy = advance(tape, runs, count, digit)
         out, left, right = out + do, left + dx, right + dy
 
@@ -384,9 +380,9 @@ def sweep_back(s: Scratch, order: Ints, check: int, factor: float) -> None:
             m = message_of(s, row, i)
             t, left = tape[m + TABLE], at + tape[m + LEFT_AT]
             want_left, want_right = asked or i > 0, t >= leaves
-            if want_left and not is_once(s, m, 2):
+            if want_left and tape[m + LEFT_ONCE] == 0:
                 clear(s, left, card * tape[m + V_LEFT])
-            if want_right and not is_once(s, m, 3):
+            if want_right and tape[m + RIGHT_ONCE] == 0:
                 clear(s, s.n[START, t], s.n[SIZE, t])
             pull(s, m, out, left, s.n[START, t], want_left, want_right)
             out = left

@@ -65,7 +65,7 @@ INFINITE = 1e300
 # kinds of tape rows
 MERGE, SUM, WEIGH, START_LEVEL, RENAME, DIAGONAL, FOLD, APPLY = 0, 1, 2, 3, 4, 5, 6, 7
 # single masks
-BINARY, LEVEL_BITS, UNION, SHARED, LEFT = 0, 1, 2, 3, 4
+BINARY, LEVEL_BITS, UNION, SHARED = 0, 1, 2, 3
 
 
 def size_of(s: Scratch, row: int) -> float:
@@ -107,11 +107,8 @@ def merge_work(s: Scratch, i: int, j: int) -> float:
 def mark_axes(s: Scratch) -> None:
     """Which axes are binary, and which are merged by maximum."""
     for word in range(s.n[COUNT, N_WORDS]):
-        s.m[4 * BINARY + ONE, word] = s.m[4 * LEVEL_BITS + ONE, word] = s.m[
-            4 * LEFT + ONE, word
-        ] = 0
+        s.m[4 * BINARY + ONE, word] = s.m[4 * LEVEL_BITS + ONE, word] = 0
     for a in range(s.n[COUNT, N_AXES]):
-        put(s.m, 4 * LEFT + ONE, a)
         if s.n[CARD, a] == 2:
             put(s.m, 4 * BINARY + ONE, a)
         if s.n[KIND, a] == LEVELS:
@@ -132,12 +129,15 @@ def urgency(s: Scratch, a: int, haste: float) -> float:
 def order_by_degree(s: Scratch, order: Ints, haste: float) -> None:
     """Minimum degree, weighted by the number of states, and by ``urgency``."""
     n, words = s.n[COUNT, N_AXES], s.n[COUNT, N_WORDS]
-    axes = s.n[SPARE + 0]
+    axes, weight, factor = s.n[SPARE + 0], s.f[SCORE + 0], s.f[SCORE + 1]
+    rows = 1
     for a in range(n):
         for word in range(words):
             s.m[4 * a + NEAR, word] = 0
         put(s.m, 4 * a + NEAR, a)
-    for t in range(1, s.n[COUNT, N_LEAVES]):
+        factor[a] = urgency(s, a, haste)
+        rows += s.n[KIND, a] == STATES
+    for t in range(rows, s.n[COUNT, N_LEAVES]):  # before them, leaves about a single axis
         k = list_axes(s, 4 * t + SCOPE, axes)
         for i in range(k):
             for word in range(words):
@@ -145,7 +145,7 @@ def order_by_degree(s: Scratch, order: Ints, haste: float) -> None:
     for a in range(n):
         if s.n[PARTNER, a] >= 0:
             put(s.m, 4 * a + NEAR, s.n[PARTNER, a])
-    weight, rest = s.f[SCORE + 0], s.n[SPARE + 1]
+    rest = s.n[SPARE + 1]
     step = count = 0
     for a in range(n):
         near = size_of(s, 4 * a + NEAR)
@@ -153,14 +153,14 @@ def order_by_degree(s: Scratch, order: Ints, haste: float) -> None:
             order[step] = a
             step += 1
         else:
-            weight[a] = near * urgency(s, a, haste)
+            weight[a] = near * factor[a]
             rest[count] = a
             count += 1
     while step < n:
-        at = 0
+        at, least = 0, weight[rest[0]]
         for i in range(1, count):
-            if weight[rest[i]] < weight[rest[at]]:
-                at = i
+            here = weight[rest[i]]
+            at, least = (i, here) if here < least else (at, least)
         best = rest[at]
         count -= 1
         for i in range(at, count):
@@ -175,7 +175,7 @@ def order_by_degree(s: Scratch, order: Ints, haste: float) -> None:
             for word in range(words):
                 s.m[4 * a + NEAR, word] |= s.m[4 * best + NEAR, word]
             drop(s.m, 4 * a + NEAR, best)
-            weight[a] = size_of(s, 4 * a + NEAR) * urgency(s, a, haste)
+            weight[a] = size_of(s, 4 * a + NEAR) * factor[a]
 
 
 def gather(s: Scratch, a: int, alive: Ints, n_alive: int, out: Ints) -> int:
