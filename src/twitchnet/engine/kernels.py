@@ -59,6 +59,7 @@ OK, IMPOSSIBLE, TOO_WIDE, BAD_CODE = 0, 1, 2, 3
 UNSURE = 4  # of a fast form: the next one must answer
 FAST, WIDE, POSITIVE = 0, 1, 2
 FAINT_WIDE = 40  # see ``tape.FAINT``
+FAST_BELOW = 1e6  # planned cells; dearer records are seldom believed in the fast form
 MOST_PASSES = 2**16
 
 
@@ -243,8 +244,10 @@ def settle(
     while True:
         work, stored = planned(p, s, wanted, lanes, credit, products)
         fits = work < np.inf
-        if fits and work > SEARCH_ABOVE:
-            work, stored = search(s, order, trial, work, products)
+        if form == FAST and fits and work * LANES * passes > FAST_BELOW:
+            return UNSURE, 0.0, 0, lanes, passes
+        if fits and work * passes > SEARCH_ABOVE:
+            work, stored = search(s, order, trial, work, passes, products)
         if products and (s.n[COUNT, UNFIT] != 0 or s.n[COUNT, FAINTEST] > faintest):
             return UNSURE, 0.0, 0, lanes, passes
         cells = (work if fits else 1.0) * LANES * passes

@@ -79,12 +79,12 @@ def planned(
 
 
 def search(
-    s: Scratch, order: Ints, trial: Ints, work: float, products: bool
+    s: Scratch, order: Ints, trial: Ints, work: float, passes: int, products: bool
 ) -> tuple[float, float]:
     """Orders by price for a plan whose work is worth it; returns the better (work, stored)."""
     limit = INFINITE
-    for run in range(searches(work)):
-        found = order_by_price(s, trial, HASTE if products else 1.0, noise_of(run), run, limit)
+    for run in range(searches(work * passes)):
+        found = order_by_price(s, trial, 1.0, noise_of(run), run, limit)
         if found < 0.0:
             continue
         limit = min(limit, 1.2 * found)  # prices are close to the work, not equal to it

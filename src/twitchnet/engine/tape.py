@@ -56,9 +56,9 @@ from twitchnet.engine.layout import (
 )
 from twitchnet.engine.program import Ints
 
-SEARCH_ABOVE = 1e5  # work; cheaper records are done before a better order would be found
-WORK_PER_RUN = 2e6  # one more perturbed order per so much work
-MOST_RUNS = 24
+SEARCH_ABOVE = 4e4  # work; cheaper records are done before a better order would be found
+WORK_PER_RUN = 1e5  # one more perturbed order per so much work
+MOST_RUNS = 256
 FAINT = 12  # most bits that closing one axis by differences may lose, in the fast form
 LOOK_AHEAD = 0.5  # how much a closed table's own size excuses its cost; 0 and 1 are 10-30 % worse
 INFINITE = 1e300
@@ -469,7 +469,7 @@ def searches(work: float) -> int:
 
 
 def noise_of(run: int) -> float:
-    """How much the ties of a search are perturbed: not at all the first time."""
+    """How many doublings of cost a choice may overlook: none the first time, fewer find little."""
     if run == 0:
         return 0.0
-    return 0.4 if run % 3 == 1 else (0.8 if run % 3 == 2 else 1.6)
+    return 2.4 if run % 2 == 1 else 1.6
