@@ -40,7 +40,7 @@ from twitchnet.engine import kernels as kernels_module
 from twitchnet.engine.accelerate import compiled as compiled_kernels
 from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput, run_batch, run_single
 from twitchnet.engine.kernels import run_records
-from twitchnet.engine.lanes import Wide
+from twitchnet.engine.lanes import BITS, Wide, above, highest, lowest, popcount, single
 from twitchnet.engine.packing import new_scratch, pack
 from twitchnet.model.local import Leak, Link, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
@@ -895,3 +895,38 @@ def test_the_hash_seed_changes_nothing() -> None:
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout.strip() == here
+
+
+def mask_facts(bit: int) -> tuple[int, int, int, int, int, int]:
+    """What words with a bit are said to hold."""
+    word = single(bit)
+    both = word | single(0)
+    return (
+        popcount(word), lowest(word), highest(word),
+        popcount(above(bit)), lowest(both), highest(both),
+    )  # fmt: skip
+
+
+@both
+def test_masks_use_every_bit_of_a_word(compiled: bool) -> None:
+    """The sign bit, too."""
+    facts = mask_facts
+    if compiled:
+        compiled_kernels()
+        facts = pytest.importorskip("numba").njit(mask_facts)
+    for bit in range(BITS):
+        assert facts(bit) == (1, bit, bit, BITS - 1 - bit, 0, bit)
+
+
+def test_dear_records_of_many_findings_begin_with_the_wide_form(
+    standin: Kernels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the same answer as the fast form, where that is believed."""
+    rows = standin.rows([Answers({}), Answers({"find3": 1})])
+    fast = standin.run(rows, compiled=False, explain=False)
+    monkeypatch.setattr(kernels_module, "FAST_BELOW", 0.0)
+    monkeypatch.setattr(kernels_module, "FAST_FEW", 0)
+    wide = standin.run(rows, compiled=False, explain=False)
+    assert list(fast.forms) == [kernels_module.FAST] * 2
+    assert list(wide.forms) == [kernels_module.FAST, kernels_module.WIDE]
+    np.testing.assert_allclose(wide.probability, fast.probability, rtol=1e-11)

@@ -34,12 +34,14 @@ from twitchnet.engine.layout import (
     LEAKLESS,
     MARGINAL,
     MARKED,
+    N_AXES,
     N_OPEN,
     N_TABLES,
     OPEN,
     P_COUNT,
     SOFT,
     SPARE,
+    TERMINAL,
     UNFIT,
     V_CARD,
     V_RISING,
@@ -59,7 +61,7 @@ OK, IMPOSSIBLE, TOO_WIDE, BAD_CODE = 0, 1, 2, 3
 UNSURE = 4  # of a fast form: the next one must answer
 FAST, WIDE, POSITIVE = 0, 1, 2
 FAINT_WIDE = 40  # see ``tape.FAINT``
-FAST_BELOW = 1e6  # planned cells; dearer records are seldom believed in the fast form
+FAST_BELOW, FAST_FEW = 1e6, 6  # planned cells and present findings; see ``is_doubtful``
 MOST_PASSES = 2**16
 
 
@@ -244,7 +246,7 @@ def settle(
     while True:
         work, stored = planned(p, s, wanted, lanes, credit, products)
         fits = work < np.inf
-        if form == FAST and fits and work * LANES * passes > FAST_BELOW:
+        if form == FAST and fits and is_doubtful(p, s, work * LANES * passes):
             return UNSURE, 0.0, 0, lanes, passes
         if fits and work * passes > SEARCH_ABOVE:
             work, stored = search(s, order, trial, work, passes, products)
@@ -262,6 +264,21 @@ def settle(
         passes *= p.n[V_CARD, v]
         for lane in range(LANES):
             s.n[LANE + lane, v] = 0
+
+
+def is_doubtful(p: Packed, s: Scratch, cells: float) -> bool:
+    """Whether a record is dear and has many present findings: the fast form would be in vain.
+
+    Each present finding costs digits.  A cheap record that is not believed has lost little.
+    """
+    if cells <= FAST_BELOW:
+        return False
+    present = 0
+    for a in range(s.n[COUNT, N_AXES]):
+        present += s.n[TERMINAL, a] >= 0
+    for v in range(p.n[P_COUNT, 0]):
+        present += s.n[CUT, v] != 0
+    return present > FAST_FEW
 
 
 def add_conditioned(p: Packed, s: Scratch, cell: int, again: bool, factor: float) -> None:

@@ -56,8 +56,8 @@ from twitchnet.engine.layout import (
 )
 from twitchnet.engine.program import Ints
 
-SEARCH_ABOVE = 4e4  # work; cheaper records are done before a better order would be found
-WORK_PER_RUN = 1e5  # one more perturbed order per so much work
+SEARCH_ABOVE = 1e5  # work; cheaper records are done before a better order would be found
+WORK_PER_RUN = 2e5  # one more perturbed order per so much work
 MOST_RUNS = 256
 FAINT = 12  # most bits that closing one axis by differences may lose, in the fast form
 LOOK_AHEAD = 0.5  # how much a closed table's own size excuses its cost; 0 and 1 are 10-30 % worse
