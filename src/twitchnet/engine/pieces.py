@@ -21,7 +21,6 @@ from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager, register_pass
 from numba.core.typed_passes import (
     AnnotateTypes,
-    IRLegalization,
     NativeLowering,
     NoPythonBackend,
     NopythonTypeInference,
@@ -119,7 +118,6 @@ class PieceCompiler(CompilerBase):  # type: ignore[misc, unused-ignore]
             ReconstructSSA,
             NopythonTypeInference,
             PreLowerStripPhis,
-            IRLegalization,
             AnnotateTypes,
             self.lowering,
             NoPythonBackend,
