@@ -8,9 +8,11 @@ may depend on nothing but that row, to the last bit.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import math
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -930,3 +932,12 @@ def test_dear_records_of_many_findings_begin_with_the_wide_form(
     assert list(fast.forms) == [kernels_module.FAST] * 2
     assert list(wide.forms) == [kernels_module.FAST, kernels_module.WIDE]
     np.testing.assert_allclose(wide.probability, fast.probability, rtol=1e-11)
+
+
+def test_copies_of_a_workspace_know_where_they_lie(standin: Kernels) -> None:
+    for whole in (pack(standin.program), new_scratch(standin.program, 0.0)):
+        for other in (pickle.loads(pickle.dumps(whole)), copy.deepcopy(whole)):
+            for i, array in enumerate(other[:-1]):
+                np.testing.assert_array_equal(array, whole[i])
+                assert other.places[2 * i] == array.ctypes.data != whole[i].ctypes.data
+                assert other.places[2 * i + 1] == array.shape[-1]

@@ -71,6 +71,10 @@ class Packed(NamedTuple):
         """Arrays that lie in one piece each."""
         return cls(n, table, places_of(n, table))
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy lies elsewhere."""
+        return type(self).of, tuple(self[:-1])
+
 
 class Scratch(NamedTuple):
     """The workspace of one thread; contents are meaningless between records.
@@ -93,6 +97,10 @@ class Scratch(NamedTuple):
     def of(cls, *arrays: Any) -> Scratch:
         """Arrays that lie in one piece each."""
         return cls._make((*arrays, places_of(*arrays)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy lies elsewhere."""
+        return type(self).of, tuple(self[:-1])
 
 
 def places_of(*arrays: Any) -> Ints:
