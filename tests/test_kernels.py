@@ -43,6 +43,7 @@ from twitchnet.engine.accelerate import compiled as compiled_kernels
 from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput, run_batch, run_single
 from twitchnet.engine.kernels import run_records
 from twitchnet.engine.lanes import BITS, Wide, above, highest, lowest, popcount, single
+from twitchnet.engine.layout import Scratch
 from twitchnet.engine.packing import new_scratch, pack
 from twitchnet.model.local import Leak, Link, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
@@ -941,3 +942,26 @@ def test_copies_of_a_workspace_know_where_they_lie(standin: Kernels) -> None:
                 np.testing.assert_array_equal(array, whole[i])
                 assert other.places[2 * i] == array.ctypes.data != whole[i].ctypes.data
                 assert other.places[2 * i + 1] == array.shape[-1]
+
+
+def test_a_tape_that_is_too_short_is_not_written_beyond(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Such a record has the answer of the positive form, which has another tape."""
+    kernels = Kernels(dense(11, 12, 9))
+    names = [v.name for v in kernels.inference.network.nodes if v.kind == "finding"]
+    rows = kernels.rows([Answers(dict.fromkeys(names[:6], 1))])
+    scratch = new_scratch(kernels.program, 2.0**20)
+
+    @contextmanager
+    def workspace_for(program: Any, workspace: float) -> Iterator[Any]:
+        yield Scratch.of(scratch.n, scratch.tape[: room[0]].copy(), *scratch[2:6])
+
+    monkeypatch.setattr(batch_module, "workspace_for", workspace_for)
+    room, forms = [len(scratch.tape)], set()
+    whole = kernels.run(rows, compiled=False, explain=False)
+    for room[0] in (0, 7, 100, 200, 300, 400, 500, 700, 1000, 2000):
+        out = kernels.run(rows, compiled=False, explain=False)
+        forms.add(int(out.forms[0]))
+        np.testing.assert_allclose(out.probability, whole.probability, rtol=1e-9)
+    assert forms == {int(whole.forms[0]), kernels_module.POSITIVE}

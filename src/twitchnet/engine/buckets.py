@@ -258,11 +258,16 @@ def write_runs(s: Scratch, message: int, t: int, turn: int, order: Ints, last: b
 def write_row(s: Scratch, row: int, order: Ints, at: int) -> tuple[int, float, float]:
     """The tape of one axis from ``at`` on; its result's axes are left in UNION.
 
-    Returns (end of the tape, multiply-adds, cells of the products).
+    Returns (end of the tape, or -1 when it is too short; multiply-adds; cells of the products).
     """
     tape, items, words = s.tape, s.n[ITEM], s.n[COUNT, N_WORDS]
     turn = row - s.n[COUNT, N_LEAVES]
     alone, pairs, n = sort_bucket(s, turn, items)
+    message = (
+        1 + MESSAGE_HEAD + 4 * (s.n[COUNT, N_AXES] - turn)
+    )  # at most: a run for each axis left
+    if at + ROW_HEAD + PAIR * pairs + message * (n - pairs) > len(tape):
+        return -1, 0.0, 0.0
     a = order[turn]
     levels = s.n[KIND, a] != STATES
     early = levels and n == pairs  # closed by levels, without a difference
@@ -329,14 +334,13 @@ def write_buckets(s: Scratch, order: Ints) -> tuple[float, float]:
     work, stored, at = 0.0, float(s.n[COUNT, N_CELLS]), 0
     room = most = 0.0
     s.n[COUNT, UNFIT] = s.n[COUNT, FAINTEST] = 0
-    longest = len(s.tape) - ROW_HEAD - (PAIR + 1 + MESSAGE_HEAD) * (leaves + s.n[COUNT, N_AXES])
     for turn in range(s.n[COUNT, N_AXES]):
         row = leaves + turn
         s.n[AXIS, row] = order[turn]
-        if at + PAIR * s.n[COUNT, N_AXES] > longest:
+        at, cost, products = write_row(s, row, order, at)
+        if at < 0:
             s.n[COUNT, UNFIT] = 1
             return work, stored
-        at, cost, products = write_row(s, row, order, at)
         work += cost
         s.n[PLACE, row] = int(min(room, 4e18))
         room += products
