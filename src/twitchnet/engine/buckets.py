@@ -242,16 +242,6 @@ def write_runs(s: Scratch, message: int, t: int, turn: int, order: Ints, last: b
                 right *= card
     tape[message + RUNS] = count
     tape[message + LEFT_ONCE], tape[message + RIGHT_ONCE] = left_once, right_once
-    for k in range(min(2, count)):  # the longest runs become the inner loops
-        longest = k
-        for i in range(k + 1, count):
-            if tape[message + MESSAGE_HEAD + 4 * i] > tape[message + MESSAGE_HEAD + 4 * longest]:
-                longest = i
-        if longest != k:
-            for x in range(4):
-                first = message + MESSAGE_HEAD + 4 * k + x
-                other = message + MESSAGE_HEAD + 4 * longest + x
-                tape[first], tape[other] = tape[other], tape[first]
     return at + 4
 
 
