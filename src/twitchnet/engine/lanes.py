@@ -33,8 +33,9 @@ class WideCells:
 class Wide:
     """A cell of twice the digits: each lane is the sum of a high and a low part.
 
-    Products and sums as in Dekker (1971), Numer. Math. 18, 224-242; relative errors are some
-    2**-104 of what is added.
+    Products and sums as in Dekker (1971), Numer. Math. 18, 224-242; errors are some 2**-104 of
+    what is added.  The low part of a result takes what comes, and only when it is stored does the
+    high part get all digits it can hold: sums that follow each other need not wait for it.
     """
 
     __array_ufunc__ = None  # numpy leaves products and sums with arrays to this class
@@ -48,8 +49,7 @@ class Wide:
         sum_ = a.high + b.high
         back = sum_ - a.high
         rest = ((a.high - (sum_ - back)) + (b.high - back)) + (a.low + b.low)
-        high = sum_ + rest
-        return Wide(high, rest - (high - sum_))
+        return Wide(sum_, rest)
 
     def __sub__(self, other: Cell) -> Wide:
         b = other if isinstance(other, Wide) else Wide(other)
@@ -59,8 +59,12 @@ class Wide:
         a, b = self, other if isinstance(other, Wide) else Wide(other)
         product = a.high * b.high
         rest = lost_digits(a.high, b.high, product) + (a.high * b.low + a.low * b.high)
-        high = product + rest
-        return Wide(high, rest - (high - product))
+        return Wide(product, rest)
+
+    def renewed(self) -> Wide:
+        """The same number, with all digits that it can hold in the high part."""
+        high = self.high + self.low
+        return Wide(high, self.low - (high - self.high))
 
 
 def lost_digits(a: np.ndarray, b: np.ndarray, product: np.ndarray) -> np.ndarray:
@@ -105,7 +109,7 @@ def store8(cells: Any, cell: int, value: Cell) -> None:
     """Writes the eight lanes of a cell."""
     if isinstance(cells, WideCells):
         low = len(cells.array) // 2
-        value = value if isinstance(value, Wide) else Wide(value)
+        value = value.renewed() if isinstance(value, Wide) else Wide(value)
         store8(cells.array, cell, value.high)
         store8(cells.array[low:], cell, value.low)
         return
@@ -147,6 +151,7 @@ def pair8(value: Cell) -> tuple[float, float]:
     sums = Wide(np.zeros(1), np.zeros(1))
     for lane in range(LANES):
         sums = sums + Wide(value.high[lane : lane + 1], value.low[lane : lane + 1])
+    sums = sums.renewed()
     return float(sums.high[0]), float(sums.low[0])
 
 

@@ -263,7 +263,10 @@ def lower_length(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 
 
 def add_cells(builder: Any, first: Any, second: Any) -> Any:
-    """Sums by lane; cells are pairs of vectors, of which the low one may be None."""
+    """Sums by lane; cells are pairs of vectors, of which the low one may be None.
+
+    The first low part comes last, so that a running sum is waited for as little as can be.
+    """
     if first[1] is None and second[1] is None:
         return builder.fadd(first[0], second[0]), None
     sum_ = builder.fadd(first[0], second[0])
@@ -271,10 +274,10 @@ def add_cells(builder: Any, first: Any, second: Any) -> Any:
     rest = builder.fadd(
         builder.fsub(first[0], builder.fsub(sum_, back)), builder.fsub(second[0], back)
     )
-    for low in (first[1], second[1]):
+    for low in (second[1], first[1]):
         if low is not None:
             rest = builder.fadd(rest, low)
-    return renew(builder, sum_, rest)
+    return sum_, rest
 
 
 def subtract_cells(builder: Any, first: Any, second: Any) -> Any:
@@ -295,7 +298,7 @@ def multiply_cells(builder: Any, first: Any, second: Any) -> Any:
         rest = fused(builder, first[0], second[1], rest)
     if first[1] is not None:
         rest = fused(builder, first[1], second[0], rest)
-    return renew(builder, product, rest)
+    return product, rest
 
 
 def fused(builder: Any, first: Any, second: Any, third: Any) -> Any:
@@ -413,6 +416,8 @@ def load(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 def store(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     """One or two vectors; an ordinary cell among wide ones has zeros as its low part."""
     parts = parts_of(context, builder, signature.args[2], args[2])
+    if parts[1] is not None:
+        parts = renew(builder, *parts)
     places = cell_addresses(context, builder, signature.args[0], args[0], args[1])
     for part, place in zip(parts, places, strict=False):
         stored = builder.store(ZERO if part is None else part, place)
@@ -496,6 +501,7 @@ def total_pair(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         sums = nothing, nothing
         for one in zip(lanes_of(builder, high), lanes_of(builder, low), strict=True):
             sums = add_cells(builder, sums, one)
+        sums = renew(builder, *sums)
     return context.make_tuple(builder, signature.return_type, sums)
 
 
