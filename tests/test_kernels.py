@@ -41,6 +41,7 @@ from twitchnet.engine import batch as batch_module
 from twitchnet.engine import kernels as kernels_module
 from twitchnet.engine.accelerate import compiled as compiled_kernels
 from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput, run_batch, run_single
+from twitchnet.engine.conditioning import GROWTH
 from twitchnet.engine.kernels import run_records
 from twitchnet.engine.lanes import BITS, Wide, above, highest, lowest, popcount, single
 from twitchnet.engine.layout import Scratch
@@ -582,6 +583,30 @@ def test_passes_do_not_change_the_answer(compiled: bool) -> None:
     np.testing.assert_allclose(split.log_evidence, whole.log_evidence, rtol=0, atol=1e-12)
     np.testing.assert_allclose(split.probability, whole.probability, rtol=1e-10)
     np.testing.assert_allclose(split.explains, whole.explains, rtol=1e-10)
+
+
+def test_passes_that_cost_little_are_taken_for_fast_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By their order the tables become as many times fewer as there are passes, almost."""
+    kernels, record = Kernels(dense(24, 20, 6)), [Answers({f"f{j}": 1 for j in range(15)})]
+    settle, plans = kernels_module.settle, []
+
+    def listen(*arguments: Any) -> Any:
+        plans.append(settle(*arguments))
+        return plans[-1]
+
+    monkeypatch.setattr(kernels_module, "settle", listen)
+    whole = kernels.run(record, compiled=False, explain=False)
+    monkeypatch.setattr(kernels_module, "AT_HAND", 4000.0)
+    split = kernels.run(record, compiled=False, explain=False)
+    (_, before, many, _, one), (_, after, few, _, passes) = plans
+    assert one == 1
+    assert passes >= 2
+    assert few < many
+    assert after <= before * passes**GROWTH * 1.1
+    np.testing.assert_allclose(split.log_evidence, whole.log_evidence, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(split.probability, whole.probability, rtol=1e-10)
 
 
 @both

@@ -11,30 +11,45 @@ fit the workspace has more conditioned on, in passes.
 
 from __future__ import annotations
 
+from math import log2
+
 from twitchnet.engine.lanes import LANES
 from twitchnet.engine.layout import (
+    CARD,
+    COUNT,
     CUT,
     FIXED,
     IS_SOFT,
     KEEP,
+    KIND,
     LANE,
+    N_AXES,
+    N_LEAVES,
+    N_TABLES,
+    NODE,
     P_COUNT,
     P_CREDIT,
     P_LONE,
     P_SCOPE,
+    SCOPE,
     SCOPE_NODE,
     SILENT,
+    SIZE,
     SPARE,
+    STATES,
     V_CARD,
     V_MAX,
     V_PARTS,
     Packed,
     Scratch,
+    has,
 )
 from twitchnet.engine.program import Ints
 from twitchnet.engine.signs import SIGNED_LOSS, least_share
 from twitchnet.engine.tape import FAINT
 
+GROWTH = 0.12  # how much of a doubling of the work a doubling of passes may cost, where it is
+MOST_GROWTH = 0.5  # for faster memory alone, and where tables do not fit otherwise
 FEWEST_USES = 4  # an unknown modifier of fewer parts stays an ordinary variable
 
 
@@ -148,14 +163,66 @@ def lanes_of(p: Packed, nodes: Ints, n: int) -> int:
     return lanes
 
 
-def condition_more(p: Packed, s: Scratch, wanted: Ints, credit: bool, products: bool) -> int:
-    """The node that couples most factors, or -1."""
-    uses, links = s.n[SPARE + 0], s.n[SPARE + 1]
-    count_uses(p, s, uses, links)
-    loss = 1.0
-    for v in range(p.n[P_COUNT, 0]):
+def condition_more(
+    p: Packed,
+    s: Scratch,
+    wanted: Ints,
+    order: Ints,
+    credit: bool,
+    products: bool,
+    enough: float,
+    better: float,
+) -> int:
+    """Conditions, in passes, on the nodes that most cells of a plan are about.
+
+    Until it would take ``enough`` of its cells, or ``better`` where passes cost little, if its
+    order is kept.  Returns the number of passes: 1 if there is nothing worth it.
+    """
+    leaves, tables = s.n[COUNT, N_LEAVES], s.n[COUNT, N_TABLES]
+    loss, passes, whole = loss_of(p, s, products), 1, 0.0
+    for t in range(leaves, tables):
+        whole += float(s.n[SIZE, t])
+    size = whole
+    while size > better * whole:
+        best, least, left = -1, GROWTH if size <= enough * whole else MOST_GROWTH, size
+        for turn in range(s.n[COUNT, N_AXES]):
+            a = order[turn]
+            v, card = s.n[NODE, a], float(s.n[CARD, a])
+            if wanted[v] == 2 or s.n[CUT, v] != 0 or s.n[FIXED, v] >= 2:
+                continue
+            if s.n[KIND, a] != STATES and (
+                s.n[FIXED, v] == 0
+                or s.n[IS_SOFT, v] != 0
+                or cut_share(p, s, v, credit, products, loss) == 0.0
+            ):
+                continue
+            held, place = 0.0, turn if products else a  # tables list their axes by one of them
+            for t in range(leaves, tables):
+                if has(s.m, 4 * t + SCOPE, place):
+                    held += float(s.n[SIZE, t])
+            after = size - held + held / card
+            growth = log2(card * after / size) / log2(card)
+            if growth < least:
+                best, least, left = turn, growth, after
+        if best < 0:
+            break
+        a, size = order[best], left
+        v = s.n[NODE, a]
+        condition_in_passes(s, v)
+        passes *= s.n[CARD, a]
         if s.n[CUT, v] != 0 and not products:
             loss *= 2.0 / least_share(p, s, v)
+        for t in range(leaves, tables):
+            if has(s.m, 4 * t + SCOPE, best if products else a):
+                s.n[SIZE, t] //= s.n[CARD, a]
+    return passes
+
+
+def couple_less(p: Packed, s: Scratch, wanted: Ints, credit: bool, products: bool) -> int:
+    """Conditions, in passes, on the node that couples most factors; returns the passes, or 1."""
+    uses, links = s.n[SPARE + 0], s.n[SPARE + 1]
+    count_uses(p, s, uses, links)
+    loss = loss_of(p, s, products)
     while True:
         best = -1
         for v in range(p.n[P_COUNT, 0]):
@@ -163,6 +230,25 @@ def condition_more(p: Packed, s: Scratch, wanted: Ints, credit: bool, products: 
             free = free and (s.n[FIXED, v] == 0 or (s.n[FIXED, v] == 1 and links[v] > 0))
             if free and (best < 0 or links[v] > links[best]):
                 best = v
-        if best < 0 or s.n[FIXED, best] == 0 or cut_share(p, s, best, credit, products, loss) > 0.0:
-            return best
+        if best < 0:
+            return 1
+        if s.n[FIXED, best] == 0 or cut_share(p, s, best, credit, products, loss) > 0.0:
+            condition_in_passes(s, best)
+            return int(p.n[V_CARD, best])
         links[best] = 0
+
+
+def condition_in_passes(s: Scratch, v: int) -> None:
+    """Conditions on a node, or on the level of an observed one: on the first, to begin with."""
+    s.n[CUT if s.n[FIXED, v] == 1 else FIXED, v] = 3
+    for lane in range(LANES):
+        s.n[LANE + lane, v] = 0
+
+
+def loss_of(p: Packed, s: Scratch, products: bool) -> float:
+    """The factor of accuracy that cuts may cost already, in the positive form; else 1."""
+    loss = 1.0
+    for v in range(p.n[P_COUNT, 0]):
+        if s.n[CUT, v] != 0 and not products:
+            loss *= 2.0 / least_share(p, s, v)
+    return loss

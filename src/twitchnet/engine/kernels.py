@@ -17,7 +17,7 @@ from math import ldexp, log
 
 import numpy as np
 
-from twitchnet.engine.conditioning import condition, condition_more, lanes_of
+from twitchnet.engine.conditioning import condition, condition_more, couple_less, lanes_of
 from twitchnet.engine.decode import decode, mark_fixed, mark_needed
 from twitchnet.engine.lanes import LANES, bare, bundle, load8, pair8, store8, total8, widen
 from twitchnet.engine.layout import (
@@ -48,7 +48,7 @@ from twitchnet.engine.layout import (
     Packed,
     Scratch,
 )
-from twitchnet.engine.planning import planned, search
+from twitchnet.engine.planning import name_order, planned, search
 from twitchnet.engine.positive import multiply_scalars, sweep_down, sweep_up
 from twitchnet.engine.products import sweep, sweep_back
 from twitchnet.engine.program import Floats, Ints
@@ -63,6 +63,7 @@ FAST, WIDE, POSITIVE = 0, 1, 2
 FAINT_WIDE = 40  # see ``tape.FAINT``
 FAST_BELOW, FAST_FEW = 1e6, 6  # planned cells and present findings; see ``is_doubtful``
 MOST_PASSES = 2**16
+AT_HAND = 262144.0  # numbers of all tables that fast memory holds, and of their derivatives
 
 
 def scale_all(values: Floats, factor: float) -> None:
@@ -237,14 +238,15 @@ def settle(
     """
     order, trial, nodes = s.n[SPARE + 14], s.n[SPARE + 15], s.n[SPARE + 12]
     products = form != POSITIVE
-    room = len(s.cells) // 2 if form == WIDE else len(s.cells)
+    room = float(len(s.cells) // 2 if form == WIDE else len(s.cells))
+    near = min(room, 0.5 * AT_HAND if form == WIDE else AT_HAND)
     faintest = FAINT_WIDE if form == WIDE else FAINT
     mark_fixed(p, s)
     mark_needed(p, s, wanted)
     n = condition(p, s, wanted, nodes, credit, products)
-    lanes, passes = lanes_of(p, nodes, n), 1
+    lanes, passes, known = lanes_of(p, nodes, n), 1, 0
     while True:
-        work, stored = planned(p, s, wanted, lanes, credit, products)
+        work, stored = planned(p, s, wanted, lanes, credit, products, known)
         fits = work < np.inf
         if form == FAST and fits and is_doubtful(p, s, work * LANES * passes):
             return UNSURE, 0.0, 0, lanes, passes
@@ -252,18 +254,22 @@ def settle(
             work, stored = search(s, order, trial, work, passes, products)
         if products and (s.n[COUNT, UNFIT] != 0 or s.n[COUNT, FAINTEST] > faintest):
             return UNSURE, 0.0, 0, lanes, passes
-        cells = (work if fits else 1.0) * LANES * passes
+        cells, size = (work if fits else 1.0) * LANES * passes, LANES * (stored + 2.0)
         if fits and cells > budget:
             return TOO_WIDE, cells, 0, lanes, passes
-        if fits and LANES * (stored + 2.0) <= room:
+        if fits and size <= near:
             return OK, cells, int(stored), lanes, passes
-        v = condition_more(p, s, wanted, credit, products)
-        if v < 0 or passes * p.n[V_CARD, v] > MOST_PASSES:
+        more = 1
+        if fits:
+            more = condition_more(p, s, wanted, order, credit, products, room / size, near / size)
+            if more == 1 and size <= room:
+                return OK, cells, int(stored), lanes, passes
+            known = name_order(s, order)
+        if more == 1:
+            more, known = couple_less(p, s, wanted, credit, products), 0
+        passes *= more
+        if more == 1 or passes > MOST_PASSES:
             return TOO_WIDE, cells, 0, lanes, passes
-        s.n[CUT if s.n[FIXED, v] == 1 else FIXED, v] = 3
-        passes *= p.n[V_CARD, v]
-        for lane in range(LANES):
-            s.n[LANE + lane, v] = 0
 
 
 def is_doubtful(p: Packed, s: Scratch, cells: float) -> bool:

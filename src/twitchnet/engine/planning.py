@@ -16,10 +16,12 @@ from twitchnet.engine.layout import (
     N_AXES,
     N_LEAVES,
     N_TABLES,
+    NODE,
     SCOPE,
     SIGNED,
     SIZE,
     SPARE,
+    STATES,
     Packed,
     Scratch,
 )
@@ -68,14 +70,54 @@ def has_faint(s: Scratch) -> bool:
 
 
 def planned(
-    p: Packed, s: Scratch, wanted: Ints, lanes: int, credit: bool, products: bool
+    p: Packed,
+    s: Scratch,
+    wanted: Ints,
+    lanes: int,
+    credit: bool,
+    products: bool,
+    known: int,
 ) -> tuple[float, float]:
-    """Leaves and plan of a record; infinite work if the workspace is too small for its leaves."""
+    """Leaves and plan of a record; infinite work if the workspace is too small for its leaves.
+
+    Of ``known`` axes the order is known, by names.
+    """
+    order, trial = s.n[SPARE + 14], s.n[SPARE + 15]
     if not decode(p, s, wanted, lanes, credit, products):
         s.n[COUNT, N_AXES] = 0
         return np.inf, np.inf
     s.n[COUNT, N_LEAVES] = s.n[COUNT, N_TABLES]
-    return plan(s, s.n[SPARE + 14], s.n[SPARE + 15], products)
+    if known > 0 and recall_order(s, order, trial, known):
+        mark_axes(s)
+        if not products:
+            for t in range(s.n[COUNT, N_LEAVES]):
+                s.n[SIZE, t] = int(size_of(s, 4 * t + SCOPE))
+        return write(s, order, products)
+    return plan(s, order, trial, products)
+
+
+def name_order(s: Scratch, order: Ints) -> int:
+    """Axes become names, which they have after the next decoding, too; returns how many."""
+    n = int(s.n[COUNT, N_AXES])
+    for turn in range(n):
+        a = order[turn]
+        order[turn] = 2 * s.n[NODE, a] + (1 if s.n[KIND, a] != STATES else 0)
+    return n
+
+
+def recall_order(s: Scratch, order: Ints, axis_of: Ints, n: int) -> bool:
+    """Names become axes again, without those that are no more; False if others came."""
+    for i in range(n):
+        axis_of[order[i]] = -1
+    for a in range(s.n[COUNT, N_AXES]):
+        axis_of[2 * s.n[NODE, a] + (1 if s.n[KIND, a] != STATES else 0)] = a
+    k = 0
+    for i in range(n):
+        a = axis_of[order[i]]
+        if a >= 0:
+            order[k] = a
+            k += 1
+    return bool(k == s.n[COUNT, N_AXES])
 
 
 def search(
