@@ -52,6 +52,17 @@ class Kernel(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
         builder = optimizer(self._codegen, 3)
         builder.getModulePassManager().run(self._final_module, builder)
 
+    def finalize(self) -> None:
+        """Takes in all pieces, those that pieces call included, each once."""
+        found = dict.fromkeys(self._linking_libraries)
+        for library in (queue := list(found)):
+            for other in library._linking_libraries:
+                if other not in found:
+                    found[other] = None
+                    queue.append(other)
+        self._linking_libraries = queue
+        super().finalize()
+
 
 class Piece(Kernel):  # type: ignore[misc, unused-ignore]
     """Code that is linked into its callers and never run by itself."""
@@ -61,11 +72,13 @@ class Piece(Kernel):  # type: ignore[misc, unused-ignore]
         """What is asked to set a function's environment, which pieces have no use for."""
         return NoEnvironment
 
-    def _optimize_final_module(self) -> None:
-        """The caller's module is optimised with this one in it."""
-
-    def _finalize_final_module(self) -> None:
-        self._finalized = True  # without machine code
+    def finalize(self) -> None:
+        """Neither linked nor optimised further, nor made machine code of."""
+        self._raise_if_finalized()
+        for function in self._final_module.functions:
+            if not function.is_declaration:
+                function.linkage = "linkonce_odr"  # goes where it is taken in and called no more
+        self._shared_module, self._finalized = self._final_module, True
 
     def get_pointer_to_function(self, name: str) -> int:
         """No function of a piece has an address."""
