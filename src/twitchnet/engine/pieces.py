@@ -19,6 +19,8 @@ import llvmlite.binding as llvm
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager, register_pass
+from numba.core.ir_utils import build_definitions
+from numba.core.ssa import reconstruct_ssa
 from numba.core.typed_passes import (
     AnnotateTypes,
     NativeLowering,
@@ -26,7 +28,7 @@ from numba.core.typed_passes import (
     NopythonTypeInference,
     PreLowerStripPhis,
 )
-from numba.core.untyped_passes import FixupArgs, IRProcessing, ReconstructSSA, TranslateByteCode
+from numba.core.untyped_passes import FixupArgs, ReconstructSSA, TranslateByteCode
 
 
 def optimizer(codegen: Any, level: int) -> Any:
@@ -38,6 +40,8 @@ def optimizer(codegen: Any, level: int) -> Any:
 
 class Kernel(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
     """Code that is called from outside, with its pieces in it."""
+
+    _linking_libraries: list[Any]
 
     def _optimize_functions(self, ll_module: Any) -> None:
         """First one function at a time and lightly, which keeps what is linked small."""
@@ -116,6 +120,67 @@ class LowerKernel(LowerPiece):
     library = Kernel
 
 
+@register_pass(mutates_CFG=True, analysis_only=False)
+class InferTypes(NopythonTypeInference):  # type: ignore[misc, unused-ignore]
+    """Asks only once what a function makes of the same types.
+
+    Numba tries every rule that it has for an operator, at every place where one stands.
+    """
+
+    _name = "infer_types"
+
+    def run_pass(self, state: Any) -> bool:
+        """The outermost function's inference remembers; that of its callees runs inside it."""
+        context, known = state.typingctx, dict[Any, Any]()
+        if "resolve_function_type" in vars(context):
+            return bool(super().run_pass(state))
+        resolve = context.resolve_function_type
+
+        def remember(function: Any, args: Any, kws: Any) -> Any:
+            key = function, tuple(args), tuple(dict(kws).items())
+            if key not in known:
+                found = resolve(function, args, kws)
+                if found is None:
+                    return None
+                known[key] = found
+            return known[key]
+
+        context.resolve_function_type = remember
+        try:
+            return bool(super().run_pass(state))
+        finally:
+            del context.resolve_function_type
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class AssignOnce(ReconstructSSA):  # type: ignore[misc, unused-ignore]
+    """Every variable gets its value in one place.
+
+    Nobody asks how long it lives: none holds a reference.
+    """
+
+    _name = "assign_once"
+
+    def run_pass(self, state: Any) -> bool:
+        """Where ways meet, phi nodes choose."""
+        state.func_ir = reconstruct_ssa(state.func_ir)
+        state.func_ir._definitions = build_definitions(state.func_ir.blocks)
+        return True
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class ReplacePhis(PreLowerStripPhis):  # type: ignore[misc, unused-ignore]
+    """Assignments take the place of phi nodes."""
+
+    _name = "replace_phis"
+
+    def run_pass(self, state: Any) -> bool:
+        """At the end of the blocks that the values come from."""
+        state.func_ir = self._strip_phi_nodes(state.func_ir)
+        state.func_ir._definitions = build_definitions(state.func_ir.blocks)
+        return True
+
+
 class PieceCompiler(CompilerBase):  # type: ignore[misc, unused-ignore]
     """The passes that plain loops over typed arrays need."""
 
@@ -127,10 +192,9 @@ class PieceCompiler(CompilerBase):  # type: ignore[misc, unused-ignore]
         for step in (
             TranslateByteCode,
             FixupArgs,
-            IRProcessing,
-            ReconstructSSA,
-            NopythonTypeInference,
-            PreLowerStripPhis,
+            AssignOnce,
+            InferTypes,
+            ReplacePhis,
             AnnotateTypes,
             self.lowering,
             NoPythonBackend,
