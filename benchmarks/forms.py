@@ -38,14 +38,12 @@ FAST, WIDE, POSITIVE, AS_USED = kernels.FAST, kernels.WIDE, kernels.POSITIVE, 3
 
 def compiled_forms() -> Any:
     """A compiled function: one record in a form, some times; its status and posteriors."""
-    import numba
-
     accelerate.compiled()  # teaches the compiler the kernels and the bare arrays
     bare, bundle, read_row = lanes.bare, lanes.bundle, kernels.read_row
     run_record, fast, positive = kernels.run_record, FAST, POSITIVE
     states, nodes, marginal, budget = layout.V_CARD, layout.P_COUNT, layout.MARGINAL, BUDGET
 
-    @numba.njit(**accelerate.FLAGS)
+    @accelerate.caller
     def run(
         packed: Any, scratch: Any, asked: Any, accounts: Any,
         node_of: Any, codes: Any, soft_of: Any, soft: Any, row: int,

@@ -39,8 +39,6 @@ NOISES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 def compiled_search() -> Any:
     """A compiled function: the engine's cells for a record, and those of the best restart."""
-    import numba
-
     accelerate.compiled()  # teaches the compiler the kernels and the bare arrays
     bare, bundle, read_row = lanes.bare, lanes.bundle, kernels.read_row
     settle, by_price, write = kernels.settle, tape.order_by_price, buckets.write_buckets
@@ -48,7 +46,7 @@ def compiled_search() -> Any:
     wide = kernels.WIDE
     noises, budget = NOISES, math.inf
 
-    @numba.njit(**accelerate.FLAGS)
+    @accelerate.caller
     def cells_of(
         packed: Any, scratch: Any, asked: Any, node_of: Any, codes: Any, soft_of: Any, soft: Any,
         row: int, restarts: int,

@@ -96,7 +96,7 @@ def _compile() -> Callable[..., Any]:
     import numba
 
     from twitchnet.engine import machine  # noqa: F401
-    from twitchnet.engine.pieces import KernelCompiler, PieceCompiler
+    from twitchnet.engine.pieces import PieceCompiler
 
     if not is_cached():
         LOG.warning("compiling the batch kernels; this happens once and takes some seconds")
@@ -106,23 +106,31 @@ def _compile() -> Callable[..., Any]:
                 numba.extending.register_jitable(
                     pipeline_class=PieceCompiler, **INNER_FLAGS, **FLAGS
                 )(function)
-    options = {"pipeline_class": KernelCompiler, **FLAGS}
     before, collects = numba.config.CACHE_DIR, gc.isenabled()
     gc.disable()  # the compiler makes many small objects and keeps most of them
     try:
         folder = cache_directory()
         folder.mkdir(parents=True, exist_ok=True)
         numba.config.CACHE_DIR = str(folder)
-        run = numba.njit(cache=os.access(folder, os.W_OK), **options)(kernels.run_records)
+        run = caller(kernels.run_records, cache=os.access(folder, os.W_OK))
         run(*no_records())
     except (OSError, RuntimeError):
-        run = numba.njit(**options)(kernels.run_records)
+        run = caller(kernels.run_records)
         run(*no_records())
     finally:
         numba.config.CACHE_DIR = before  # the caller's own kernels keep their folder
         if collects:
             gc.enable()
     return run  # type: ignore[no-any-return, unused-ignore]
+
+
+def caller(function: Callable[..., Any], cache: bool = False) -> Any:
+    """What numba makes of a function that calls kernels, once they are registered."""
+    import numba
+
+    from twitchnet.engine.pieces import KernelCompiler
+
+    return numba.njit(cache=cache, pipeline_class=KernelCompiler, **FLAGS)(function)
 
 
 def no_records() -> tuple[Any, ...]:
