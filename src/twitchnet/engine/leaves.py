@@ -236,7 +236,7 @@ def rescale(s: Scratch, row: int) -> int:
         top = max8(top, abs8(load8(s.cells, start + i)))
     largest = largest8(top)
     s.n[MADE, row] = 0
-    if largest == 0.0 or (size > 1 and SMALL < largest < LARGE):
+    if largest == 0.0 or 0.71 < largest < 1.41 or (size > 1 and SMALL < largest < LARGE):
         return 0
     exponent = min(max(int(np.floor(np.log2(largest) + 0.5)), -1000), 1000)
     factor = splat8(ldexp(1.0, -exponent))

@@ -231,11 +231,8 @@ def pull_both(
     store8(adjoint, y, sum_)
 
 
-def grow(s: Scratch, row: int, at: int) -> int:
-    """The product of the leaves about the axis of a row, from cell ``at`` on.
-
-    Returns the cells for one state of the axis.
-    """
+def grow(s: Scratch, row: int, at: int) -> None:
+    """The product of the leaves about the axis of a row, from cell ``at`` on."""
     cells, tape, place = s.cells, s.tape, s.n[FIRST, row]
     card = s.n[CARD_AT, row - s.n[COUNT, N_LEAVES]]
     for state in range(card):
@@ -260,7 +257,6 @@ def grow(s: Scratch, row: int, at: int) -> int:
                 for k in range(n):
                     store8(cells, to + k, load8(cells, source + k) * weight)
         n *= length
-    return n
 
 
 def close_levels(s: Scratch, row: int, at: int) -> None:
@@ -359,7 +355,7 @@ def sweep_back(s: Scratch, order: Ints, check: int, factor: float) -> None:
     unwanted nodes, too, tell whether the record is to be believed.  The sum over the states
     of the first node that was closed is left in cell ``check``, by lane.
     """
-    tape, leaves = s.tape, s.n[COUNT, N_LEAVES]
+    tape, leaves, kept = s.tape, s.n[COUNT, N_LEAVES], s.n[COUNT, KEPT] != 0
     for row in range(s.n[COUNT, N_TABLES] - 1, leaves - 1, -1):
         turn, at = row - leaves, s.n[PLACE, row]
         card, a = s.n[CARD_AT, turn], order[turn]
@@ -370,10 +366,11 @@ def sweep_back(s: Scratch, order: Ints, check: int, factor: float) -> None:
         count = tape[s.n[FIRST, row] + MESSAGES]
         if count == 0:
             if asked:
-                block = grow(s, row, at)
-                add_joint(s, a, at, s.n[START, row], block, 0, check, factor)
+                if not kept:
+                    grow(s, row, at)
+                add_joint(s, a, at, s.n[START, row], s.n[SIZE, row], 0, check, factor)
             continue
-        if s.n[COUNT, KEPT] == 0:
+        if not kept:
             build(s, row, at)
         out = s.n[START, row]
         for i in range(count - 1, -1, -1):
