@@ -44,7 +44,7 @@ from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput, run_batch, r
 from twitchnet.engine.conditioning import GROWTH
 from twitchnet.engine.kernels import run_records
 from twitchnet.engine.lanes import BITS, Wide, above, highest, lowest, popcount, single
-from twitchnet.engine.layout import Scratch
+from twitchnet.engine.layout import V_SURPRISE, Scratch
 from twitchnet.engine.packing import new_scratch, pack
 from twitchnet.model.local import Leak, Link, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
@@ -279,6 +279,7 @@ def test_the_wide_form_answers_where_ordinary_cells_lose_too_many_digits(
         return told[-1][1]
 
     monkeypatch.setattr(kernels_module, "agrees", agrees)
+    monkeypatch.setattr(kernels_module, "MOST_DOUBT", 10**6)  # of the plain kernels: tries both
     wanted, kernels = exact(network, hard), Kernels(network)
     for compiled in (False, True):
         out = kernels.run([Answers(hard)], compiled=compiled, explain=False)
@@ -948,18 +949,37 @@ def test_masks_use_every_bit_of_a_word(compiled: bool) -> None:
         assert facts(bit) == (1, bit, bit, BITS - 1 - bit, 0, bit)
 
 
-def test_dear_records_of_many_findings_begin_with_the_wide_form(
+def test_records_of_improbable_findings_begin_with_the_wide_form(
     standin: Kernels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has the same answer as the fast form, where that is believed."""
-    rows = standin.rows([Answers({}), Answers({"find3": 1})])
+    """With the plan that there is; its answer is that of the fast form, where that is believed."""
+    settle, plans = kernels_module.settle, []
+
+    def listen(*arguments: Any) -> Any:
+        plans.append(arguments[-1])
+        return settle(*arguments)
+
+    rows = standin.rows([Answers({}), Answers({f"find{j}": 1 for j in range(1, 7)})])
     fast = standin.run(rows, compiled=False, explain=False)
-    monkeypatch.setattr(kernels_module, "FAST_BELOW", 0.0)
-    monkeypatch.setattr(kernels_module, "FAST_FEW", 0)
+    monkeypatch.setattr(kernels_module, "MOST_DOUBT", 0)
+    monkeypatch.setattr(kernels_module, "settle", listen)
     wide = standin.run(rows, compiled=False, explain=False)
     assert list(fast.forms) == [kernels_module.FAST] * 2
     assert list(wide.forms) == [kernels_module.FAST, kernels_module.WIDE]
+    assert plans == [kernels_module.FAST] * 2
     np.testing.assert_allclose(wide.probability, fast.probability, rtol=1e-11)
+
+
+def test_surprise_is_what_a_finding_is_short_of_one_half() -> None:
+    """Exactly so where its parents are independent."""
+    network = rare_network(3, 6, 5, (1e-5, 0.6), 4)
+    kernels = Kernels(network)
+    packed = pack(kernels.program)
+    for j in range(5):
+        bits = -1.0 - float(mp.log(exact(network, {f"f{j}": 1}).evidence, 2))
+        told = packed.n[V_SURPRISE, kernels.lowered.index[f"f{j}"]]
+        assert abs(told / 16 - max(bits, 0.0)) <= 0.5 / 16 + 1e-9
+    assert len(set(packed.n[V_SURPRISE, : len(kernels.program.card)].tolist())) > 5
 
 
 def test_copies_of_a_workspace_know_where_they_lie(standin: Kernels) -> None:

@@ -18,6 +18,7 @@ from twitchnet.engine.layout import (
     CARD,
     CARD_AT,
     COUNT,
+    DOUBT,
     FAINTEST,
     FIRST,
     HEAD,
@@ -42,6 +43,7 @@ from twitchnet.engine.layout import (
     STATES,
     SUMMED,
     SUMS,
+    SURPRISE,
     TERMINAL,
     TURN,
     UNFIT,
@@ -263,6 +265,7 @@ def write_row(s: Scratch, row: int, order: Ints, at: int) -> tuple[int, float, f
     early = levels and n == pairs  # closed by levels, without a difference
     if levels and not early:
         s.n[COUNT, FAINTEST] = max(s.n[COUNT, FAINTEST], s.n[BITS_LOST, a])
+        s.n[COUNT, DOUBT] += s.n[SURPRISE, a]
     s.n[FIRST, row] = at
     tape[at + MESSAGES] = n - pairs
     tape[at + ALONE] = s.n[SUMS, a] if levels and not early else s.n[START, alone]
@@ -323,7 +326,7 @@ def write_buckets(s: Scratch, order: Ints) -> tuple[float, float]:
     words, leaves = s.n[COUNT, N_WORDS], s.n[COUNT, N_LEAVES]
     work, stored, at = 0.0, float(s.n[COUNT, N_CELLS]), 0
     room = most = 0.0
-    s.n[COUNT, UNFIT] = s.n[COUNT, FAINTEST] = 0
+    s.n[COUNT, UNFIT] = s.n[COUNT, FAINTEST] = s.n[COUNT, DOUBT] = 0
     for turn in range(s.n[COUNT, N_AXES]):
         row = leaves + turn
         s.n[AXIS, row] = order[turn]

@@ -1,10 +1,11 @@
 """Many draws of one program's numbers, made ready for the kernels together.
 
-The kernels read two things besides the tables that depend on their numbers: how much a
-signed link may cancel (``part_bits``) and which nodes only ever make things likelier
-(``rising``); see ``packing.py``.  For one program that takes about as long as a light
-record; for a block of draws, which numpy runs over as its innermost axis, a few percent
-of it.  The answer is that of ``packing.pack`` for each draw, to the last bit.
+The kernels read three things besides the tables that depend on their numbers: how much a
+signed link may cancel (``part_bits``), which nodes only ever make things likelier
+(``rising``) and how improbable each is (``surprise``); see ``packing.py``.  For one program
+that takes about as long as a light record; for a block of draws, which numpy runs over as
+its innermost axis, a few percent of it.  The answer is that of ``packing.pack`` for each
+draw, to the last bit.
 
 Letters: D draws, the last axis of every table here; V, P, E as in ``program``.
 """
@@ -16,8 +17,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchnet.engine.layout import P_BITS, TINIEST, V_RISING, Packed
-from twitchnet.engine.packing import Structure, structure_of
+from twitchnet.engine.layout import P_BITS, TINIEST, V_RISING, V_SURPRISE, Packed
+from twitchnet.engine.packing import Structure, structure_of, surprise
 from twitchnet.engine.program import Floats, Ints, Program
 
 BLOCK = 64
@@ -37,10 +38,12 @@ def pack_draws(program: Program, tables: Floats) -> Iterator[Packed]:
         for (parts, _), table in zip(structure.groups, groups, strict=True):
             bits[parts] = _bits(table)
         rising = _rising(program, structure, groups)
+        surprises = surprise(program, structure, groups)
         for draw, numbers in enumerate(block):
             n = structure.n.copy()
             n[P_BITS, : len(bits)] = bits[:, draw]
             n[V_RISING, : len(rising)] = rising[:, draw]
+            n[V_SURPRISE, : len(surprises)] = surprises[:, draw]
             yield Packed.of(n, np.require(numbers, requirements=["C", "W"]))
 
 

@@ -24,6 +24,7 @@ from twitchnet.engine.layout import (
     AGAIN,
     COUNT,
     CUT,
+    DOUBT,
     FAINTEST,
     FINER,
     FIXED,
@@ -34,17 +35,16 @@ from twitchnet.engine.layout import (
     LEAKLESS,
     MARGINAL,
     MARKED,
-    N_AXES,
     N_OPEN,
     N_TABLES,
     OPEN,
     P_COUNT,
     SOFT,
     SPARE,
-    TERMINAL,
     UNFIT,
     V_CARD,
     V_RISING,
+    V_SURPRISE,
     Packed,
     Scratch,
 )
@@ -61,7 +61,7 @@ OK, IMPOSSIBLE, TOO_WIDE, BAD_CODE = 0, 1, 2, 3
 UNSURE = 4  # of a fast form: the next one must answer
 FAST, WIDE, POSITIVE = 0, 1, 2
 FAINT_WIDE = 40  # see ``tape.FAINT``
-FAST_BELOW, FAST_FEW = 1e6, 6  # planned cells and present findings; see ``is_doubtful``
+MOST_DOUBT = 8 * 16  # 16ths of a bit; see ``is_doubtful``
 MOST_PASSES = 2**16
 AT_HAND = 262144.0  # numbers of all tables that fast memory holds, and of their derivatives
 
@@ -104,7 +104,9 @@ def run_record(
                 p, s, wanted, budget, len(accounts) > 0, form
             )
             ready = status == OK
-        if ready:
+        if ready and s.n[COUNT, FORM] != form:
+            status = UNSURE
+        elif ready:
             status, logp = evaluate(
                 p, s, wanted, accounts, down, form, result, lanes, passes, again
             )
@@ -234,7 +236,8 @@ def settle(
     """Leaves and tape of a record, conditioned on until its tables fit the workspace.
 
     Returns (OK, TOO_WIDE or UNSURE; planned cells, the cell for P(evidence), lanes, passes);
-    the order is left in SPARE + 14.
+    the order is left in SPARE + 14, and in FORM the form that the plan is for: WIDE instead of
+    FAST where that would be in vain.
     """
     order, trial, nodes = s.n[SPARE + 14], s.n[SPARE + 15], s.n[SPARE + 12]
     products = form != POSITIVE
@@ -248,8 +251,9 @@ def settle(
     while True:
         work, stored = planned(p, s, wanted, lanes, credit, products, known)
         fits = work < np.inf
-        if form == FAST and fits and is_doubtful(p, s, work * LANES * passes):
-            return UNSURE, 0.0, 0, lanes, passes
+        if form == FAST and fits and is_doubtful(p, s):
+            form = s.n[COUNT, FORM] = WIDE
+            room, near, faintest = 0.5 * room, 0.5 * near, FAINT_WIDE
         if fits and work * passes > SEARCH_ABOVE:
             work, stored = search(s, order, trial, work, passes, products)
         if products and (s.n[COUNT, UNFIT] != 0 or s.n[COUNT, FAINTEST] > faintest):
@@ -272,19 +276,17 @@ def settle(
             return TOO_WIDE, cells, 0, lanes, passes
 
 
-def is_doubtful(p: Packed, s: Scratch, cells: float) -> bool:
-    """Whether a record is dear and has many present findings: the fast form would be in vain.
+def is_doubtful(p: Packed, s: Scratch) -> bool:
+    """Whether the fast form would be in vain: its digits go where improbable findings are present.
 
-    Each present finding costs digits.  A cheap record that is not believed has lost little.
+    Each that is closed by a difference, or conditioned on, costs about the bits by which its
+    probability is short of one half.
     """
-    if cells <= FAST_BELOW:
-        return False
-    present = 0
-    for a in range(s.n[COUNT, N_AXES]):
-        present += s.n[TERMINAL, a] >= 0
+    doubt = s.n[COUNT, DOUBT]
     for v in range(p.n[P_COUNT, 0]):
-        present += s.n[CUT, v] != 0
-    return present > FAST_FEW
+        if s.n[CUT, v] != 0:
+            doubt += p.n[V_SURPRISE, v]
+    return bool(doubt > MOST_DOUBT)
 
 
 def add_conditioned(p: Packed, s: Scratch, cell: int, again: bool, factor: float) -> None:

@@ -19,7 +19,7 @@ TINIEST = 2.0**-1074
 # rows of Packed.n: V_ by node, P_ by part
 P_COUNT, V_CARD, V_MAX, V_FLIP, V_PARTS, V_CHILDREN = 0, 1, 2, 3, 4, 5
 P_OWNER, P_SCOPE, P_ENTRY, P_CREDIT, SCOPE_NODE, CHILD, P_LONE, P_BITS = 6, 7, 8, 9, 10, 11, 12, 13
-V_RISING = 14
+V_RISING, V_SURPRISE = 14, 15
 SEVERAL, NOBODY = -2, -1  # entries of P_LONE, which is the one node of a scope
 # rows of Scratch.n by node: observed state or -1; 0 hidden, 1 observed, 2 conditioned in
 # lanes, 3 conditioned in passes; needed; the axis of a hidden node; has likelihoods
@@ -46,8 +46,9 @@ LEAKLESS = 253  # by hidden max node: nothing but its open parts may raise it
 OF = 254  # by credited leaf without a level axis: the node whose level is conditioned on
 SILENT = 255  # by max node: observed at its lowest level
 OPEN = 256  # the nodes that matter and are not observed
+SURPRISE = 257  # of an observed node's level axis, see ``packing.surprise``
 SUMMED, MEANING = 7, 8  # values of HELD for leaves of the fast form
-KEPT, ALL_BINARY, UNFIT, FAINTEST, FORM, N_OPEN = range(6, 12)  # more entries of COUNT
+KEPT, ALL_BINARY, UNFIT, FAINTEST, FORM, N_OPEN, DOUBT = range(6, 13)  # more entries of COUNT
 # kinds of axes
 STATES, LEVELS, SIGNED = 0, 1, 2
 # rows of Scratch.m: 4 * table (or axis, or mask) + one of these
@@ -57,7 +58,7 @@ SCORE, SOFT, MARGINAL, AGAIN, FINER = 0, 2, 3, 4, 5
 
 
 class Packed(NamedTuple):
-    """A program in two arrays: ``n`` (15, V or P) and its entries ``table`` (E,).
+    """A program in two arrays: ``n`` (16, V or P) and its entries ``table`` (E,).
 
     ``places`` (4,) is where they lie, see ``places_of``.
     """

@@ -13,11 +13,12 @@ import numpy as np
 from twitchnet.engine.lanes import BITS, LANES
 from twitchnet.engine.layout import (
     NOBODY,
-    OPEN,
     P_BITS,
     SEVERAL,
+    SURPRISE,
     TINIEST,
     V_RISING,
+    V_SURPRISE,
     Packed,
     Scratch,
 )
@@ -28,12 +29,14 @@ class Structure(NamedTuple):
     """What ``pack`` makes of a program whatever its numbers are.
 
     ``groups`` are the parts of one shape of table: their numbers (parts,), and the places of
-    their entries (parts, levels, *states of the scope).
+    their entries (parts, levels, *states of the scope).  ``stages`` divide them so that
+    parents come before children: a group, and which of its parts.
     """
 
     scope: Ints  # the program's own array: programs that share it differ in numbers alone
     n: Ints
     groups: list[tuple[Ints, Ints]]
+    stages: list[tuple[int, Ints]]
 
 
 _STRUCTURES: dict[int, Structure] = {}
@@ -59,13 +62,15 @@ def structure_of(program: Program) -> Structure:
         program.scope,
         program.child,
         lone_nodes(program),
-        program.part_owner,  # the last two depend on numbers: room for them
+        program.part_owner,  # the last three depend on numbers: room for them
+        program.card,
         program.card,
     )
     n = np.zeros((len(rows), max(len(row) for row in rows)), dtype=np.int64)
     for i, row in enumerate(rows):
         n[i, : len(row)] = row
-    found = Structure(program.scope, n, parts_by_shape(program))
+    groups = parts_by_shape(program)
+    found = Structure(program.scope, n, groups, stages_of(program, groups))
     if len(_STRUCTURES) >= MOST_STRUCTURES:
         _STRUCTURES.clear()
     _STRUCTURES[id(program.scope)] = found
@@ -80,6 +85,9 @@ def pack(program: Program) -> Packed:
     for (parts, _), table in zip(structure.groups, tables, strict=True):
         n[P_BITS, parts] = part_bits(table)
     n[V_RISING, : len(program.card)] = rising(program, structure, tables)
+    n[V_SURPRISE, : len(program.card)] = surprise(
+        program, structure, [table[..., None] for table in tables]
+    )[:, 0]
     return Packed.of(n, np.require(program.part_table, requirements=["C", "W"]))
 
 
@@ -110,6 +118,45 @@ def parts_by_shape(program: Program) -> list[tuple[Ints, Ints]]:
         )
         for shape, parts in found.items()
     ]
+
+
+def stages_of(program: Program, groups: list[tuple[Ints, Ints]]) -> list[tuple[int, Ints]]:
+    """The stages of a ``Structure``."""
+    depth = np.zeros(len(program.card), dtype=np.int64)
+    owners = np.repeat(program.part_owner, np.diff(program.scope_first))
+    for owner, node in zip(owners.tolist(), program.scope.tolist(), strict=True):
+        depth[owner] = max(depth[owner], depth[node] + 1)  # parents come before children
+    return [
+        (group, members)
+        for level in range(int(depth.max(initial=0)) + 1)
+        for group, (parts, _) in enumerate(groups)
+        if len(members := np.flatnonzero(depth[program.part_owner[parts]] == level))
+    ]
+
+
+def surprise(program: Program, structure: Structure, tables: list[Floats]) -> Ints:
+    """(V, D) the bits that a node's P(above its lowest level) is short of one half, in 16ths.
+
+    As if parents were independent; ``tables`` are by group (parts, levels, *states, D) of D
+    draws.
+    """
+    nodes, draws = len(program.card), tables[0].shape[-1] if tables else 1
+    below = np.ones((nodes, int(program.card.max(initial=1)), draws))  # P(at most a level)
+    for group, members in structure.stages:
+        parts, table = structure.groups[group][0][members], tables[group][members]
+        for i in range(table.ndim - 4, -1, -1):  # the last node of the scopes first
+            u = program.scope[program.scope_first[parts] + i]
+            states = range(table.shape[-2])
+            prior = np.diff(below[u, : len(states)], axis=1, prepend=0.0)
+            prior = np.where(program.flip[u, None, None], prior[:, ::-1], prior)
+            shape = (len(parts), *(1,) * (table.ndim - 3), draws)
+            terms = [table[..., k, :] * prior[:, k].reshape(shape) for k in states]
+            table = np.add.reduce(terms)
+        owners = program.part_owner[parts]
+        np.multiply.at(below[:, : table.shape[1]], owners, np.cumsum(table, axis=1))
+    bits = -1.0 - np.log2(np.maximum(1.0 - below[:, 0], TINIEST))
+    found: Ints = np.rint(16.0 * np.maximum(bits, 0.0)).astype(np.int64)
+    return found
 
 
 def part_bits(tables: Floats) -> Ints:
@@ -158,7 +205,7 @@ def new_scratch(program: Program, workspace: float) -> Scratch:
     half = max(int(workspace) // (32 * LANES), 4 * (parts + 4 * nodes))
     cells = 2 * (half + (13 - half) % 64)  # low parts lie at another place of a page than high ones
     return Scratch.of(
-        np.zeros((OPEN + 1, max(tables, 64 + terms)), dtype=np.int64),
+        np.zeros((SURPRISE + 1, max(tables, 64 + terms)), dtype=np.int64),
         np.zeros(64 * tables, dtype=np.int64),
         np.zeros((4 * tables, axes // BITS + 1), dtype=np.int64),
         np.zeros((2 + 4 * card, axes)),

@@ -43,9 +43,11 @@ from twitchnet.engine.layout import (
     SPARE,
     START,
     SUMS,
+    SURPRISE,
     TERMINAL,
     V_CARD,
     V_PARTS,
+    V_SURPRISE,
     Packed,
     Scratch,
     put,
@@ -159,6 +161,7 @@ def sign_levels(p: Packed, s: Scratch, a: int, base: int, live: int) -> bool:
             s.n[LEAKLESS, s.n[NODE, a]] = 1
             break
     s.n[BITS_LOST, a] = bits
+    s.n[SURPRISE, a] = p.n[V_SURPRISE, s.n[NODE, a]] if s.n[TERMINAL, a] >= 0 else 0
     first = s.n[SUMS, a] = take_cells(s, card)
     if first < 0:
         return False
