@@ -5,8 +5,9 @@ over levels of P(at most that level).  In each term the node's parts are indepen
 the term of the highest level does without the node altogether (see ``signs.py`` for what the
 signs may cost).  So the findings that most causes speak of do not couple them.
 
-Eight assignments fill the lanes of a cell and cost nothing.  A record whose tables do not
-fit the workspace has more conditioned on, in passes.
+Eight assignments fill the lanes of a cell and cost nothing.  A record whose tables do not fit
+the workspace, or fast memory, has more conditioned on, in passes: nodes that most cells of its
+plan are about, so that each pass is that much smaller in the same order.
 """
 
 from __future__ import annotations
