@@ -315,6 +315,24 @@ def write_row(s: Scratch, row: int, order: Ints, at: int) -> tuple[int, float, f
     return message, work, room if n > pairs else size
 
 
+def is_lone(s: Scratch, turn: int, a: int) -> bool:
+    """Whether nothing is left about a node's axis but the leaf about it alone."""
+    first = s.n[HEAD, turn]
+    alone = s.n[NEXT, first] < 0 and first < s.n[COUNT, N_LEAVES] and s.n[LATEST, first] == turn
+    return bool(alone and s.n[KIND, a] == STATES)
+
+
+def write_lone(s: Scratch, row: int, at: int) -> None:
+    """The tape of such an axis, as most causes have in records of few findings: it is summed."""
+    turn = row - s.n[COUNT, N_LEAVES]
+    s.n[FIRST, row] = at
+    s.tape[at + PAIRS] = s.tape[at + MESSAGES] = s.tape[at + NODE_AT] = 0
+    s.tape[at + ALONE], s.tape[at + WEIGHTS] = s.n[START, s.n[HEAD, turn]], -1
+    for word in range(s.n[COUNT, N_WORDS]):
+        s.m[4 * row + SCOPE, word] = s.m[4 * row + BACK, word] = 0
+    s.n[HELD, row], s.n[SIZE, row] = 0, 1
+
+
 def write_buckets(s: Scratch, order: Ints) -> tuple[float, float]:
     """The tape of an order, and where its tables go; returns (work, cells stored).
 
@@ -330,6 +348,13 @@ def write_buckets(s: Scratch, order: Ints) -> tuple[float, float]:
     for turn in range(s.n[COUNT, N_AXES]):
         row = leaves + turn
         s.n[AXIS, row] = order[turn]
+        if is_lone(s, turn, order[turn]) and at + ROW_HEAD <= len(s.tape):
+            write_lone(s, row, at)
+            s.n[PLACE, row], s.n[START, row] = int(min(room, 4e18)), int(min(stored, 4e18))
+            card = float(s.n[CARD_AT, turn])
+            at, work, room, most = at + ROW_HEAD, work + card, room + card, max(most, card)
+            stored += 1.0
+            continue
         at, cost, products = write_row(s, row, order, at)
         if at < 0:
             s.n[COUNT, UNFIT] = 1
