@@ -39,6 +39,7 @@ from twitchnet.engine.layout import (
     SPARE,
     STATES,
     V_CARD,
+    V_LOOSE,
     V_MAX,
     V_PARTS,
     Packed,
@@ -62,7 +63,7 @@ def count_uses(p: Packed, s: Scratch, uses: Ints, links: Ints) -> None:
     for v in range(p.n[P_COUNT, 0]):
         uses[v] = links[v] = 0
     for v in range(p.n[P_COUNT, 0]):
-        if s.n[KEEP, v] == 0:
+        if s.n[KEEP, v] == 0 or (s.n[SILENT, v] != 0 and p.n[V_LOOSE, v] != 0):
             continue
         heard = 1 - s.n[SILENT, v]
         counts = heard * p.n[V_MAX, v]

@@ -19,7 +19,7 @@ TINIEST = 2.0**-1074
 # rows of Packed.n: V_ by node, P_ by part
 P_COUNT, V_CARD, V_MAX, V_FLIP, V_PARTS, V_CHILDREN = 0, 1, 2, 3, 4, 5
 P_OWNER, P_SCOPE, P_ENTRY, P_CREDIT, SCOPE_NODE, CHILD, P_LONE, P_BITS = 6, 7, 8, 9, 10, 11, 12, 13
-V_RISING, V_SURPRISE = 14, 15
+V_RISING, V_SURPRISE, V_LOOSE = 14, 15, 16
 SEVERAL, NOBODY = -2, -1  # entries of P_LONE, which is the one node of a scope
 # rows of Scratch.n by node: observed state or -1; 0 hidden, 1 observed, 2 conditioned in
 # lanes, 3 conditioned in passes; needed; the axis of a hidden node; has likelihoods
@@ -58,7 +58,7 @@ SCORE, SOFT, MARGINAL, AGAIN, FINER = 0, 2, 3, 4, 5
 
 
 class Packed(NamedTuple):
-    """A program in two arrays: ``n`` (16, V or P) and its entries ``table`` (E,).
+    """A program in two arrays: ``n`` (17, V or P) and its entries ``table`` (E,).
 
     ``places`` (4,) is where they lie, see ``places_of``.
     """

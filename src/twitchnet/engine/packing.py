@@ -62,9 +62,10 @@ def structure_of(program: Program) -> Structure:
         program.scope,
         program.child,
         lone_nodes(program),
-        program.part_owner,  # the last three depend on numbers: room for them
+        program.part_owner,  # these three depend on numbers: room for them
         program.card,
         program.card,
+        loose_nodes(program),
     )
     n = np.zeros((len(rows), max(len(row) for row in rows)), dtype=np.int64)
     for i, row in enumerate(rows):
@@ -101,6 +102,14 @@ def lone_nodes(program: Program) -> Ints:
     first[np.unique(pairs, return_index=True)[1]] = True
     lone[(sizes > 1) | ((sizes == 1) & ~first)] = SEVERAL
     return lone
+
+
+def loose_nodes(program: Program) -> Ints:
+    """1 for a node that couples nothing when it is silent: its parts are links of targets."""
+    lone = lone_nodes(program)
+    loose = np.ones(len(program.card), dtype=np.int64)
+    loose[program.part_owner[(lone == SEVERAL) | ((lone >= 0) & (program.part_credit < 0))]] = 0
+    return loose
 
 
 def parts_by_shape(program: Program) -> list[tuple[Ints, Ints]]:
