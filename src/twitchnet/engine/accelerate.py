@@ -120,6 +120,9 @@ def _compile() -> Callable[..., Any]:
     finally:
         numba.config.CACHE_DIR = before  # the caller's own kernels keep their folder
         if collects:
+            if gc.get_freeze_count() == 0:
+                gc.freeze()  # the next collection of what is young need not look at all of it
+                gc.unfreeze()
             gc.enable()
     return run  # type: ignore[no-any-return, unused-ignore]
 
