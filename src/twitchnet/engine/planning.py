@@ -45,10 +45,6 @@ PLAIN_GAIN = 0.85  # and gain by which it does
 
 def plan(s: Scratch, order: Ints, trial: Ints, products: bool) -> tuple[float, float]:
     """An order by degree and the tape of its form; returns (work, cells stored)."""
-    mark_axes(s)
-    if not products:
-        for t in range(s.n[COUNT, N_LEAVES]):
-            s.n[SIZE, t] = int(size_of(s, 4 * t + SCOPE))
     order_by_degree(s, order, HASTE if products else 1.0)
     work, stored = write(s, order, products)
     if products and work > (FAINT_ABOVE if has_faint(s) else PLAIN_ABOVE):
@@ -80,28 +76,32 @@ def planned(
 ) -> tuple[float, float]:
     """Leaves and plan of a record; infinite work if the workspace is too small for its leaves.
 
-    Of ``known`` axes the order is known, by names.
+    The order of ``known`` axes (0: of none) is kept, if it was named before.
     """
     order, trial = s.n[SPARE + 14], s.n[SPARE + 15]
     if not decode(p, s, wanted, lanes, credit, products):
         s.n[COUNT, N_AXES] = 0
         return np.inf, np.inf
     s.n[COUNT, N_LEAVES] = s.n[COUNT, N_TABLES]
+    mark_axes(s)
+    if not products:
+        for t in range(s.n[COUNT, N_LEAVES]):
+            s.n[SIZE, t] = int(size_of(s, 4 * t + SCOPE))
     if known > 0 and recall_order(s, order, trial, known):
-        mark_axes(s)
-        if not products:
-            for t in range(s.n[COUNT, N_LEAVES]):
-                s.n[SIZE, t] = int(size_of(s, 4 * t + SCOPE))
         return write(s, order, products)
     return plan(s, order, trial, products)
+
+
+def name_of(s: Scratch, a: int) -> int:
+    """What an axis is called, whatever its number: its node, and whether it runs over levels."""
+    return int(2 * s.n[NODE, a] + (1 if s.n[KIND, a] != STATES else 0))
 
 
 def name_order(s: Scratch, order: Ints) -> int:
     """Axes become names, which they have after the next decoding, too; returns how many."""
     n = int(s.n[COUNT, N_AXES])
     for turn in range(n):
-        a = order[turn]
-        order[turn] = 2 * s.n[NODE, a] + (1 if s.n[KIND, a] != STATES else 0)
+        order[turn] = name_of(s, order[turn])
     return n
 
 
@@ -110,7 +110,7 @@ def recall_order(s: Scratch, order: Ints, axis_of: Ints, n: int) -> bool:
     for i in range(n):
         axis_of[order[i]] = -1
     for a in range(s.n[COUNT, N_AXES]):
-        axis_of[2 * s.n[NODE, a] + (1 if s.n[KIND, a] != STATES else 0)] = a
+        axis_of[name_of(s, a)] = a
     k = 0
     for i in range(n):
         a = axis_of[order[i]]
