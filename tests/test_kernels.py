@@ -601,7 +601,10 @@ def test_passes_that_cost_little_are_taken_for_fast_memory(
     whole = kernels.run(record, compiled=False, explain=False)
     monkeypatch.setattr(kernels_module, "AT_HAND", 4000.0)
     split = kernels.run(record, compiled=False, explain=False)
-    (_, before, many, _, one), (_, after, few, _, passes) = plans
+    tight = kernels.run(record, compiled=False, explain=False, budget=float(whole.cells[0]))
+    (_, before, many, _, one), (_, after, few, _, passes), (*_, undivided) = plans
+    assert undivided == 1  # passes might cost more than there is
+    assert tight.status[0] == OK
     assert one == 1
     assert passes >= 2
     assert few < many

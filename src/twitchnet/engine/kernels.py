@@ -64,6 +64,7 @@ FAINT_WIDE = 40  # see ``tape.FAINT``
 MOST_DOUBT = 8 * 16  # 16ths of a bit; see ``is_doubtful``
 MOST_PASSES = 2**16
 AT_HAND = 262144.0  # numbers of all tables that fast memory holds, and of their derivatives
+LEEWAY = 1.3  # to the budget, for passes that are for faster memory alone
 
 
 def scale_all(values: Floats, factor: float) -> None:
@@ -265,7 +266,8 @@ def settle(
             return OK, cells, int(stored), lanes, passes
         more = 1
         if fits:
-            more = condition_more(p, s, wanted, order, credit, products, room / size, near / size)
+            goal = near if cells * LEEWAY <= budget else room
+            more = condition_more(p, s, wanted, order, credit, products, room / size, goal / size)
             if more == 1 and size <= room:
                 return OK, cells, int(stored), lanes, passes
             known = name_order(s, order)
