@@ -322,15 +322,18 @@ def is_lone(s: Scratch, turn: int, a: int) -> bool:
     return bool(alone and s.n[KIND, a] == STATES)
 
 
-def write_lone(s: Scratch, row: int, at: int) -> None:
-    """The tape of such an axis, as most causes have in records of few findings: it is summed."""
+def write_lone(s: Scratch, row: int, at: int) -> tuple[int, float, float]:
+    """``write_row`` of such an axis, as most causes have in records of few findings: a sum."""
+    if at + ROW_HEAD > len(s.tape):
+        return -1, 0.0, 0.0
     turn = row - s.n[COUNT, N_LEAVES]
     s.n[FIRST, row] = at
     s.tape[at + PAIRS] = s.tape[at + MESSAGES] = s.tape[at + NODE_AT] = 0
     s.tape[at + ALONE], s.tape[at + WEIGHTS] = s.n[START, s.n[HEAD, turn]], -1
     for word in range(s.n[COUNT, N_WORDS]):
-        s.m[4 * row + SCOPE, word] = s.m[4 * row + BACK, word] = 0
-    s.n[HELD, row], s.n[SIZE, row] = 0, 1
+        s.m[UNION, word] = 0
+    card = float(s.n[CARD_AT, turn])
+    return at + ROW_HEAD, card, card
 
 
 def write_buckets(s: Scratch, order: Ints) -> tuple[float, float]:
@@ -348,14 +351,10 @@ def write_buckets(s: Scratch, order: Ints) -> tuple[float, float]:
     for turn in range(s.n[COUNT, N_AXES]):
         row = leaves + turn
         s.n[AXIS, row] = order[turn]
-        if is_lone(s, turn, order[turn]) and at + ROW_HEAD <= len(s.tape):
-            write_lone(s, row, at)
-            s.n[PLACE, row], s.n[START, row] = int(min(room, 4e18)), int(min(stored, 4e18))
-            card = float(s.n[CARD_AT, turn])
-            at, work, room, most = at + ROW_HEAD, work + card, room + card, max(most, card)
-            stored += 1.0
-            continue
-        at, cost, products = write_row(s, row, order, at)
+        if is_lone(s, turn, order[turn]):
+            at, cost, products = write_lone(s, row, at)
+        else:
+            at, cost, products = write_row(s, row, order, at)
         if at < 0:
             s.n[COUNT, UNFIT] = 1
             return work, stored
