@@ -165,20 +165,20 @@ def pull(
     n2, o2, x2, y2 = run_of(tape, runs, count, 2)
     for _ in range(outer_count(tape, runs, count, digit)):
         for k in range(n2):
-            for j in range(n1):
-                o = out + k * o2 + j * o1
-                x, y = left + k * x2 + j * x1, right + k * y2 + j * y1
-                if not want_left:
-                    pull_run(adjoint, cells, n0, o, o0, y, y0, x, x0, right_once)
-                elif not want_right:
-                    pull_run(adjoint, cells, n0, o, o0, x, x0, y, y0, left_once)
-                elif x0 == 0:
-                    pull_both(adjoint, cells, n0, o, o0, y, y0, x, right_once)
-                elif y0 == 0:
-                    pull_both(adjoint, cells, n0, o, o0, x, x0, y, left_once)
-                else:
+            o, x, y = out + k * o2, left + k * x2, right + k * y2
+            if not want_left:
+                pull_one(adjoint, cells, n1, n0, o, o1, o0, y, y1, y0, x, x1, x0, right_once)
+            elif not want_right:
+                pull_one(adjoint, cells, n1, n0, o, o1, o0, x, x1, x0, y, y1, y0, left_once)
+            elif x0 == 0:
+                pull_both(adjoint, cells, n1, n0, o, o1, o0, y, y1, y0, x, x1, right_once)
+            elif y0 == 0:
+                pull_both(adjoint, cells, n1, n0, o, o1, o0, x, x1, x0, y, y1, left_once)
+            else:
+                for j in range(n1):
                     for i in range(n0):
-                        given, a, b = load8(adjoint, o + i * o0), x + i * x0, y + i * y0
+                        given = load8(adjoint, o + j * o1 + i * o0)
+                        a, b = x + j * x1 + i * x0, y + j * y1 + i * y0
                         to_left, to_right = given * load8(cells, b), given * load8(cells, a)
                         if not left_once:
                             to_left = load8(adjoint, a) + to_left
@@ -190,45 +190,66 @@ def pull(
         out, left, right = out + do, left + dx, right + dy
 
 
-def pull_run(
+def pull_one(
     adjoint: Floats,
     cells: Floats,
-    n: int,
+    n1: int,
+    n0: int,
     o: int,
+    o1: int,
     o0: int,
     x: int,
+    x1: int,
     x0: int,
     y: int,
+    y1: int,
     y0: int,
     once: bool,
 ) -> None:
-    """D x += d out * y along one run; a single place of x is kept in a register."""
-    if x0 == 0:
-        sum_ = load8(adjoint, x)
-        for i in range(n):
-            sum_ = sum_ + load8(adjoint, o + i * o0) * load8(cells, y + i * y0)
-        store8(adjoint, x, sum_)
-    else:
-        for i in range(n):
-            given = load8(adjoint, o + i * o0) * load8(cells, y + i * y0)
-            if not once:
-                given = load8(adjoint, x + i * x0) + given
-            store8(adjoint, x + i * x0, given)
+    """D x += d out * y along two runs; a single place of x is kept in a register."""
+    for j in range(n1):
+        if x0 == 0:
+            sum_ = load8(adjoint, x + j * x1)
+            for i in range(n0):
+                given = load8(adjoint, o + j * o1 + i * o0)
+                sum_ = sum_ + given * load8(cells, y + j * y1 + i * y0)
+            store8(adjoint, x + j * x1, sum_)
+        else:
+            for i in range(n0):
+                a = x + j * x1 + i * x0
+                given = load8(adjoint, o + j * o1 + i * o0) * load8(cells, y + j * y1 + i * y0)
+                if not once:
+                    given = load8(adjoint, a) + given
+                store8(adjoint, a, given)
 
 
 def pull_both(
-    adjoint: Floats, cells: Floats, n: int, o: int, o0: int, x: int, x0: int, y: int, once: bool
+    adjoint: Floats,
+    cells: Floats,
+    n1: int,
+    n0: int,
+    o: int,
+    o1: int,
+    o0: int,
+    x: int,
+    x1: int,
+    x0: int,
+    y: int,
+    y1: int,
+    once: bool,
 ) -> None:
-    """D x += d out * y and d y += d out * x along one run, with a single place of y."""
-    sum_, weight = load8(adjoint, y), load8(cells, y)
-    for i in range(n):
-        given, a = load8(adjoint, o + i * o0), x + i * x0
-        sum_ = sum_ + given * load8(cells, a)
-        to = given * weight
-        if not once:
-            to = load8(adjoint, a) + to
-        store8(adjoint, a, to)
-    store8(adjoint, y, sum_)
+    """D x += d out * y and d y += d out * x along two runs, with a single place of y in the inner."""
+    for j in range(n1):
+        place = y + j * y1
+        sum_, weight = load8(adjoint, place), load8(cells, place)
+        for i in range(n0):
+            given, a = load8(adjoint, o + j * o1 + i * o0), x + j * x1 + i * x0
+            sum_ = sum_ + given * load8(cells, a)
+            to = given * weight
+            if not once:
+                to = load8(adjoint, a) + to
+            store8(adjoint, a, to)
+        store8(adjoint, place, sum_)
 
 
 def grow(s: Scratch, row: int, at: int) -> None:
