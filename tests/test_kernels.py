@@ -564,6 +564,29 @@ def test_five_hundred_causes() -> None:
     assert out.status[0] == OK
 
 
+@both
+def test_what_nothing_couples_is_a_sum(compiled: bool) -> None:
+    """Beside a present finding's causes, all others: one cell for each of their states."""
+    from twitchnet.bench.networks import rare
+
+    network = rare(causes=90, findings=120, seed=5)
+    kernels = Kernels(network)
+    hard = {v.name: 0 for v in network.variables if v.kind == "finding"}
+    cells = []
+    for present in ([], list(hard)[:1]):
+        record = hard | dict.fromkeys(present, 1)
+        out = kernels.run([Answers(record)], compiled=compiled, explain=False)
+        total, joint = sums_over_positives(network, record)
+        assert out.status[0] == OK
+        assert out.log_evidence[0] == pytest.approx(float(mp.log(total)), rel=1e-13)
+        for cause, expected in joint.items():
+            found = out.probability[0, kernels.column(cause, 1)]
+            assert found == pytest.approx(float(expected), rel=1e-11)
+        cells.append(out.cells[0])
+    assert cells[0] == 8 * 2 * 90
+    assert cells[1] < 2 * cells[0]
+
+
 # -- passes, budgets, statuses ---------------------------------------------------------------------
 
 

@@ -31,6 +31,8 @@ from twitchnet.engine.layout import (
     N_AXES,
     N_CELLS,
     N_LEAVES,
+    N_LONE,
+    N_ROWS,
     N_TABLES,
     N_WORDS,
     NEXT,
@@ -105,6 +107,7 @@ def name_turns(s: Scratch, order: Ints) -> None:
     """Turns of all axes, and the leaves filed by them."""
     words = s.n[COUNT, N_WORDS]
     binary = 1
+    lone = s.n[COUNT, N_LONE]
     for turn in range(s.n[COUNT, N_AXES]):
         a = order[turn]
         s.n[TURN, a] = turn
@@ -117,6 +120,8 @@ def name_turns(s: Scratch, order: Ints) -> None:
     for word in range(words):
         s.m[KNOWN, word] = 0
     for t in range(1, s.n[COUNT, N_LEAVES]):
+        if t < s.n[COUNT, N_ROWS] and s.n[TURN, t - 1] < lone:
+            continue
         for word in range(words):
             s.m[4 * t + BACK, word] = 0
         first, latest = s.n[COUNT, N_AXES], -1
@@ -315,25 +320,18 @@ def write_row(s: Scratch, row: int, order: Ints, at: int) -> tuple[int, float, f
     return message, work, room if n > pairs else size
 
 
-def is_lone(s: Scratch, turn: int, a: int) -> bool:
-    """Whether nothing is left about a node's axis but the leaf about it alone."""
-    first = s.n[HEAD, turn]
-    alone = s.n[NEXT, first] < 0 and first < s.n[COUNT, N_LEAVES] and s.n[LATEST, first] == turn
-    return bool(alone and s.n[KIND, a] == STATES)
-
-
-def write_lone(s: Scratch, row: int, at: int) -> tuple[int, float, float]:
-    """``write_row`` of such an axis, as most causes have in records of few findings: a sum."""
-    if at + ROW_HEAD > len(s.tape):
-        return -1, 0.0, 0.0
-    turn = row - s.n[COUNT, N_LEAVES]
-    s.n[FIRST, row] = at
-    s.tape[at + PAIRS] = s.tape[at + MESSAGES] = s.tape[at + NODE_AT] = 0
-    s.tape[at + ALONE], s.tape[at + WEIGHTS] = s.n[START, s.n[HEAD, turn]], -1
-    for word in range(s.n[COUNT, N_WORDS]):
-        s.m[UNION, word] = 0
-    card = float(s.n[CARD_AT, turn])
-    return at + ROW_HEAD, card, card
+def place_lone(s: Scratch, order: Ints, stored: float) -> tuple[float, float]:
+    """Rows of the lone axes, which need no tape: a sum each; returns (work, cells stored)."""
+    work = 0.0
+    for turn in range(s.n[COUNT, N_LONE]):
+        row = s.n[COUNT, N_LEAVES] + turn
+        s.n[AXIS, row] = order[turn]
+        s.n[START, row], s.n[SIZE, row] = int(stored), 1
+        for word in range(s.n[COUNT, N_WORDS]):
+            s.m[4 * row + SCOPE, word] = 0
+        work += float(s.n[CARD, order[turn]])
+        stored += 1.0
+    return work, stored
 
 
 def write_buckets(s: Scratch, order: Ints) -> tuple[float, float]:
@@ -345,16 +343,14 @@ def write_buckets(s: Scratch, order: Ints) -> tuple[float, float]:
     """
     name_turns(s, order)
     words, leaves = s.n[COUNT, N_WORDS], s.n[COUNT, N_LEAVES]
-    work, stored, at = 0.0, float(s.n[COUNT, N_CELLS]), 0
+    lone, at = s.n[COUNT, N_LONE], 0
+    work, stored = place_lone(s, order, float(s.n[COUNT, N_CELLS]))
     room = most = 0.0
     s.n[COUNT, UNFIT] = s.n[COUNT, FAINTEST] = s.n[COUNT, DOUBT] = 0
-    for turn in range(s.n[COUNT, N_AXES]):
+    for turn in range(lone, s.n[COUNT, N_AXES]):
         row = leaves + turn
         s.n[AXIS, row] = order[turn]
-        if is_lone(s, turn, order[turn]):
-            at, cost, products = write_lone(s, row, at)
-        else:
-            at, cost, products = write_row(s, row, order, at)
+        at, cost, products = write_row(s, row, order, at)
         if at < 0:
             s.n[COUNT, UNFIT] = 1
             return work, stored
@@ -380,7 +376,7 @@ def write_buckets(s: Scratch, order: Ints) -> tuple[float, float]:
         file_table(s, row)
     s.n[COUNT, N_TABLES] = leaves + s.n[COUNT, N_AXES]
     s.n[COUNT, KEPT] = 1 if room <= MOST_KEPT else 0
-    for row in range(leaves, s.n[COUNT, N_TABLES]):
+    for row in range(leaves + lone, s.n[COUNT, N_TABLES]):
         place = s.n[PLACE, row] if s.n[COUNT, KEPT] != 0 else 0
         s.n[PLACE, row] = int(min(stored, 4e18)) + place
     return work, stored + (room if s.n[COUNT, KEPT] != 0 else most)

@@ -45,6 +45,7 @@ from twitchnet.engine.layout import (
     N_AXES,
     N_CELLS,
     N_OPEN,
+    N_ROWS,
     N_TABLES,
     N_WORDS,
     NOBODY,
@@ -80,7 +81,6 @@ from twitchnet.engine.leaves import (
     FAR,
     OFTEN,
     add_factor,
-    clear,
     entry8,
     fill_ones,
     guard,
@@ -363,10 +363,10 @@ def decode(
     scalar = new_table(s, 1)
     if s.n[START, scalar] < 0:
         return False
-    clear(s, s.n[START, scalar], 1)
     for lane in range(LANES):
         s.cells[LANES * s.n[START, scalar] + lane] = 1.0 if lane < lanes_used else 0.0
     nodes = s.n[COUNT, N_AXES]
+    s.n[COUNT, N_ROWS] = 1 + nodes
     for a in range(nodes):
         t = new_table(s, s.n[CARD, a])
         if s.n[START, t] < 0:

@@ -15,6 +15,7 @@ from twitchnet.engine.layout import (
     KIND,
     N_AXES,
     N_LEAVES,
+    N_LONE,
     N_TABLES,
     NODE,
     SCOPE,
@@ -88,6 +89,7 @@ def planned(
         for t in range(s.n[COUNT, N_LEAVES]):
             s.n[SIZE, t] = int(size_of(s, 4 * t + SCOPE))
     if known > 0 and recall_order(s, order, trial, known):
+        s.n[COUNT, N_LONE] = 0  # they go the way of all others
         return write(s, order, products)
     return plan(s, order, trial, products)
 
@@ -125,6 +127,7 @@ def search(
 ) -> tuple[float, float]:
     """Orders by price for a plan whose work is worth it; returns the better (work, stored)."""
     limit = INFINITE
+    copy_order(s, order, trial)
     for run in range(searches(work * passes)):
         found = order_by_price(s, trial, 1.0, noise_of(run), run, limit)
         if found < 0.0:

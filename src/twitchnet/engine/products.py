@@ -57,6 +57,7 @@ from twitchnet.engine.layout import (
     KIND,
     MARGINAL,
     N_LEAVES,
+    N_LONE,
     N_TABLES,
     N_WORDS,
     NODE,
@@ -238,7 +239,7 @@ def pull_both(
     y1: int,
     once: bool,
 ) -> None:
-    """D x += d out * y and d y += d out * x along two runs, with a single place of y in the inner."""
+    """D x += d out * y and d y += d out * x along two runs; the inner has a single place of y."""
     for j in range(n1):
         place = y + j * y1
         sum_, weight = load8(adjoint, place), load8(cells, place)
@@ -340,11 +341,22 @@ def build(s: Scratch, row: int, at: int) -> None:
         multiply(s, m, at + tape[m + OUT_AT], at + tape[m + LEFT_AT], right)
 
 
+def leaf_of(s: Scratch, row: int) -> int:
+    """The first cell of the leaf about a lone axis, from its row."""
+    return int(s.n[START, 1 + s.n[AXIS, row]])
+
+
 def sweep(s: Scratch) -> int:
     """Closes all axes; returns the exponent that was taken out of the tables."""
     exponent = int(s.n[COUNT, EXPONENT])
     leaves = s.n[COUNT, N_LEAVES]
-    for row in range(leaves, s.n[COUNT, N_TABLES]):
+    for row in range(leaves, leaves + s.n[COUNT, N_LONE]):
+        start, sum_ = leaf_of(s, row), zero8(s.cells)
+        for state in range(s.n[CARD_AT, row - leaves]):
+            sum_ = sum_ + load8(s.cells, start + state)
+        store8(s.cells, s.n[START, row], sum_)
+        exponent += rescale(s, row)
+    for row in range(leaves + s.n[COUNT, N_LONE], s.n[COUNT, N_TABLES]):
         at = s.n[PLACE, row]
         card, out = s.n[CARD_AT, row - leaves], s.n[START, row]
         count = s.tape[s.n[FIRST, row] + MESSAGES]
@@ -377,7 +389,11 @@ def sweep_back(s: Scratch, order: Ints, check: int, factor: float) -> None:
     of the first node that was closed is left in cell ``check``, by lane.
     """
     tape, leaves, kept = s.tape, s.n[COUNT, N_LEAVES], s.n[COUNT, KEPT] != 0
-    for row in range(s.n[COUNT, N_TABLES] - 1, leaves - 1, -1):
+    lone = s.n[COUNT, N_LONE]
+    for row in range(leaves, leaves + lone):
+        undo(s, row)
+        add_joint(s, s.n[AXIS, row], leaf_of(s, row), s.n[START, row], 1, 0, check, factor)
+    for row in range(s.n[COUNT, N_TABLES] - 1, leaves + lone - 1, -1):
         turn, at = row - leaves, s.n[PLACE, row]
         card, a = s.n[CARD_AT, turn], order[turn]
         if s.n[HELD, row] != 0:

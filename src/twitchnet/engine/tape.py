@@ -35,6 +35,8 @@ from twitchnet.engine.layout import (
     N_AXES,
     N_CELLS,
     N_LEAVES,
+    N_LONE,
+    N_ROWS,
     N_TABLES,
     N_WORDS,
     NEAR,
@@ -127,35 +129,41 @@ def urgency(s: Scratch, a: int, haste: float) -> float:
 
 
 def order_by_degree(s: Scratch, order: Ints, haste: float) -> None:
-    """Minimum degree, weighted by the number of states, and by ``urgency``."""
+    """Minimum degree, weighted by the number of states, and by ``urgency``.
+
+    First come lone axes, that nothing couples to others, as most causes are in records of few
+    findings; N_LONE says how many.
+    """
     n, words = s.n[COUNT, N_AXES], s.n[COUNT, N_WORDS]
-    axes, weight, factor = s.n[SPARE + 0], s.f[SCORE + 0], s.f[SCORE + 1]
-    rows = 1
+    axes, rest, coupled = s.n[SPARE + 0], s.n[SPARE + 1], s.n[SPARE + 2]
+    weight, factor = s.f[SCORE + 0], s.f[SCORE + 1]
     for a in range(n):
-        for word in range(words):
-            s.m[4 * a + NEAR, word] = 0
-        put(s.m, 4 * a + NEAR, a)
-        factor[a] = urgency(s, a, haste)
-        rows += s.n[KIND, a] == STATES
-    for t in range(rows, s.n[COUNT, N_LEAVES]):  # before them, leaves about a single axis
+        coupled[a] = 0
+        if s.n[PARTNER, a] >= 0:
+            for word in range(words):
+                s.m[4 * a + NEAR, word] = 0
+            put(s.m, 4 * a + NEAR, a)
+            put(s.m, 4 * a + NEAR, s.n[PARTNER, a])
+            coupled[a] = 1
+    for t in range(s.n[COUNT, N_ROWS], s.n[COUNT, N_LEAVES]):
         k = list_axes(s, 4 * t + SCOPE, axes)
         for i in range(k):
+            a = axes[i]
             for word in range(words):
-                s.m[4 * axes[i] + NEAR, word] |= s.m[4 * t + SCOPE, word]
-    for a in range(n):
-        if s.n[PARTNER, a] >= 0:
-            put(s.m, 4 * a + NEAR, s.n[PARTNER, a])
-    rest = s.n[SPARE + 1]
+                near = s.m[4 * a + NEAR, word] if coupled[a] != 0 else 0
+                s.m[4 * a + NEAR, word] = near | s.m[4 * t + SCOPE, word]
+            coupled[a] = 1
     step = count = 0
     for a in range(n):
-        near = size_of(s, 4 * a + NEAR)
-        if near == s.n[CARD, a]:  # alone, as most causes are in records of few findings
+        if coupled[a] == 0:
             order[step] = a
             step += 1
         else:
-            weight[a] = near * factor[a]
+            factor[a] = urgency(s, a, haste)
+            weight[a] = size_of(s, 4 * a + NEAR) * factor[a]
             rest[count] = a
             count += 1
+    s.n[COUNT, N_LONE] = step
     while step < n:
         at, least = 0, weight[rest[0]]
         for i in range(1, count):
@@ -213,7 +221,7 @@ def order_by_price(
     s: Scratch, order: Ints, haste: float, noise: float, seed: int, limit: float
 ) -> float:
     """Closes the axis that costs least for what it removes; returns the work, or -1 above
-    ``limit``.
+    ``limit``.  Lone axes come first in ``order``, and stay there.
 
     Uses rows of ``scope`` and ``table`` beyond the leaves as room of its own.
     """
@@ -238,7 +246,9 @@ def order_by_price(
     state = seed * 7919 + 1
     total = 0.0
     fresh = s.n[COUNT, N_LEAVES]
-    for step in range(n):
+    for step in range(s.n[COUNT, N_LONE]):
+        stale[order[step]] = 2
+    for step in range(s.n[COUNT, N_LONE], n):
         best = -1
         for a in range(n):
             if stale[a] == 2:
