@@ -21,7 +21,6 @@ from twitchnet.engine.lanes import (
     splat8,
     store8,
     wide,
-    zero8,
 )
 from twitchnet.engine.layout import (
     BACK,
@@ -42,10 +41,12 @@ from twitchnet.engine.layout import (
     MARKED,
     N_CELLS,
     N_WORDS,
+    NOBODY,
     NODE,
     OWN,
     P_COUNT,
     P_ENTRY,
+    P_LONE,
     P_OWNER,
     P_SCOPE,
     PARTNER,
@@ -114,18 +115,11 @@ def new_table(s: Scratch, size: int) -> int:
     return t
 
 
-def clear(s: Scratch, start: int, size: int) -> None:
-    """Zeros in a run of cells, and in their low parts."""
-    cells = wide(s.cells)
-    for i in range(start, start + size):
-        store8(cells, i, zero8(cells))
-
-
 def fill_ones(s: Scratch, start: int, size: int) -> None:
-    """Ones in a run of cells, and no low parts."""
-    cells, one = wide(s.cells), splat8(1.0)
+    """Ones in a run of cells that were just reserved."""
+    one = splat8(1.0)
     for i in range(start, start + size):
-        store8(cells, i, one)
+        store8(s.cells, i, one)
 
 
 def read_part(
@@ -268,6 +262,13 @@ def add_factor(p: Packed, s: Scratch, part: int, row: int, own: int) -> int:
 
     Returns the table it went to.
     """
+    if own >= 0 and p.n[P_LONE, part] == NOBODY:  # a root, or a leak
+        start, states, at = s.n[START, 1 + own], s.n[CARD, own], p.n[P_ENTRY, part]
+        for state in range(states):
+            entry = splat8(p.table[at + state])
+            store8(s.cells, start + state, load8(s.cells, start + state) * entry)
+        guard(s, start, states)
+        return int(1 + own)
     axes = s.n[SPARE + 0]
     n = part_axes(p, s, part, own, axes)
     size = 1
