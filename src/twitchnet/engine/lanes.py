@@ -148,11 +148,11 @@ def pair8(value: Cell) -> tuple[float, float]:
     """The sum of the lanes, and what it is short of: not 0 for wide cells alone."""
     if not isinstance(value, Wide):
         return total8(value), 0.0
-    sums = Wide(np.zeros(1), np.zeros(1))
-    for lane in range(LANES):
-        sums = sums + Wide(value.high[lane : lane + 1], value.low[lane : lane + 1])
-    sums = sums.renewed()
-    return float(sums.high[0]), float(sums.low[0])
+    while (half := len(value.high) // 2) > 0:
+        upper = Wide(value.high[half:], value.low[half:])
+        value = Wide(value.high[:half], value.low[:half]) + upper
+    value = value.renewed()
+    return float(value.high[0]), float(value.low[0])
 
 
 def largest8(value: Cell) -> float:

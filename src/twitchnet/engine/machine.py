@@ -463,7 +463,7 @@ def lanes_of(builder: Any, vector: Any) -> list[Any]:
     """The numbers of a vector."""
     return [
         builder.extract_element(vector, ir.Constant(ir.IntType(64), lane))
-        for lane in range(lanes.LANES)
+        for lane in range(vector.type.count)
     ]
 
 
@@ -474,6 +474,12 @@ def largest(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     for other in others:
         first = larger(builder, first, other)
     return first
+
+
+def some_lanes(builder: Any, vector: Any, first: int, count: int) -> Any:
+    """A shorter vector, of some lanes that follow each other."""
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), count), list(range(first, first + count)))
+    return builder.shuffle_vector(vector, ir.Constant(vector.type, ir.Undefined), mask)
 
 
 def add_lanes(builder: Any, vector: Any) -> Any:
@@ -496,12 +502,18 @@ def total_pair(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     nothing = ir.Constant(ir.DoubleType(), 0.0)
     high, low = parts_of(context, builder, signature.args[0], args[0])
     if low is None:
-        sums = add_lanes(builder, high), nothing
-    else:
-        sums = nothing, nothing
-        for one in zip(lanes_of(builder, high), lanes_of(builder, low), strict=True):
-            sums = add_cells(builder, sums, one)
-        sums = renew(builder, *sums)
+        return context.make_tuple(
+            builder, signature.return_type, (add_lanes(builder, high), nothing)
+        )
+    half = lanes.LANES // 2
+    while half > 0:
+        lower, upper = (
+            tuple(some_lanes(builder, part, first, half) for part in (high, low))
+            for first in (0, half)
+        )
+        high, low = add_cells(builder, lower, upper)
+        half //= 2
+    sums = tuple(lanes_of(builder, part)[0] for part in renew(builder, high, low))
     return context.make_tuple(builder, signature.return_type, sums)
 
 
