@@ -47,6 +47,7 @@ OF = 254  # by credited leaf without a level axis: the node whose level is condi
 SILENT = 255  # by max node: observed at its lowest level
 OPEN = 256  # the nodes that matter and are not observed
 SURPRISE = 257  # of an observed node's level axis, see ``packing.surprise``
+LONE = 258  # the lone axes, see ``tape.order_by_degree``; the last row
 SUMMED, MEANING = 7, 8  # values of HELD for leaves of the fast form
 KEPT, ALL_BINARY, UNFIT, FAINTEST, FORM, N_OPEN, DOUBT, N_ROWS, N_LONE = range(6, 15)  # in COUNT
 # kinds of axes

@@ -12,10 +12,10 @@ import numpy as np
 
 from twitchnet.engine.lanes import BITS, LANES
 from twitchnet.engine.layout import (
+    LONE,
     NOBODY,
     P_BITS,
     SEVERAL,
-    SURPRISE,
     TINIEST,
     V_RISING,
     V_SURPRISE,
@@ -214,7 +214,7 @@ def new_scratch(program: Program, workspace: float) -> Scratch:
     half = max(int(workspace) // (32 * LANES), 4 * (parts + 4 * nodes))
     cells = 2 * (half + (13 - half) % 64)  # low parts lie at another place of a page than high ones
     return Scratch.of(
-        np.zeros((SURPRISE + 1, max(tables, 64 + terms)), dtype=np.int64),
+        np.zeros((LONE + 1, max(tables, 64 + terms)), dtype=np.int64),
         np.zeros(64 * tables, dtype=np.int64),
         np.zeros((4 * tables, axes // BITS + 1), dtype=np.int64),
         np.zeros((2 + 4 * card, axes)),

@@ -127,7 +127,6 @@ def search(
 ) -> tuple[float, float]:
     """Orders by price for a plan whose work is worth it; returns the better (work, stored)."""
     limit = INFINITE
-    copy_order(s, order, trial)
     for run in range(searches(work * passes)):
         found = order_by_price(s, trial, 1.0, noise_of(run), run, limit)
         if found < 0.0:

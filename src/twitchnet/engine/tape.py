@@ -31,6 +31,7 @@ from twitchnet.engine.layout import (
     HELD,
     KIND,
     LEVELS,
+    LONE,
     MADE_BY,
     N_AXES,
     N_CELLS,
@@ -156,7 +157,7 @@ def order_by_degree(s: Scratch, order: Ints, haste: float) -> None:
     step = count = 0
     for a in range(n):
         if coupled[a] == 0:
-            order[step] = a
+            order[step] = s.n[LONE, step] = a
             step += 1
         else:
             factor[a] = urgency(s, a, haste)
@@ -221,7 +222,7 @@ def order_by_price(
     s: Scratch, order: Ints, haste: float, noise: float, seed: int, limit: float
 ) -> float:
     """Closes the axis that costs least for what it removes; returns the work, or -1 above
-    ``limit``.  Lone axes come first in ``order``, and stay there.
+    ``limit``.  Lone axes, found before, come first again.
 
     Uses rows of ``scope`` and ``table`` beyond the leaves as room of its own.
     """
@@ -247,6 +248,7 @@ def order_by_price(
     total = 0.0
     fresh = s.n[COUNT, N_LEAVES]
     for step in range(s.n[COUNT, N_LONE]):
+        order[step] = s.n[LONE, step]
         stale[order[step]] = 2
     for step in range(s.n[COUNT, N_LONE], n):
         best = -1
