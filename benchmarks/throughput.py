@@ -19,12 +19,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -364,6 +366,11 @@ class Page:
         PAGE.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}", encoding="utf-8")
 
 
+def has_spark() -> bool:
+    """Whether pyspark is installed, and Java."""
+    return find_spec("pyspark") is not None and shutil.which("java") is not None
+
+
 PARTS = ("start", "files", "stream", "spark", "sizing", "io")
 
 
@@ -381,10 +388,10 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="every part, kept in the docs")
     given = parser.parse_args()
     if given.write:
-        given.stream, given.spark = given.stream or 10_000_000, True
+        given.stream, given.spark = given.stream or 10_000_000, has_spark()
     if given.small:
         given.rows, given.all_columns, given.legs, given.legs_all = 20_000, 5_000, 500, 100
-        given.stream, given.spark = 40_000, True
+        given.stream, given.spark = 40_000, has_spark()
     with TemporaryDirectory() as temporary:
         folder = given.folder or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
