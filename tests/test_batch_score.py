@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import twitchnet as tn
+from tests.test_oracles_libraries import rare_network
 from twitchnet.batch import posteriors as batch_posteriors
 from twitchnet.batch.encode import encode_frame
 from twitchnet.batch.posteriors import evaluate, make_rows, posteriors, target_states
@@ -155,6 +156,42 @@ def test_too_wide_is_a_status(compiled: bool) -> None:
     assert scored["urgency"][1] is not None
     with pytest.raises(tn.CapacityError):
         model.score(frame, on_error="raise")
+
+
+def numpy_is_too_wide() -> tuple[tn.Model, dict[str, int]]:
+    """A model and a record that the kernels can answer within the budget, and numpy cannot."""
+    network = rare_network(1, causes=16, findings=14, leak=(1e-3, 0.1), parents=10)
+    record = {f"f{j}": 1 for j in range(14)}
+    by_numpy = tn.Model(network).plan(record).cells
+    (by_kernels,) = tn.Model(network).posteriors(pd.DataFrame([record] * 33)).cells[:1]
+    assert by_kernels < by_numpy / 3
+    return tn.Model(network, budget=by_numpy / 2), record
+
+
+def test_a_record_has_the_same_status_in_small_and_large_batches(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, record = numpy_is_too_wide()
+    large = model.score(pd.DataFrame([record] * 33))
+    monkeypatch.setattr(accelerate, "is_compiled", lambda: False)
+    small = model.score(pd.DataFrame([record]))
+    assert small["status"].tolist() == ["ok"]
+    pd.testing.assert_frame_equal(small, large[:1])
+
+
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_diagnosis_too_wide_for_numpy_takes_kernels_that_are_on_disk(
+    monkeypatch: pytest.MonkeyPatch, on_disk: bool
+) -> None:
+    model, record = numpy_is_too_wide()
+    monkeypatch.setattr(accelerate, "is_compiled", lambda: False)
+    monkeypatch.setattr(accelerate, "is_cached", lambda: on_disk)
+    if not on_disk:
+        with pytest.raises(tn.CapacityError):
+            model.diagnose(record)
+        return
+    exact = tn.Model(model.network).diagnose(record)
+    assert model.diagnose(record).posterior == pytest.approx(dict(exact.posterior), rel=1e-9)
 
 
 def test_impossible_and_unreadable_records_have_a_status(compiled: bool) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -186,16 +187,41 @@ def evaluate(
 ) -> BatchOutput:
     """One pass over a batch; P(evidence) alone when ``columns`` is empty.
 
-    ``compiled`` says who computes: the kernels, numpy, or (None) whoever is quicker;
-    ``program`` replaces the numbers of the network, ``packed`` is what the kernels read
-    of it, and ``forms`` (rows,) are the forms to begin with.
+    ``compiled`` says who computes: the kernels, numpy, or (None) whoever is quicker.  What is
+    too wide for numpy is left to the kernels, whose plans are others, and often within the budget.
+    ``program`` replaces the numbers of the network, ``packed`` is what the kernels read of
+    it, and ``forms`` (rows,) are the forms to begin with.
     """
+    by_kernels = partial(
+        _by_kernels, inference, wanted=wanted, columns=columns, program=program, packed=packed
+    )
     if compiled is None:
         compiled = len(rows.codes) > SMALL or accelerate.is_compiled()
-    if not compiled:
-        found = _one_by_one(inference, rows, columns, progress, program)
-        if found is not None:
-            return found
+    found = None if compiled else _one_by_one(inference, rows, columns, progress, program)
+    if found is None:
+        return by_kernels(rows, forms=forms, threads=threads, progress=progress)
+    wide = np.flatnonzero(found.status == TOO_WIDE)
+    if len(wide):
+        few = rows._replace(codes=rows.codes[wide], soft=rows.soft[wide])
+        rest = by_kernels(few, threads=threads)
+        for name in BatchOutput._fields:
+            getattr(found, name)[wide] = getattr(rest, name)
+    return found
+
+
+def _by_kernels(
+    inference: Inference,
+    rows: BatchInput,
+    *,
+    wanted: Ints,
+    columns: tuple[tuple[str, str], ...],
+    program: Program | None,
+    packed: Packed | None,
+    forms: NDArray[np.int8] | None = None,
+    threads: int | None = None,
+    progress: Progress | None = None,
+) -> BatchOutput:
+    """:func:`evaluate` by the kernels."""
     low, network = inference.lowered, inference.network
     states = [network.by_name[name].states.index(state) for name, state in columns]
     return run_batch(

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Literal
 
 import numpy as np
@@ -32,6 +32,13 @@ def kernels_are_loaded() -> bool:
     """Whether compiled kernels are ready; asking does not import what belongs to them."""
     module = sys.modules.get("twitchnet.engine.accelerate")
     return module is not None and bool(module.is_compiled())
+
+
+def kernels_are_on_disk() -> bool:
+    """Whether compiled kernels can be had in half a second."""
+    from twitchnet.engine import accelerate
+
+    return accelerate.is_cached()
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,7 @@ class Inference:
 
     ``engine`` chooses who computes: numpy, the compiled kernels, or (auto) the kernels when
     something else has loaded them already: one record never waits for them, in time or memory.
+    Only what is too wide for numpy loads them, when they are on disk.
     """
 
     def __init__(
@@ -153,13 +161,21 @@ class Inference:
         """
         evidence = self.evidence(answers)
         numbers = program or self.lowered.program
-        if self.engine == "compiled" or (self.engine == "auto" and kernels_are_loaded()):
+        by_kernels = partial(self._compiled, numbers, evidence, accounts=accounts)
+        loaded = self.engine == "compiled" or (self.engine == "auto" and kernels_are_loaded())
+        if loaded:
             try:
-                return self._compiled(numbers, evidence, accounts=accounts)
+                return by_kernels()
             except CapacityError:
                 if self.engine == "compiled":
                     raise  # else the other planner may still find a cheaper order
-        return self._read(self._plan(numbers, evidence, accounts), evidence, accounts)
+        try:
+            plan = self._plan(numbers, evidence, accounts)
+        except CapacityError:
+            if loaded or self.engine == "numpy" or not kernels_are_on_disk():
+                raise
+            return by_kernels()
+        return self._read(plan, evidence, accounts)
 
     def log_evidence(self, evidence: Evidence) -> float:
         """The natural log of P(evidence), ``-inf`` when it is impossible."""
@@ -186,7 +202,7 @@ class Inference:
     def _compiled(
         self, program: Program, evidence: Evidence, down: bool = True, accounts: bool = True
     ) -> Beliefs:
-        """The same by the compiled kernels, which must be loaded already."""
+        """The same by the compiled kernels."""
         from twitchnet.engine.batch import run_single
 
         low, network = self.lowered, self.network
