@@ -262,7 +262,7 @@ def add_factor(p: Packed, s: Scratch, part: int, row: int, own: int) -> int:
 
     Returns the table it went to.
     """
-    if own >= 0 and p.n[P_LONE, part] == NOBODY:  # a root, or a leak
+    if own >= 0 and p.n[P_LONE, part] == NOBODY:  # a root
         start, states, at = s.n[START, 1 + own], s.n[CARD, own], p.n[P_ENTRY, part]
         for state in range(states):
             entry = splat8(p.table[at + state])

@@ -89,7 +89,7 @@ def planned(
         for t in range(s.n[COUNT, N_LEAVES]):
             s.n[SIZE, t] = int(size_of(s, 4 * t + SCOPE))
     if known > 0 and recall_order(s, order, trial, known):
-        s.n[COUNT, N_LONE] = 0  # they go the way of all others
+        s.n[COUNT, N_LONE] = 0  # they had other numbers, and go the way of all others
         return write(s, order, products)
     return plan(s, order, trial, products)
 

@@ -386,7 +386,8 @@ def sweep_back(s: Scratch, order: Ints, check: int, factor: float) -> None:
     Adds the joint probabilities of all nodes' states with the evidence, times ``factor``, to
     the MARGINAL rows where they are closed, and to the AGAIN rows where they are seen first:
     unwanted nodes, too, tell whether the record is to be believed.  The sum over the states
-    of the first node that was closed is left in cell ``check``, by lane.
+    of the first node that others couple is left in cell ``check``, by lane; a lone one would
+    tell nothing, so they come before.
     """
     tape, leaves, kept = s.tape, s.n[COUNT, N_LEAVES], s.n[COUNT, KEPT] != 0
     lone = s.n[COUNT, N_LONE]

@@ -153,13 +153,13 @@ def sign_levels(p: Packed, s: Scratch, a: int, base: int, live: int) -> bool:
     """
     s.n[KIND, a] = SIGNED
     card, start = s.n[CARD, a], s.n[START, base]
-    bits = lost_bits(s, start, card)
-    for lane in range(LANES):
-        if s.cells[LANES * (start + card - 1) + lane] == 0.0:  # nothing but its links
-            for j in range(live):
-                bits = max(bits, p.n[P_BITS, s.n[SPARE + 2, j]])
-            s.n[LEAKLESS, s.n[NODE, a]] = 1
-            break
+    bits, leakless = lost_bits(s, start, card), 0
+    for i in range(LANES * (start + 1), LANES * (start + card)):
+        leakless |= s.cells[i] == 0.0
+    if leakless != 0:  # nothing but its links makes a level
+        for j in range(live):
+            bits = max(bits, p.n[P_BITS, s.n[SPARE + 2, j]])
+        s.n[LEAKLESS, s.n[NODE, a]] = 1
     s.n[BITS_LOST, a] = bits
     s.n[SURPRISE, a] = p.n[V_SURPRISE, s.n[NODE, a]] if s.n[TERMINAL, a] >= 0 else 0
     first = s.n[SUMS, a] = take_cells(s, card)

@@ -140,20 +140,18 @@ def order_by_degree(s: Scratch, order: Ints, haste: float) -> None:
     weight, factor = s.f[SCORE + 0], s.f[SCORE + 1]
     for a in range(n):
         coupled[a] = 0
+        for word in range(words):
+            s.m[4 * a + NEAR, word] = 0
         if s.n[PARTNER, a] >= 0:
-            for word in range(words):
-                s.m[4 * a + NEAR, word] = 0
             put(s.m, 4 * a + NEAR, a)
             put(s.m, 4 * a + NEAR, s.n[PARTNER, a])
             coupled[a] = 1
     for t in range(s.n[COUNT, N_ROWS], s.n[COUNT, N_LEAVES]):
         k = list_axes(s, 4 * t + SCOPE, axes)
         for i in range(k):
-            a = axes[i]
             for word in range(words):
-                near = s.m[4 * a + NEAR, word] if coupled[a] != 0 else 0
-                s.m[4 * a + NEAR, word] = near | s.m[4 * t + SCOPE, word]
-            coupled[a] = 1
+                s.m[4 * axes[i] + NEAR, word] |= s.m[4 * t + SCOPE, word]
+            coupled[axes[i]] = 1
     step = count = 0
     for a in range(n):
         if coupled[a] == 0:
