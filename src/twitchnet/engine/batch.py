@@ -98,6 +98,17 @@ def _plain(array: NDArray[Any]) -> NDArray[Any]:
     return np.require(array, requirements=["C", "W"])
 
 
+_LOCAL = threading.local()
+
+
+def packed_once(program: Program) -> Packed:
+    """``pack``, remembered for the last program of a thread: it takes as long as some records."""
+    if getattr(_LOCAL, "program", None) is not program:
+        _LOCAL.packed, _LOCAL.program = pack(program), program
+    packed: Packed = _LOCAL.packed
+    return packed
+
+
 def run_batch(
     program: Program,
     rows: BatchInput,
@@ -131,7 +142,7 @@ def run_batch(
     run = accelerate.compiled() if compiled else kernels.run_records
     rows = BatchInput(*(_plain(array) for array in rows))
     wanted, column_node, column_state = map(_plain, (wanted, column_node, column_state))
-    packed = packed or pack(program)
+    packed = packed or packed_once(program)
     workers = max(1, min(threads or CORES, -(-count // FEWEST_ROWS)))
     lock, place = threading.Lock(), 0
     halt = np.zeros(1, dtype=np.int64)  # looked at before each record
@@ -190,9 +201,6 @@ class Single(NamedTuple):
     accounts: Floats
 
 
-_LOCAL = threading.local()
-
-
 @lru_cache(maxsize=4)
 def _every_state(columns: int, nodes: int) -> tuple[Ints, Ints]:
     """State and node of each of ``columns * nodes`` columns."""
@@ -215,10 +223,7 @@ def run_single(
     ``accounts`` are empty without ``down`` or ``explain``: posteriors alone are faster.
     ``packed`` are the numbers, when they are not those of ``program`` (see ``draws.py``).
     """
-    if packed is None:
-        if getattr(_LOCAL, "program", None) is not program:
-            _LOCAL.packed, _LOCAL.program = pack(program), program
-        packed = _LOCAL.packed
+    packed = packed or packed_once(program)
     nodes, columns = len(program.card), int(program.card.max())
     soft_of = np.flatnonzero(evidence.is_soft).astype(np.int64)
     node_of = np.flatnonzero(evidence.hard >= 0).astype(np.int64)
