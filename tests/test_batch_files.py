@@ -212,6 +212,19 @@ def rejects(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def test_a_refused_row_keeps_its_red_flags(tmp_path: Path) -> None:
+    path = tmp_path / "flags.csv"
+    path.write_text(
+        "saddle_numbness,bladder_bowel_change,urge_to_move\nyes,yes,maybe\n,,maybe\nyes,no,\n"
+    )
+    scorer = Scorer(tn.load("twitchy_legs")._inference, 1)
+    run(tmp_path, path, scorer=scorer)
+    flagged, plain = rejects(tmp_path / "out.csv.rejects.csv")
+    assert flagged["urgency"] == "emergency"
+    assert flagged["red_flags"] == "saddle_numbness; bladder_bowel_change"
+    assert (plain["urgency"], plain["red_flags"]) == ("", "")
+
+
 def test_every_bad_row_is_a_line_of_the_rejects(tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
     path.write_bytes(b"\xef\xbb\xbf" + BAD.encode() + b"8,yes,\xff,not text\n9,no,,last\n\n")

@@ -49,7 +49,9 @@ class Cursor(NamedTuple):
 
 
 class Reject(NamedTuple):
-    """A row without a result: where it is, and the first thing that is wrong with it."""
+    """A row without a result: where it is, the first thing that is wrong with it, and what the
+    rules say of it all the same.
+    """
 
     file: str
     row: int
@@ -58,6 +60,8 @@ class Reject(NamedTuple):
     value: str
     reason: str
     more: str = ""
+    urgency: str = ""
+    red_flags: str = ""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ REASONS = {
 """Short words of the summary, by code."""
 
 HEADER = Reject._fields
+TOLD = "urgency", "red_flags"  # whatever the posteriors
 
 
 def refused(network: Network, chunk: Chunk, encoded: Encoded, scores: Scores) -> list[Reject]:
@@ -40,12 +41,16 @@ def refused(network: Network, chunk: Chunk, encoded: Encoded, scores: Scores) ->
         if status[row] == BAD_VALUE:
             first, *more = cells[row]
             also = "; ".join(f"{cell.column}={str(cell.value)[:80]} ({cell.code})" for cell in more)
-            found.append(bad_cell(chunk.file, number, first, also))
+            reject = bad_cell(chunk.file, number, first, also)
         elif status[row] == "impossible":
-            found.append(_impossible(network, chunk.file, number, encoded, row))
+            reject = _impossible(network, chunk.file, number, encoded, row)
         else:
             reason = f"needs {scores.cells[row]:.3g} table cells, more than the budget"
-            found.append(Reject(chunk.file, number, "TN301", "", "", reason))
+            reject = Reject(chunk.file, number, "TN301", "", "", reason)
+        urgency, red_flags = (
+            str(scores.columns[name][row] or "") if name in scores.columns else "" for name in TOLD
+        )
+        found.append(reject._replace(urgency=urgency, red_flags=red_flags))
     return sorted(found, key=lambda reject: reject.row)
 
 
