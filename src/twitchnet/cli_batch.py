@@ -215,5 +215,7 @@ def simulate(
             rows = write_batches(batches, Path(output), form, meter)
     except ValueError as error:  # what is given is too rare to be met by chance
         raise typer.BadParameter(str(error), param_hint="--given") from None
+    except ImportError as error:
+        raise typer.BadParameter(str(error)) from None
     where = "standard output" if output == "-" else output
     typer.echo(f"{rows:,} records in {where}", err=True)
