@@ -490,7 +490,8 @@ _TABLE = (
         "TN301",
         "Too wide to answer exactly",
         "The planned cost of this record is above the budget; nothing has been computed.",
-        "Answer more contexts, leave out a finding, or raise the budget.",
+        "Answer more contexts, leave out findings, or raise the budget (`budget` of `tn.load`). "
+        "A score asks for less than a diagnosis, so `model.score` may still answer.",
     ),
     # Queries.
     Code(

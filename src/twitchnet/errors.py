@@ -85,7 +85,7 @@ class CapacityError(TwitchnetError):
         self.budget = budget
         super().__init__(
             f"TN301 the exact answer needs {cells:.3g} table cells, the budget is {budget:.3g}; "
-            "answer more contexts, leave out a finding, or raise the budget"
+            "answer more contexts, leave out findings, or raise the budget (of tn.load)"
         )
 
     def __reduce__(self) -> tuple[type, tuple[float, float]]:
