@@ -20,6 +20,8 @@ from twitchnet.batch.encode import encode_frame
 from twitchnet.batch.posteriors import evaluate, make_rows, posteriors, target_states
 from twitchnet.batch.score import STATUSES, Scorer
 from twitchnet.batch.urgency import by_rules, joined, with_watches
+from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.hypotheses import runs_compiled
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.triage import triage
 from twitchnet.engine import accelerate
@@ -168,15 +170,25 @@ def numpy_is_too_wide() -> tuple[tn.Model, dict[str, int]]:
     return tn.Model(network, budget=by_numpy / 2), record
 
 
-def test_a_record_has_the_same_status_in_small_and_large_batches(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("on_disk", [False, True])
+def test_a_small_batch_leaves_what_is_too_wide_to_kernels_on_disk(
+    monkeypatch: pytest.MonkeyPatch, on_disk: bool
 ) -> None:
     model, record = numpy_is_too_wide()
-    large = model.score(pd.DataFrame([record] * 33))
+    frame = pd.DataFrame([record, record | dict.fromkeys(list(record)[2:], 0)])
+    large = model.score(pd.concat([frame] * 17))
     monkeypatch.setattr(accelerate, "is_compiled", lambda: False)
-    small = model.score(pd.DataFrame([record]))
-    assert small["status"].tolist() == ["ok"]
-    pd.testing.assert_frame_equal(small, large[:1])
+    monkeypatch.setattr(accelerate, "is_cached", lambda: on_disk)
+    done: list[int] = []
+    small = model.posteriors(frame, progress=done.append)
+    assert done[-1] == 2
+    if on_disk:
+        assert small.status.tolist() == ["ok", "ok"]
+        np.testing.assert_allclose(
+            small.log_evidence, large["log_evidence"][:2], rtol=1e-12, atol=1e-9
+        )
+    else:
+        assert small.status.tolist() == ["too wide", "ok"]
 
 
 @pytest.mark.parametrize("on_disk", [False, True])
@@ -192,6 +204,10 @@ def test_a_diagnosis_too_wide_for_numpy_takes_kernels_that_are_on_disk(
         return
     exact = tn.Model(model.network).diagnose(record)
     assert model.diagnose(record).posterior == pytest.approx(dict(exact.posterior), rel=1e-9)
+    inference = model._inference
+    assert runs_compiled(inference, Answers(record), 2)
+    found = inference.log_evidence(inference.evidence(Answers(record)))
+    assert found == pytest.approx(exact.log_evidence, abs=1e-9)
 
 
 def test_impossible_and_unreadable_records_have_a_status(compiled: bool) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -188,56 +187,45 @@ def evaluate(
     """One pass over a batch; P(evidence) alone when ``columns`` is empty.
 
     ``compiled`` says who computes: the kernels, numpy, or (None) whoever is quicker.  What is
-    too wide for numpy is left to the kernels, whose plans are others, and often within the budget.
+    too wide for numpy is left to kernels that are on disk, whose plans are others, and often
+    within the budget.
     ``program`` replaces the numbers of the network, ``packed`` is what the kernels read of
     it, and ``forms`` (rows,) are the forms to begin with.
     """
-    by_kernels = partial(
-        _by_kernels, inference, wanted=wanted, columns=columns, program=program, packed=packed
-    )
+    low, network, count = inference.lowered, inference.network, len(rows.codes)
+    states = [network.by_name[name].states.index(state) for name, state in columns]
+
+    def by_kernels(some: BatchInput, begin: NDArray[np.int8] | None, done: int) -> BatchOutput:
+        """The same by the kernels, when ``done`` rows are."""
+        return run_batch(
+            program or low.program,
+            some,
+            wanted if columns else np.zeros_like(wanted),
+            np.array([low.index[name] for name, _ in columns], dtype=np.int64),
+            np.array(states, dtype=np.int64),
+            budget=inference.budget,
+            workspace=inference.batch_workspace,
+            threads=threads,
+            posteriors=bool(columns),
+            progress=None if progress is None else lambda more: progress(done + more),
+            packed=packed,
+            forms=begin,
+        )
+
     if compiled is None:
-        compiled = len(rows.codes) > SMALL or accelerate.is_compiled()
+        compiled = count > SMALL or accelerate.is_compiled()
     found = None if compiled else _one_by_one(inference, rows, columns, progress, program)
     if found is None:
-        return by_kernels(rows, forms=forms, threads=threads, progress=progress)
+        return by_kernels(rows, forms, 0)
     wide = np.flatnonzero(found.status == TOO_WIDE)
-    if len(wide):
+    if len(wide) and inference.engine != "numpy" and accelerate.is_cached():
         few = rows._replace(codes=rows.codes[wide], soft=rows.soft[wide])
-        rest = by_kernels(few, threads=threads)
+        rest = by_kernels(few, None if forms is None else forms[wide], count - len(wide))
         for name in BatchOutput._fields:
             getattr(found, name)[wide] = getattr(rest, name)
+    elif len(wide) and progress is not None:
+        progress(count)
     return found
-
-
-def _by_kernels(
-    inference: Inference,
-    rows: BatchInput,
-    *,
-    wanted: Ints,
-    columns: tuple[tuple[str, str], ...],
-    program: Program | None,
-    packed: Packed | None,
-    forms: NDArray[np.int8] | None = None,
-    threads: int | None = None,
-    progress: Progress | None = None,
-) -> BatchOutput:
-    """:func:`evaluate` by the kernels."""
-    low, network = inference.lowered, inference.network
-    states = [network.by_name[name].states.index(state) for name, state in columns]
-    return run_batch(
-        program or low.program,
-        rows,
-        wanted if columns else np.zeros_like(wanted),
-        np.array([low.index[name] for name, _ in columns], dtype=np.int64),
-        np.array(states, dtype=np.int64),
-        budget=inference.budget,
-        workspace=inference.batch_workspace,
-        threads=threads,
-        posteriors=bool(columns),
-        progress=progress,
-        packed=packed,
-        forms=forms,
-    )
 
 
 def _one_by_one(
@@ -273,7 +261,7 @@ def _one_by_one(
         if out.log_evidence[row] == -np.inf:
             out.status[row] = IMPOSSIBLE
         if progress is not None:
-            progress(row + 1)
+            progress(row + 1 - int((out.status == TOO_WIDE).sum()))
     return out
 
 

@@ -72,7 +72,10 @@ def runs_compiled(inference: Inference, answers: Answers, count: int) -> bool:
         return True
     from twitchnet.engine import accelerate
 
-    cells = count * inference.plan(inference.evidence(answers)).cells
+    try:
+        cells = count * inference.plan(inference.evidence(answers)).cells
+    except CapacityError:
+        return accelerate.is_cached()
     return cells > WORTH_COMPILING or (cells > HEAVY and accelerate.is_cached())
 
 

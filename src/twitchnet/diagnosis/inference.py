@@ -182,7 +182,12 @@ class Inference:
         if self.engine != "numpy" and kernels_are_loaded():
             with suppress(CapacityError):  # the other planner may still find a cheaper order
                 return self._compiled(self.lowered.program, evidence, down=False).log_evidence
-        plan = self.plan(evidence, np.empty(0, dtype=np.int64))
+        try:
+            plan = self.plan(evidence, np.empty(0, dtype=np.int64))
+        except CapacityError:
+            if self.engine == "numpy" or kernels_are_loaded() or not kernels_are_on_disk():
+                raise
+            return self._compiled(self.lowered.program, evidence, down=False).log_evidence
         return _log_total([run for _, run in _runs(plan)])
 
     @cached_property
