@@ -38,15 +38,16 @@ from tests.test_oracles_libraries import STATES, _layered, exact, rare_network
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine import batch as batch_module
+from twitchnet.engine import decode as decode_module
 from twitchnet.engine import kernels as kernels_module
 from twitchnet.engine.accelerate import compiled as compiled_kernels
 from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput, run_batch, run_single
 from twitchnet.engine.conditioning import GROWTH
 from twitchnet.engine.kernels import run_records
 from twitchnet.engine.lanes import BITS, Wide, above, highest, lowest, popcount, single
-from twitchnet.engine.layout import V_SURPRISE, Scratch
+from twitchnet.engine.layout import BITS_LOST, V_SURPRISE, Scratch
 from twitchnet.engine.packing import new_scratch, pack
-from twitchnet.model.local import Leak, Link, NoisyOr, Table
+from twitchnet.model.local import Leak, Link, NoisyMax, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
 from twitchnet.model.sampling import hide, sample
 
@@ -562,6 +563,34 @@ def test_five_hundred_causes() -> None:
     sampled = Answers({name: int(i % 5 == 0) for i, name in enumerate(many)})
     out = equals_numpy(network, [sampled], workspace=64 * MIB)
     assert out.status[0] == OK
+
+
+def test_a_level_that_only_weak_links_make_costs_their_bits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its leak is 0, though that of another level is not: 1e-9 would drown in a cumulative sum."""
+    weak = np.array([[1.0, 0.0, 0.0], [0.4 - 1e-9, 1e-9, 0.6]])
+    names = [f"c{i}" for i in range(3)]
+    leak, half = Leak((), np.array([0.63, 0.0, 0.37])), Table((), np.array([0.5, 0.5]))
+    graded = NoisyMax(leak, tuple(Link(c, (), weak) for c in names))
+    causes = [Variable(c, "cause", STATES, "", half) for c in names]
+    finding = Variable("g", "finding", ("none", "some", "much"), "", graded)
+    network, lost = Network("graded", "1", (*causes, finding)), []
+    sign_levels = decode_module.sign_levels
+
+    def listen(p: Any, s: Any, a: int, *others: Any) -> bool:
+        done = sign_levels(p, s, a, *others)
+        lost.append(s.n[BITS_LOST, a])
+        return done
+
+    monkeypatch.setattr(decode_module, "sign_levels", listen)
+    kernels = Kernels(network)
+    out = kernels.run([Answers({"g": 1})], compiled=False, explain=False)
+    assert set(lost) == {30}  # 2**-30 is just below 1e-9
+    expected = enumerate_joint(network, {"g": (0.0, 1.0, 0.0)})
+    for cause in names:
+        found = out.probability[0, kernels.column(cause, 1)]
+        assert found == pytest.approx(expected.marginal[cause][1] / expected.evidence, rel=1e-12)
 
 
 @both
