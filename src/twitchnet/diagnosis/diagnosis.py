@@ -167,8 +167,12 @@ class Diagnosis(Understanding):
 
     def to_frame(self) -> pd.DataFrame:
         """The ranking as a pandas DataFrame, one row per cause (needs pandas)."""
-        import pandas
-
+        try:
+            import pandas
+        except ImportError:
+            raise ImportError(
+                "this needs pandas, which is not installed: pip install 'twitchnet[frames]'"
+            ) from None
         return pandas.DataFrame([_as_dict(row) for row in self.ranking])
 
     @cached_property
