@@ -49,7 +49,8 @@ OPEN = 256  # the nodes that matter and are not observed
 SURPRISE = 257  # of an observed node's level axis, see ``packing.surprise``
 LONE = 258  # the lone axes, see ``tape.order_by_degree``; the last row
 SUMMED, MEANING = 7, 8  # values of HELD for leaves of the fast form
-KEPT, ALL_BINARY, UNFIT, FAINTEST, FORM, N_OPEN, DOUBT, N_ROWS, N_LONE = range(6, 15)  # in COUNT
+KEPT, ALL_BINARY, UNFIT, FAINTEST, FORM, N_OPEN, DOUBT = range(6, 13)  # more entries of COUNT
+N_ROWS, N_LONE = 13, 14  # leaves up to N_ROWS are about one node each; number of lone axes
 # kinds of axes
 STATES, LEVELS, SIGNED = 0, 1, 2
 # rows of Scratch.m: 4 * table (or axis, or mask) + one of these

@@ -71,7 +71,9 @@ from twitchnet.engine.layout import (
     Scratch,
 )
 from twitchnet.engine.leaves import rescale, undo
-from twitchnet.engine.program import Floats, Ints
+from twitchnet.engine.program import Ints
+
+Plane = tuple[int, int, int]  # two nested runs of cells: the first, and both strides
 
 
 def run_of(tape: Ints, runs: int, count: int, k: int) -> tuple[int, int, int, int]:
@@ -166,20 +168,22 @@ def pull(
     n2, o2, x2, y2 = run_of(tape, runs, count, 2)
     for _ in range(outer_count(tape, runs, count, digit)):
         for k in range(n2):
-            o, x, y = out + k * o2, left + k * x2, right + k * y2
+            o = out + k * o2, o1, o0
+            x = left + k * x2, x1, x0
+            y = right + k * y2, y1, y0
             if not want_left:
-                pull_one(adjoint, cells, n1, n0, o, o1, o0, y, y1, y0, x, x1, x0, right_once)
+                pull_one(s, n1, n0, o, y, x, right_once)
             elif not want_right:
-                pull_one(adjoint, cells, n1, n0, o, o1, o0, x, x1, x0, y, y1, y0, left_once)
+                pull_one(s, n1, n0, o, x, y, left_once)
             elif x0 == 0:
-                pull_both(adjoint, cells, n1, n0, o, o1, o0, y, y1, y0, x, x1, right_once)
+                pull_both(s, n1, n0, o, y, x, right_once)
             elif y0 == 0:
-                pull_both(adjoint, cells, n1, n0, o, o1, o0, x, x1, x0, y, y1, left_once)
+                pull_both(s, n1, n0, o, x, y, left_once)
             else:
                 for j in range(n1):
                     for i in range(n0):
-                        given = load8(adjoint, o + j * o1 + i * o0)
-                        a, b = x + j * x1 + i * x0, y + j * y1 + i * y0
+                        given = load8(adjoint, cell_at(o, j, i))
+                        a, b = cell_at(x, j, i), cell_at(y, j, i)
                         to_left, to_right = given * load8(cells, b), given * load8(cells, a)
                         if not left_once:
                             to_left = load8(adjoint, a) + to_left
@@ -191,60 +195,39 @@ def pull(
         out, left, right = out + do, left + dx, right + dy
 
 
-def pull_one(
-    adjoint: Floats,
-    cells: Floats,
-    n1: int,
-    n0: int,
-    o: int,
-    o1: int,
-    o0: int,
-    x: int,
-    x1: int,
-    x0: int,
-    y: int,
-    y1: int,
-    y0: int,
-    once: bool,
-) -> None:
+def cell_at(plane: Plane, j: int, i: int) -> int:
+    """A cell of two nested runs."""
+    start, outer, inner = plane
+    return start + j * outer + i * inner
+
+
+def pull_one(s: Scratch, n1: int, n0: int, o: Plane, x: Plane, y: Plane, once: bool) -> None:
     """D x += d out * y along two runs; a single place of x is kept in a register."""
+    cells, adjoint = s.cells, s.adjoint
     for j in range(n1):
-        if x0 == 0:
-            sum_ = load8(adjoint, x + j * x1)
+        if x[2] == 0:
+            sum_ = load8(adjoint, cell_at(x, j, 0))
             for i in range(n0):
-                given = load8(adjoint, o + j * o1 + i * o0)
-                sum_ = sum_ + given * load8(cells, y + j * y1 + i * y0)
-            store8(adjoint, x + j * x1, sum_)
+                given = load8(adjoint, cell_at(o, j, i))
+                sum_ = sum_ + given * load8(cells, cell_at(y, j, i))
+            store8(adjoint, cell_at(x, j, 0), sum_)
         else:
             for i in range(n0):
-                a = x + j * x1 + i * x0
-                given = load8(adjoint, o + j * o1 + i * o0) * load8(cells, y + j * y1 + i * y0)
+                a = cell_at(x, j, i)
+                given = load8(adjoint, cell_at(o, j, i)) * load8(cells, cell_at(y, j, i))
                 if not once:
                     given = load8(adjoint, a) + given
                 store8(adjoint, a, given)
 
 
-def pull_both(
-    adjoint: Floats,
-    cells: Floats,
-    n1: int,
-    n0: int,
-    o: int,
-    o1: int,
-    o0: int,
-    x: int,
-    x1: int,
-    x0: int,
-    y: int,
-    y1: int,
-    once: bool,
-) -> None:
+def pull_both(s: Scratch, n1: int, n0: int, o: Plane, x: Plane, y: Plane, once: bool) -> None:
     """D x += d out * y and d y += d out * x along two runs; the inner has a single place of y."""
+    cells, adjoint = s.cells, s.adjoint
     for j in range(n1):
-        place = y + j * y1
+        place = cell_at(y, j, 0)
         sum_, weight = load8(adjoint, place), load8(cells, place)
         for i in range(n0):
-            given, a = load8(adjoint, o + j * o1 + i * o0), x + j * x1 + i * x0
+            given, a = load8(adjoint, cell_at(o, j, i)), cell_at(x, j, i)
             sum_ = sum_ + given * load8(cells, a)
             to = given * weight
             if not once:

@@ -153,10 +153,11 @@ def sign_levels(p: Packed, s: Scratch, a: int, base: int, live: int) -> bool:
     """
     s.n[KIND, a] = SIGNED
     card, start = s.n[CARD, a], s.n[START, base]
-    bits, leakless = lost_bits(s, start, card), 0
+    bits, leakless = lost_bits(s, start, card), False
     for i in range(LANES * (start + 1), LANES * (start + card)):
-        leakless |= s.cells[i] == 0.0
-    if leakless != 0:  # nothing but its links makes a level
+        if s.cells[i] == 0.0:
+            leakless = True
+    if leakless:  # nothing but its links makes a level
         for j in range(live):
             bits = max(bits, p.n[P_BITS, s.n[SPARE + 2, j]])
         s.n[LEAKLESS, s.n[NODE, a]] = 1
