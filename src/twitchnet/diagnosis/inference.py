@@ -8,11 +8,11 @@ diagnosis shows follows from its :class:`Beliefs`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property, partial
-from typing import Literal
+from functools import cached_property
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,7 @@ from twitchnet.model.network import Network
 from twitchnet.plan.build import BUDGET, WORKSPACE, Plan, build_plan, evidence_arrays
 from twitchnet.plan.lower import Lowered, lower
 
+T = TypeVar("T")
 HEAVY = 2e6  # planned cells from which several records are worth loading the kernels from disk
 
 
@@ -161,34 +162,33 @@ class Inference:
         """
         evidence = self.evidence(answers)
         numbers = program or self.lowered.program
-        by_kernels = partial(self._compiled, numbers, evidence, accounts=accounts)
-        loaded = self.engine == "compiled" or (self.engine == "auto" and kernels_are_loaded())
-        if loaded:
-            try:
-                return by_kernels()
-            except CapacityError:
-                if self.engine == "compiled":
-                    raise  # else the other planner may still find a cheaper order
-        try:
-            plan = self._plan(numbers, evidence, accounts)
-        except CapacityError:
-            if loaded or self.engine == "numpy" or not kernels_are_on_disk():
-                raise
-            return by_kernels()
-        return self._read(plan, evidence, accounts)
+        return self._whoever_can(
+            lambda: self._compiled(numbers, evidence, accounts=accounts),
+            lambda: self._read(self._plan(numbers, evidence, accounts), evidence, accounts),
+        )
 
     def log_evidence(self, evidence: Evidence) -> float:
         """The natural log of P(evidence), ``-inf`` when it is impossible."""
-        if self.engine != "numpy" and kernels_are_loaded():
-            with suppress(CapacityError):  # the other planner may still find a cheaper order
-                return self._compiled(self.lowered.program, evidence, down=False).log_evidence
+        nothing = np.empty(0, dtype=np.int64)
+        return self._whoever_can(
+            lambda: self._compiled(self.lowered.program, evidence, down=False).log_evidence,
+            lambda: _log_total([run for _, run in _runs(self.plan(evidence, nothing))]),
+        )
+
+    def _whoever_can(self, by_kernels: Callable[[], T], by_numpy: Callable[[], T]) -> T:
+        """The kernels if they are loaded, else numpy; the other one for what is too wide."""
+        if self.engine == "compiled":
+            return by_kernels()
+        loaded = self.engine == "auto" and kernels_are_loaded()
+        if loaded:
+            with suppress(CapacityError):
+                return by_kernels()
         try:
-            plan = self.plan(evidence, np.empty(0, dtype=np.int64))
+            return by_numpy()
         except CapacityError:
-            if self.engine == "numpy" or kernels_are_loaded() or not kernels_are_on_disk():
+            if loaded or self.engine == "numpy" or not kernels_are_on_disk():
                 raise
-            return self._compiled(self.lowered.program, evidence, down=False).log_evidence
-        return _log_total([run for _, run in _runs(plan)])
+        return by_kernels()
 
     @cached_property
     def wanted(self) -> Ints:
