@@ -92,6 +92,13 @@ class CapacityError(TwitchnetError):
         return type(self), (self.cells, self.budget)
 
 
+def needs(package: str, extra: str = "frames") -> ImportError:
+    """The error for a package that is not installed, with what to do."""
+    return ImportError(
+        f"this needs {package}, which is not installed: pip install 'twitchnet[{extra}]'"
+    )
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """A hint that names the right name nearest to a wrong one, or ''.
 

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twitchnet.errors import needs
+
 Indices = NDArray[np.int64]
 
 
@@ -65,13 +67,6 @@ class Source:
             values = self.frame[name]
             picked = {name: [values[row] for row in rows.tolist()]}
         return Source(picked, self.kind, (name,), len(rows), self.lazy)
-
-
-def needs(package: str, extra: str = "frames") -> ImportError:
-    """The error for a package that is not installed, with what to do."""
-    return ImportError(
-        f"this needs {package}, which is not installed: pip install 'twitchnet[{extra}]'"
-    )
 
 
 def open_source(frame: Any) -> Source:

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from twitchnet.batch.columns import needs
 from twitchnet.batch.frames import Keep
 from twitchnet.batch.score import Scorer
 from twitchnet.batch.stream import arrow, make_scheme, score_batches
 from twitchnet.batch.worker import prepare
 from twitchnet.diagnosis.inference import Inference
+from twitchnet.errors import needs
 from twitchnet.model.network import Network
 
 _SCORERS: dict[tuple[object, ...], Scorer] = {}

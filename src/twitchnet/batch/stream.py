@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchnet.batch.columns import needs
 from twitchnet.batch.encode import Encoded, Encoder, match_columns, tell_misspelt
 from twitchnet.batch.frames import Keep, arrow_array, refuse_same_names
 from twitchnet.batch.posteriors import Progress
 from twitchnet.batch.score import Scorer, Scores
+from twitchnet.errors import needs
 
 
 def arrow() -> Any:

@@ -22,7 +22,7 @@ from twitchnet.diagnosis.report import build_report
 from twitchnet.diagnosis.triage import Triage, triage, watch_answers, watched
 from twitchnet.diagnosis.understanding import Understanding
 from twitchnet.diagnosis.wording import DISCLAIMER, page_of
-from twitchnet.errors import CapacityError
+from twitchnet.errors import CapacityError, needs
 from twitchnet.model.network import Network
 
 if TYPE_CHECKING:
@@ -170,9 +170,7 @@ class Diagnosis(Understanding):
         try:
             import pandas
         except ImportError:
-            raise ImportError(
-                "this needs pandas, which is not installed: pip install 'twitchnet[frames]'"
-            ) from None
+            raise needs("pandas") from None
         return pandas.DataFrame([_as_dict(row) for row in self.ranking])
 
     @cached_property
