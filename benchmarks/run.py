@@ -1,6 +1,6 @@
 """Everything that is measured, as docs/benchmarks.md and its plots.
 
-    python benchmarks/run.py                 some ten minutes; writes into docs/
+    python benchmarks/run.py                 a quarter of an hour; writes into docs/
     python benchmarks/run.py --most 1000000  batches of up to a million records too
 
 The measuring itself is ``twitchnet.bench``, which ``twitchnet bench`` runs without plots.
@@ -17,6 +17,7 @@ import twitchnet as tn
 from twitchnet.bench.report import Section, markdown
 from twitchnet.bench.suite import full
 
+POINTS = 300  # of each case that a plot shows
 DOCS = Path(__file__).parents[1] / "docs"
 
 
@@ -47,10 +48,8 @@ def plot_cells(section: Section) -> str:
     figure, axes = pyplot.subplots(figsize=(6, 3.6))
     names = [key.removesuffix(": cells") for key in section.series if key.endswith(": cells")]
     for name in names:
-        seconds = section.series[f"{name}: seconds"]
-        axes.loglog(
-            section.series[f"{name}: cells"], [1e6 * s for s in seconds], ".", ms=3, label=name
-        )
+        seconds = [1e6 * s for s in section.series[f"{name}: seconds"][:POINTS]]
+        axes.loglog(section.series[f"{name}: cells"][:POINTS], seconds, ".", ms=3, label=name)
     axes.set(xlabel="planned cells", ylabel="microseconds on one core")
     axes.legend(frameon=False)
     axes.grid(alpha=0.3)
