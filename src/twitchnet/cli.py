@@ -356,7 +356,8 @@ cli_understanding.register(app)
 @app.command()
 def bench(
     is_short: Annotated[
-        bool, typer.Option("--short", help="Some seconds, this engine alone; else ten minutes.")
+        bool,
+        typer.Option("--short", help="Some seconds, this engine alone; else a quarter of an hour."),
     ] = False,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Save the page here, not on stdout.")
