@@ -47,7 +47,7 @@ from twitchnet.engine.layout import (
     has,
 )
 from twitchnet.engine.program import Ints
-from twitchnet.engine.signs import SIGNED_LOSS, least_share
+from twitchnet.engine.signs import least_share, most_loss
 from twitchnet.engine.tape import FAINT
 
 GROWTH = 0.12  # how much of a doubling of the work a doubling of passes may cost, where it is
@@ -97,8 +97,8 @@ def cut_share(p: Packed, s: Scratch, v: int, credit: bool, products: bool, loss:
     """
     if credit and p.n[V_CARD, v] != 2:
         return 0.0
-    share = least_share(p, s, v)
-    return share if 2.0 * loss <= share * (2.0**FAINT if products else SIGNED_LOSS) else 0.0
+    share, parts = least_share(p, s, v), p.n[V_PARTS, v + 1] - p.n[V_PARTS, v]
+    return share if 2.0 * loss <= share * (2.0**FAINT if products else most_loss(parts)) else 0.0
 
 
 def condition(

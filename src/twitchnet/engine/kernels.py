@@ -19,7 +19,7 @@ import numpy as np
 
 from twitchnet.engine.conditioning import condition, condition_more, couple_less, lanes_of
 from twitchnet.engine.decode import decode, mark_fixed, mark_needed
-from twitchnet.engine.lanes import LANES, bare, bundle, load8, pair8, store8, total8, widen
+from twitchnet.engine.lanes import LANES, abs8, bare, bundle, load8, pair8, store8, total8, widen
 from twitchnet.engine.layout import (
     AGAIN,
     COUNT,
@@ -35,7 +35,10 @@ from twitchnet.engine.layout import (
     LEAKLESS,
     MARGINAL,
     MARKED,
+    N_AXES,
+    N_LONE,
     N_OPEN,
+    N_ROWS,
     N_TABLES,
     OPEN,
     P_COUNT,
@@ -57,6 +60,9 @@ from twitchnet.engine.tape import FAINT, SEARCH_ABOVE, write_tape
 FLOOR = 50.0  # posteriors below 1 / FLOOR may need a closer agreement; see ``agrees``
 LEAST, LEAST_WIDE = 1e-15, 1e-30  # and the smallest that is assumed, by kind of cells
 SPREAD = 3e-12  # relative difference of two evaluations that is still believed
+ROUNDING, ROUNDING_WIDE = 2.0**-53, 2.0**-100  # relative, of what a row or leaf 0 holds of a lane
+MANY = 300  # axes up to which ``SPREAD`` keeps 1e-9 even if all roundings add up
+UNSEEN = 1e-11  # most of P(evidence) that lanes may lose where no two evaluations differ
 OK, IMPOSSIBLE, TOO_WIDE, BAD_CODE = 0, 1, 2, 3
 UNSURE = 4  # of a fast form: the next one must answer
 FAST, WIDE, POSITIVE = 0, 1, 2
@@ -133,7 +139,7 @@ def evaluate(
     accounts[:, :] = 0.0
     scale_marginals(p, s, 0.0)
     double = widen(s)
-    tables, total, top = s.n[COUNT, N_TABLES], 0.0, 0
+    tables, total, bulk, top = s.n[COUNT, N_TABLES], 0.0, 0.0, 0
     for index in range(passes):
         if index > 0 or (again and passes > 1):
             next_pass(p, s, index)
@@ -150,20 +156,23 @@ def evaluate(
             exponent = sweep_up(s)
             multiply_scalars(s, result)
             here = total8(load8(s.cells, result))
-        if here == 0.0:
+        lanes_apart = total8(abs8(load8(s.cells, result)))
+        if lanes_apart == 0.0:
             continue
-        if total == 0.0:
+        if bulk == 0.0:
             top = exponent
         factor = 1.0
         if exponent > top:
             shrink = ldexp(1.0, max(top - exponent, -2000))
             total *= shrink
+            bulk *= shrink
             scale_all(accounts, shrink)
             scale_marginals(p, s, shrink)
             top = exponent
         else:
             factor = ldexp(1.0, max(exponent - top, -2000))
         total += here * factor
+        bulk += lanes_apart * factor
         if form == POSITIVE and not down:
             continue
         if form == FAST:
@@ -173,7 +182,7 @@ def evaluate(
         else:
             sweep_down(s, wanted, accounts, factor)
             add_conditioned(p, s, result, False, factor)
-    if products and not agrees(p, s, wanted, total, form):
+    if products and not agrees(p, s, wanted, total, bulk, form):
         return UNSURE, 0.0
     if not total > 0.0:
         return IMPOSSIBLE, -np.inf
@@ -306,7 +315,7 @@ def add_conditioned(p: Packed, s: Scratch, cell: int, again: bool, factor: float
                     s.f[FINER + 4 * state, v] -= finer * factor
 
 
-def agrees(p: Packed, s: Scratch, wanted: Ints, total: float, form: int) -> bool:
+def agrees(p: Packed, s: Scratch, wanted: Ints, total: float, bulk: float, form: int) -> bool:
     """Whether all evaluations of the same probabilities are close enough to be believed.
 
     Their largest relative difference stands for the relative error of P(evidence).  States
@@ -334,7 +343,14 @@ def agrees(p: Packed, s: Scratch, wanted: Ints, total: float, form: int) -> bool
             return False
         if form == FAST:
             spread = max(spread, abs(sum_ - total) / total)
-    return spread <= SPREAD * min(1.0, FLOOR * smallest)
+    rounding = ROUNDING_WIDE if form == WIDE else ROUNDING
+    unseen = s.n[COUNT, N_ROWS] * rounding * bulk / total
+    coupled = s.n[COUNT, N_AXES] - s.n[COUNT, N_LONE]
+    nearness = min(1.0, FLOOR * smallest)
+    return (
+        spread <= SPREAD * min(1.0, MANY / max(coupled, 1)) * nearness
+        and unseen <= UNSEEN * nearness
+    )
 
 
 def read_row(

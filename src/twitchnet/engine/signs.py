@@ -3,9 +3,9 @@
 Leaves of a signed axis hold (U, U + E), and the difference is taken when it is closed.
 Every entry of E is at least b times U + E, where b is the base of the node, so closing the
 axis loses at most a factor 2 / b of relative accuracy.  The positive form signs axes while
-the product of 2 / b stays below ``SIGNED_LOSS``, which bounds the error for any evidence
-and any rare cause (at 1e5, chains of a hundred roundings stay near 1e-9 at the worst).  The
-fast form signs them all, and checks its answer.
+the product of 2 / b stays below ``SIGNED_LOSS``, and times the number of their factors below
+``SIGNED_ROUNDINGS``: that bounds the error for any evidence, any rare cause and any number of
+parents.  The fast form signs them all, and checks its answer.
 """
 
 from __future__ import annotations
@@ -55,6 +55,12 @@ from twitchnet.engine.layout import (
 from twitchnet.engine.leaves import new_table, stride_in, take_cells
 
 SIGNED_LOSS = 1e5
+SIGNED_ROUNDINGS = 9e6  # most roundings times loss: 1e-9 over 2**-53, if all of them add up
+
+
+def most_loss(roundings: int) -> float:
+    """The largest factor of accuracy that signed axes with so many factors may cost."""
+    return min(SIGNED_LOSS, SIGNED_ROUNDINGS / max(roundings, 1))
 
 
 def base_bound(s: Scratch, t: int) -> float:
@@ -121,10 +127,11 @@ def sign(p: Packed, s: Scratch) -> bool:
     for t in range(1, s.n[COUNT, 1]):
         if s.n[OWN, t] >= 0:
             uses[s.n[OWN, t]] += 1
-    allowed = SIGNED_LOSS
+    loss, roundings = 1.0, 0
     for v in range(p.n[P_COUNT, 0]):
         if s.n[CUT, v] != 0:
-            allowed *= least_share(p, s, v) / 2.0
+            loss *= 2.0 / least_share(p, s, v)
+            roundings += p.n[V_PARTS, v + 1] - p.n[V_PARTS, v]
     while True:
         best = -1
         for t in range(1, s.n[COUNT, 1]):
@@ -136,10 +143,11 @@ def sign(p: Packed, s: Scratch) -> bool:
         if best < 0:
             break
         a = s.n[OWN, best]
-        uses[a] = 0
+        more, uses[a] = uses[a], 0
         base = base_bound(s, best)
-        if base > 0.0 and 2.0 / base <= allowed:
-            allowed /= 2.0 / base
+        if base > 0.0 and 2.0 * loss <= base * most_loss(roundings + more):
+            loss *= 2.0 / base
+            roundings += more
             if not make_signed(s, a, best):
                 return False
     return True

@@ -20,8 +20,9 @@ multiply pointwise, and the difference is taken when the axis is closed.  That i
 cheaper, and safe where the base b of the node is not small: every entry of E is at
 least b times U + E, so closing the axis loses at most a factor 2 / b of relative
 accuracy, for any evidence and any rare cause.  ``SIGNED_LOSS`` bounds the product of
-these factors: at 1e5 a chain of a hundred roundings stays near 1e-9 at the
-worst.  All other level axes are merged by maximum, without subtraction.
+these factors, and ``SIGNED_ROUNDINGS`` that product times the number of factors of these
+axes, so that 1e-9 holds even if all roundings add up.  All other level axes are merged by
+maximum, without subtraction.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from twitchnet.engine.axes import Axes
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 
 SIGNED_LOSS = 1e5
+SIGNED_ROUNDINGS = 9e6
+"""Most roundings times loss: 1e-9 over half a unit of the last place, if all of them add up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,10 +282,12 @@ class _Slicer:
                 if leaf.own not in loss and self.out.card[leaf.own] == 2:
                     smallest = float((leaf.values[:, 1] / leaf.values.sum(axis=1)).min())
                     loss[leaf.own] = 2.0 / smallest if smallest > 0 else np.inf
-        allowed, chosen = SIGNED_LOSS, set()
+        product, roundings, chosen = 1.0, 0, set()
         for axis in sorted(loss, key=lambda axis: -uses[axis]):
-            if loss[axis] <= allowed:
-                allowed /= loss[axis]
+            most = min(SIGNED_LOSS, SIGNED_ROUNDINGS / (roundings + uses[axis]))
+            if product * loss[axis] <= most:
+                product *= loss[axis]
+                roundings += uses[axis]
                 chosen.add(axis)
         for i, leaf in enumerate(self.out.leaves):
             if leaf.own in chosen:
