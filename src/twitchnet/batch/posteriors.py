@@ -20,6 +20,7 @@ from twitchnet.engine import accelerate
 from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput, run_batch
 from twitchnet.engine.layout import Packed
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
+from twitchnet.engine.weights import balanced, far_apart
 from twitchnet.errors import CapacityError, Problem, RecordError, nearest
 from twitchnet.model.network import Network
 from twitchnet.plan.build import build_plan, evidence_arrays
@@ -193,6 +194,8 @@ def evaluate(
     it, and ``forms`` (rows,) are the forms to begin with.
     """
     low, network, count = inference.lowered, inference.network, len(rows.codes)
+    rows, log_scale = _balanced(rows)
+    far = np.flatnonzero(far_apart(rows.soft))
     states = [network.by_name[name].states.index(state) for name, state in columns]
 
     def by_kernels(some: BatchInput, begin: NDArray[np.int8] | None, done: int) -> BatchOutput:
@@ -216,16 +219,38 @@ def evaluate(
         compiled = count > SMALL or accelerate.is_compiled()
     found = None if compiled else _one_by_one(inference, rows, columns, progress, program)
     if found is None:
-        return by_kernels(rows, forms, 0)
+        found = by_kernels(rows, forms, 0)
+        if len(far):  # what the kernels have no range for
+            few = rows._replace(codes=rows.codes[far], soft=rows.soft[far])
+            _put(found, far, _one_by_one(inference, few, columns, None, program, np.inf))
+        found.log_evidence[:] += log_scale
+        return found
     wide = np.flatnonzero(found.status == TOO_WIDE)
     if len(wide) and inference.engine != "numpy" and accelerate.is_cached():
         few = rows._replace(codes=rows.codes[wide], soft=rows.soft[wide])
         rest = by_kernels(few, None if forms is None else forms[wide], count - len(wide))
-        for name in BatchOutput._fields:
-            getattr(found, name)[wide] = getattr(rest, name)
+        _put(found, wide, rest)
     elif len(wide) and progress is not None:
         progress(count)
+    found.log_evidence[:] += log_scale
     return found
+
+
+def _put(out: BatchOutput, at: Ints, some: BatchOutput | None) -> None:
+    """Replaces the records ``at`` by others."""
+    if some is not None:
+        for name in BatchOutput._fields:
+            getattr(out, name)[at] = getattr(some, name)
+
+
+def _balanced(rows: BatchInput) -> tuple[BatchInput, Floats]:
+    """Rows with likelihoods of a size near 1, and the log of what they were divided by."""
+    soft, exponent = balanced(rows.soft)
+    nodes = rows.node_of.tolist()
+    for i, node in enumerate(rows.soft_of.tolist()):
+        if node in nodes:  # an answer replaces a likelihood
+            exponent[rows.codes[:, nodes.index(node)] >= 0, i] = 0
+    return rows._replace(soft=soft), exponent.sum(axis=1) * np.log(2.0)
 
 
 def _one_by_one(
@@ -234,6 +259,7 @@ def _one_by_one(
     columns: tuple[tuple[str, str], ...],
     progress: Progress | None,
     program: Program | None = None,
+    heavy: float = HEAVY,
 ) -> BatchOutput | None:
     """A small batch on numpy; None when a record is so heavy that cached kernels pay."""
     network, count = inference.network, len(rows.codes)
@@ -252,7 +278,7 @@ def _one_by_one(
             out.status[row], out.cells[row] = TOO_WIDE, error.cells
             continue
         out.cells[row] = plan.cells
-        if plan.cells > HEAVY and accelerate.is_cached():
+        if plan.cells > heavy and accelerate.is_cached():
             return None
         beliefs = inference._read(plan, evidence, accounts=False)
         out.log_evidence[row] = beliefs.log_evidence

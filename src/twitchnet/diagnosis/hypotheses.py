@@ -17,6 +17,7 @@ import numpy as np
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.inference import HEAVY, Inference, kernels_are_loaded
 from twitchnet.engine.program import Floats, Ints, Program
+from twitchnet.engine.weights import balanced, far_apart
 from twitchnet.errors import CapacityError
 from twitchnet.model.network import Network
 
@@ -66,6 +67,9 @@ def suppose(
 
 def runs_compiled(inference: Inference, answers: Answers, count: int) -> bool:
     """Whether ``count`` records like this one are computed by the compiled kernels."""
+    evidence = inference.evidence(answers)
+    if far_apart(evidence.soft[evidence.is_soft]):
+        return False
     if inference.engine != "auto":
         return inference.engine == "compiled"
     if kernels_are_loaded():
@@ -73,7 +77,7 @@ def runs_compiled(inference: Inference, answers: Answers, count: int) -> bool:
     from twitchnet.engine import accelerate
 
     try:
-        cells = count * inference.plan(inference.evidence(answers)).cells
+        cells = count * inference.plan(evidence).cells
     except CapacityError:
         return accelerate.is_cached()
     return cells > WORTH_COMPILING or (cells > HEAVY and accelerate.is_cached())
@@ -109,13 +113,13 @@ def _batch(
     codes = np.full((len(records), len(names)), -1, dtype=np.int8)
     widest = int(low.program.card.max(initial=1))
     soft = np.full((len(records), len(soft_names), widest), np.nan)
+    exponent = np.zeros((len(records), len(soft_names)))
     for i, one in enumerate(records):
         codes[i] = [one.hard.get(name, -1) for name in names]
         for j, name in enumerate(soft_names):
             if name in one.soft:
                 row = one.soft[name]
-                soft[i, j] = 1.0
-                soft[i, j, : len(row)] = row
+                soft[i, j, : len(row)], exponent[i, j] = balanced(np.array(row))
     places = columns(network) if posteriors else ()
     out = run_batch(
         program,
@@ -127,13 +131,15 @@ def _batch(
         workspace=inference.workspace,
         posteriors=posteriors,
     )
-    wide = np.flatnonzero(out.status == STATUS.index("too wide"))
-    if len(wide):
-        if inference.engine == "compiled":
-            raise CapacityError(float(out.cells[wide[0]]), inference.budget)
+    out.log_evidence[:] += exponent.sum(axis=1) * np.log(2.0)
+    wide = out.status == STATUS.index("too wide")
+    if wide.any() and inference.engine == "compiled":
+        raise CapacityError(float(out.cells[wide.argmax()]), inference.budget)
+    left = np.flatnonzero(wide | far_apart(soft))
+    if len(left):
         given = None if program is low.program else program
-        rest = _one_by_one(inference, [records[i] for i in wide.tolist()], posteriors, given)
-        out.log_evidence[wide], out.probability[wide] = rest.log_evidence, rest.posterior
+        rest = _one_by_one(inference, [records[i] for i in left.tolist()], posteriors, given)
+        out.log_evidence[left], out.probability[left] = rest.log_evidence, rest.posterior
     return Supposed(out.log_evidence, out.probability)
 
 

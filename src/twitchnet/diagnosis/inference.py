@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import ldexp
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -20,6 +21,7 @@ from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.dials import Dials, dials
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 from twitchnet.engine.reference import Sweep, sweep
+from twitchnet.engine.weights import balanced, far_apart
 from twitchnet.errors import CapacityError
 from twitchnet.model.network import Network
 from twitchnet.plan.build import BUDGET, WORKSPACE, Plan, build_plan, evidence_arrays
@@ -132,7 +134,7 @@ class Inference:
                 evidence.hard[node] = int(np.argmax(row))
                 continue
             evidence.is_soft[node] = True
-            evidence.soft[node, : len(row)] = row
+            evidence.soft[node, : len(row)], evidence.soft_exponent[node] = balanced(np.array(row))
         return evidence
 
     def plan(self, evidence: Evidence, targets: Ints | None = None) -> Plan:
@@ -163,6 +165,7 @@ class Inference:
         evidence = self.evidence(answers)
         numbers = program or self.lowered.program
         return self._whoever_can(
+            evidence,
             lambda: self._compiled(numbers, evidence, accounts=accounts),
             lambda: self._read(self._plan(numbers, evidence, accounts), evidence, accounts),
         )
@@ -171,12 +174,20 @@ class Inference:
         """The natural log of P(evidence), ``-inf`` when it is impossible."""
         nothing = np.empty(0, dtype=np.int64)
         return self._whoever_can(
+            evidence,
             lambda: self._compiled(self.lowered.program, evidence, down=False).log_evidence,
-            lambda: _log_total([run for _, run in _runs(self.plan(evidence, nothing))]),
+            lambda: _log_total(_runs(self.plan(evidence, nothing)), evidence),
         )
 
-    def _whoever_can(self, by_kernels: Callable[[], T], by_numpy: Callable[[], T]) -> T:
-        """The kernels if they are loaded, else numpy; the other one for what is too wide."""
+    def _whoever_can(
+        self, evidence: Evidence, by_kernels: Callable[[], T], by_numpy: Callable[[], T]
+    ) -> T:
+        """The kernels if they are loaded, else numpy; the other one for what is too wide.
+
+        Weights that are far apart need the range that only numpy has.
+        """
+        if far_apart(evidence.soft[evidence.is_soft]):
+            return by_numpy()
         if self.engine == "compiled":
             return by_kernels()
         loaded = self.engine == "auto" and kernels_are_loaded()
@@ -215,17 +226,18 @@ class Inference:
         single = run_single(
             program, evidence, wanted, self.budget, self.workspace, down, explain=accounts
         )
+        log_evidence = single.log_evidence + evidence.log_scale
         if single.status == "too wide":
             raise CapacityError(single.cells, self.budget)
         if single.status == "impossible" or not down:
             nan = {name: np.full(network.by_name[name].card, np.nan) for name in network.ranked}
-            return Beliefs(single.log_evidence, nan, {}, {})
+            return Beliefs(log_evidence, nan, {}, {})
         by_node = single.marginal.T.copy()
         probability = {
             name: by_node[low.index[name], : network.by_name[name].card] for name in network.ranked
         }
         if not accounts:
-            return Beliefs(single.log_evidence, probability, {}, {})
+            return Beliefs(log_evidence, probability, {}, {})
         produced = {
             parent: float(single.marginal[1, node])
             for (of, parent), node in low.producer.items()
@@ -242,17 +254,16 @@ class Inference:
         explains = dict.fromkeys(network.ranked, 0.0)
         for (name, _), value in shares.items():
             explains[name] += value
-        return Beliefs(single.log_evidence, probability, produced, explains, shares)
+        return Beliefs(log_evidence, probability, produced, explains, shares)
 
     def _read(self, plan: Plan, evidence: Evidence, accounts: bool = True) -> Beliefs:
         low, network = self.lowered, self.network
         runs = _runs(plan)
-        log_evidence = _log_total([run for _, run in runs])
+        log_evidence = _log_total(runs, evidence)
         if log_evidence == -np.inf:
             nan = {name: np.full(network.by_name[name].card, np.nan) for name in network.ranked}
             return Beliefs(log_evidence, nan, {}, {})
-        top = max(run.exponent for _, run in runs)
-        scale = [float(np.ldexp(1.0, max(run.exponent - top, -2000))) for _, run in runs]
+        scale = _scales(runs)
         total = sum(float(run.total.sum()) * by for (_, run), by in zip(runs, scale, strict=True))
 
         def marginal(node: int) -> Floats:
@@ -305,11 +316,21 @@ def _runs(plan: Plan) -> list[tuple[slice, Sweep]]:
     return result
 
 
-def _log_total(runs: list[Sweep]) -> float:
-    """The natural log of the sum over all passes."""
-    top = max(run.exponent for run in runs)
-    total = sum(
-        float(run.total.sum()) * float(np.ldexp(1.0, max(run.exponent - top, -2000)))
-        for run in runs
-    )
-    return float(np.log(total) + top * np.log(2.0)) if total > 0 else -float("inf")
+def _top(runs: list[tuple[slice, Sweep]]) -> int:
+    """The largest exponent of a pass that is possible at all."""
+    return max((run.exponent for _, run in runs if run.total.any()), default=0)
+
+
+def _scales(runs: list[tuple[slice, Sweep]]) -> list[float]:
+    """What the numbers of each pass are multiplied by to be of one size."""
+    top = _top(runs)
+    return [ldexp(1.0, min(run.exponent - top, 0)) for _, run in runs]
+
+
+def _log_total(runs: list[tuple[slice, Sweep]], evidence: Evidence) -> float:
+    """The natural log of P(evidence), the sum over all passes."""
+    scaled = zip(runs, _scales(runs), strict=True)
+    total = sum(float(run.total.sum()) * by for (_, run), by in scaled)
+    if total <= 0.0:
+        return -float("inf")
+    return float(np.log(total) + _top(runs) * np.log(2.0) + evidence.log_scale)

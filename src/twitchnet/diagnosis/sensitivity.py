@@ -188,11 +188,12 @@ def number_gradient(inference: Inference, answers: Answers, split: str = "") -> 
             raise CapacityError(work, inference.budget)
         return order
 
+    more = evidence.log_scale
     sign = (low.entry_kind == NUMBER).astype(np.float64) - (low.entry_kind == COMPLEMENT)
     found = []
     for log_p, scale, entries in gradient(program, evidence, lanes, within_limits, node):
         by_number = np.bincount(low.entry_number, sign * entries, len(low.numbers))
-        found.append((log_p, scale, np.asarray(by_number, dtype=np.float64)))
+        found.append((log_p + more, scale + more, np.asarray(by_number, dtype=np.float64)))
     return found
 
 
@@ -219,7 +220,7 @@ def slopes(inference: Inference, answers: Answers, wanted: list[int]) -> Slopes:
     split = "" if name in answers.hard else name
     found = number_gradient(inference, answers, split)
     log_evidence = float(np.logaddexp.reduce([log_p for log_p, _, _ in found]))
-    parts = [math.exp(scale - log_evidence) * slope for _, scale, slope in found]
+    parts = [_exp(scale - log_evidence) * slope for _, scale, slope in found]
     own: Floats = np.sum(parts, axis=0)
     if split:
         joint[wanted[0]] = math.exp(found[at][0] - log_evidence), parts[at]
@@ -237,9 +238,14 @@ def slopes(inference: Inference, answers: Answers, wanted: list[int]) -> Slopes:
             joint[column] = (0.0, np.zeros_like(own))
             continue
         ((log_joint, scale, slope),) = number_gradient(inference, with_it)
-        posterior = factor * math.exp(log_joint - log_evidence)
-        joint[column] = posterior, factor * math.exp(scale - log_evidence) * slope
+        more = math.log(factor) - log_evidence
+        joint[column] = _exp(log_joint + more), _exp(scale + more) * slope
     return Slopes(own, joint)
+
+
+def _exp(x: float) -> float:
+    """The exponential, kept finite: only entries that nothing can move have such slopes."""
+    return math.exp(min(x, 700.0))
 
 
 def sensitivity(

@@ -41,6 +41,7 @@ from twitchnet.engine.levels import (
     terms,
 )
 from twitchnet.engine.program import Floats
+from twitchnet.engine.ranged import empty, zeros
 
 Axes = tuple[int, ...]
 Cases = list[tuple[int, Case]]  # the shared level axes of a merge: (position, case)
@@ -121,7 +122,7 @@ def _merge(a: Floats, b: Floats, cases: Cases, out: Floats) -> None:
         if o != last:
             _merge(firsts[i], seconds[j], rest, into)
         else:
-            term = np.empty(into.shape)
+            term = empty(into.shape, into)
             _merge(firsts[i], seconds[j], rest, term)
             into += term
         last = o
@@ -189,7 +190,7 @@ def merge(first: Table, second: Table, level_axes: frozenset[int]) -> Table:
     """The table over the union of the axes; see the head of this file."""
     axes = union(first.axes, second.axes)
     a, b = spread(first, axes), spread(second, axes)
-    out = np.empty(np.broadcast_shapes(a.shape, b.shape))
+    out = empty(np.broadcast_shapes(a.shape, b.shape), a)
     _merge(a, b, _cases(first, second, axes, level_axes), out)
     return Table(axes, out, first.backward | second.backward)
 
@@ -203,8 +204,8 @@ def merge_adjoint(
     """
     axes = union(first.axes, second.axes)
     a, b = spread(first, axes), spread(second, axes)
-    a_out = np.zeros(a.shape)
-    b_out = np.zeros(b.shape) if both else None
+    a_out = zeros(a.shape, a)
+    b_out = zeros(b.shape, b) if both else None
     _adjoint(a, b, adjoint, _cases(first, second, axes, level_axes), a_out, b_out)
     if b_out is not None:
         b_out = b_out.reshape(second.values.shape)

@@ -27,11 +27,24 @@ import numpy as np
 
 from twitchnet.engine.order import Order
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
+from twitchnet.engine.ranged import (
+    Ranged,
+    empty,
+    exact_range,
+    plain,
+    ranged,
+    top_exponent,
+)
 from twitchnet.engine.reference import _Run
 from twitchnet.engine.sliced import Leaf, Sliced, _Slicer
 
 TOGETHER = 8
 """Parts in one group.  With more, products of very small entries could underflow."""
+
+STEEP = 900
+"""The exponent that the largest derivatives are told with, when P(evidence) is that much less."""
+
+LOG_2 = float(np.log(2.0))
 
 NOWHERE = -1
 """The place of what is no entry of a part: likelihoods."""
@@ -104,6 +117,8 @@ class _Unfolder(_Slicer):
                 groups.append(_Group(kind, tuple(rows[first : first + most])))
                 sliced.leaves.append(_leaf(groups[-1]))
         sliced.leaves += constants
+        if isinstance(self.numbers, Ranged):
+            sliced = sliced.ranged()
         return Unfolded(sliced, tuple(self.places), tuple(groups))
 
     def keep_part(self, p: int, axes: tuple[int, ...], table: Floats, own: int) -> None:
@@ -121,6 +136,7 @@ class _Unfolder(_Slicer):
     def keep_row(self, kind: _Kind, values: Floats, places: Ints | None = None) -> None:
         """Adds a row to the group of its kind; likelihoods have no places."""
         nowhere = np.full(values.shape, NOWHERE)
+        values = ranged(values) if isinstance(self.numbers, Ranged) else values
         self.rows.setdefault(kind, []).append(_Row(values, nowhere if places is None else places))
 
     def node(self, node: int) -> None:
@@ -249,6 +265,22 @@ def gradient(
     Entries that no state of the hidden variables can reach keep derivative 0, and so do
     nodes that the evidence says nothing about.  P = 0 gives ``-inf``.
     """
+    try:
+        with exact_range():
+            return _gradient(program, evidence, lanes, find_order, split)
+    except FloatingPointError:
+        program = program._replace(part_table=ranged(program.part_table))
+        return _gradient(program, evidence, lanes, find_order, split)
+
+
+def _gradient(
+    program: Program,
+    evidence: Evidence,
+    lanes: tuple[int, ...],
+    find_order: Callable[[Sliced], Order],
+    split: int,
+) -> list[tuple[float, float, Floats]]:
+    """:func:`gradient` in the numbers of ``program``, plain or ranged."""
     targets = np.array([split] if split >= 0 else [], dtype=np.int64)
     if split >= 0:
         lanes = (split, *(node for node in lanes if node != split))
@@ -262,7 +294,8 @@ def gradient(
     if count > 1 and order.cells * lane_count <= AT_ONCE:
         leaves = factors.sliced.leaves
         for i, leaf in enumerate(leaves):  # so that no derivative is summed over the states
-            values = np.broadcast_to(leaf.values, (lane_count, *leaf.values.shape[1:]))
+            shape = lane_count, *leaf.values.shape[1:]
+            values = np.broadcast_to(leaf.values, shape, subok=True)
             leaves[i] = Leaf(leaf.axes, values, leaf.credit, leaf.own)
         return _of_lanes(factors, order, slice(None), chunks, entries)
     return [_of_lanes(factors, order, chunk, [slice(None)], entries)[0] for chunk in chunks]
@@ -274,7 +307,7 @@ def _of_lanes(
     """:func:`gradient` over the lanes of ``chunk``, for each of some ``parts`` of them."""
     run = _Adjoints(factors.sliced, order.steps, chunk)
     total = run.upward()
-    _, credit = run.backward(total)
+    _, credit = run.backward()
     places: list[Ints] = []  # (L or 1, numbers) each
     slopes: list[Floats] = []
 
@@ -301,20 +334,32 @@ def _of_lanes(
         for k, slope in enumerate(_by_rows(groups, adjoint, chunk, by_level)):
             for rows, own in zip(groups, slope, strict=True):
                 add(rows[k].places, own)
-    scale = run.exponent * float(np.log(2.0))
     found = []
     for part in parts:
         some = [
             (p[0], s[part].sum(axis=0)) if len(p) == 1 else (p[part].ravel(), s[part].ravel())
             for p, s in zip(places, slopes, strict=True)
         ]
+        size, top = _exponents(total[part], [slope for _, slope in some])
         where = np.concatenate([np.zeros(0, dtype=np.int64), *(p for p, _ in some)])
-        value = np.concatenate([np.zeros(0), *(s for _, s in some)])
+        value = np.concatenate([np.zeros(0), *(plain(s, top) for _, s in some)])
         entry = where != NOWHERE
         result: Floats = np.bincount(where[entry], value[entry], entries)  # type: ignore[assignment]
         with np.errstate(divide="ignore"):
-            found.append((float(np.log(total[part].sum())) + scale, scale, result))
+            log_total = float(np.log(plain(total[part], size).sum()))
+        found.append(
+            (log_total + (run.exponent + size) * LOG_2, (run.exponent + top) * LOG_2, result)
+        )
     return found
+
+
+def _exponents(total: Floats, slopes: list[Floats]) -> tuple[int, int]:
+    """The exponents that P(evidence) and its derivatives are told with: 0 for plain numbers."""
+    if not isinstance(total, Ranged):
+        return 0, 0
+    size = top_exponent(total)
+    steepest = max((top_exponent(slope) for slope in slopes), default=size)
+    return size, max(size, steepest - STEEP) if total.view(np.ndarray)["m"].any() else steepest
 
 
 def _by_rows(
@@ -327,14 +372,16 @@ def _by_rows(
     stacked = []
     for k in range(len(groups[0])):
         rows = [group[k].values for group in groups]
-        own = np.empty(adjoint.shape)
+        own = empty(adjoint.shape, adjoint)
         for i, row in enumerate(rows):
             own[i] = row[chunk] if len(row) > 1 else row
         stacked.append(own)
     merge = _raised if by_level else np.multiply
-    silent = np.zeros(adjoint.shape)  # what changes nothing
-    silent[..., 0] = 1.0
-    neutral = silent if by_level else np.ones(adjoint.shape)
+    neutral = np.ones(adjoint.shape)  # what changes nothing
+    if by_level:
+        neutral[..., 1:] = 0.0
+    if isinstance(adjoint, Ranged):
+        neutral = ranged(neutral)
     before, after = [neutral], [neutral]
     for row in stacked[:-1]:
         before.append(merge(before[-1], row))

@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 
 from twitchnet.engine.program import Floats, Ints
+from twitchnet.engine.ranged import empty, zeros
 
 Case = Literal["none", "first", "second"]  # which table holds the axis backward
 Groups = tuple[tuple[int, ...], ...]
@@ -88,7 +89,7 @@ def levels_of(values: Floats, axis: int, sums: bool = False) -> list[Floats]:
 def spread_levels(values: Floats, axis: int) -> Floats:
     """The levels of an axis, then their running sums from level 1 on, as one array."""
     card = values.shape[axis]
-    out = np.empty((*values.shape[:axis], 2 * card - 1, *values.shape[axis + 1 :]))
+    out = empty((*values.shape[:axis], 2 * card - 1, *values.shape[axis + 1 :]), values)
     out[(slice(None),) * axis + (slice(card),)] = values
     so_far = level_of(out, axis, 0)
     for level in range(1, card):
@@ -101,7 +102,7 @@ def spread_levels(values: Floats, axis: int) -> Floats:
 def opened(values: Floats, axis: int, sums: bool) -> list[Floats]:
     """Views of the levels to add derivatives to; with ``sums`` also zeros for running sums."""
     parts = levels_of(values, axis)
-    return [*parts, *(np.zeros(parts[0].shape) for _ in parts[1:])] if sums else parts
+    return [*parts, *(zeros(parts[0].shape, parts[0]) for _ in parts[1:])] if sums else parts
 
 
 def pass_on(parts: list[Floats], card: int) -> None:
@@ -127,7 +128,7 @@ def sum_by(values: Floats, axis: int, groups: Groups, out: Floats | None = None)
     if len(groups) == values.shape[axis] and out is None:
         return values
     if out is None:
-        out = np.empty((*values.shape[:axis], len(groups), *values.shape[axis + 1 :]))
+        out = empty((*values.shape[:axis], len(groups), *values.shape[axis + 1 :]), values)
     for level, group in enumerate(groups):
         into, first = level_of(out, axis, level), level_of(values, axis, group[0])
         if len(group) == 1:

@@ -55,9 +55,15 @@ class Evidence(NamedTuple):
     """What one record says, as arrays over the nodes.
 
     ``hard[v]`` is a state or -1; ``soft[v]`` is a row of likelihoods over the states,
-    used where ``is_soft[v]``.
+    used where ``is_soft[v]``, and to be multiplied by ``2**soft_exponent[v]``.
     """
 
     hard: Ints  # (V,)
     is_soft: Bools  # (V,)
     soft: Floats  # (V, largest card)
+    soft_exponent: Ints  # (V,)
+
+    @property
+    def log_scale(self) -> float:
+        """The natural log of the powers of two that P(evidence) is to be multiplied by."""
+        return float(self.soft_exponent[self.is_soft].sum() * np.log(2.0))

@@ -7,7 +7,8 @@ a table times its derivative, summed over everything but one axis, is the joint
 probability of that axis' states with the evidence.
 
 Tables are rescaled by powers of two, so P(evidence) may be far below the smallest
-float64.  All lanes of a run share one scale.
+float64.  All lanes of a run share one scale.  A run in which some product still leaves the
+range of a double is repeated with numbers that have an exponent each (see ``ranged.py``).
 
 How the axes of a table are laid out decides how fast numpy is.  Within a run they are
 numbered by *place*: level axes first, because large tables are split along them; then
@@ -18,12 +19,14 @@ share, are together at the end; the lanes last.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import frexp
 
 import numpy as np
 
 from twitchnet.engine.axes import Axes, Table, fold, merge, merge_adjoint
 from twitchnet.engine.order import Step
 from twitchnet.engine.program import Floats
+from twitchnet.engine.ranged import Ranged, exact_range, plain, top_exponent, zeros
 from twitchnet.engine.sliced import Sliced
 
 
@@ -42,7 +45,8 @@ class Sweep:
     credit: dict[int, Floats]
 
 
-SMALL = -16  # exponent of a largest entry below which a table is rescaled; thirty such multiply
+SMALL = -16  # exponent of a largest entry below which a table is rescaled
+EVERY = 16  # merges in one step after which the table is looked at again
 
 
 @dataclass(slots=True)
@@ -51,6 +55,7 @@ class _Closed:
 
     step: Step
     partial: list[Table]  # the operands merged so far, without the last merge
+    scales: dict[int, int]  # the exponents taken out of some of them
     axes: Axes  # of the last merge, which was closed
     shape: tuple[int, ...]
     case: str
@@ -61,13 +66,42 @@ class _Closed:
 def _scaled(table: Table) -> tuple[Table, int]:
     """The table with a largest entry that is not small, and the exponent taken out."""
     values = table.values
-    largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
-    if largest == 0.0 or not np.isfinite(largest):
+    if isinstance(values, Ranged):
         return table, 0
-    exponent = int(np.frexp(largest)[1])
+    exponent = _exponent(values)
     if SMALL <= exponent <= 0:
         return table, 0
     return Table(table.axes, np.ldexp(values, -exponent), table.backward), exponent
+
+
+def _exponent(values: Floats) -> int:
+    """The exponent of the entry of largest size, 0 when all are 0."""
+    largest = max(float(values.max(initial=0.0)), -float(values.min(initial=0.0)))
+    return frexp(largest)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Product:
+    """Some numbers per lane (L or 1,), all to be multiplied by 2**exponent."""
+
+    values: Floats
+    exponent: int = 0
+
+    def times(self, values: Floats, exponent: int = 0) -> _Product:
+        """The product with further numbers, of a size near 1."""
+        product = self.values * values
+        exponent += self.exponent
+        if isinstance(product, Ranged):
+            return _Product(product, exponent)
+        size = _exponent(product)
+        if SMALL <= size <= 1:
+            return _Product(product, exponent)
+        return _Product(np.ldexp(product, -size), exponent + size)
+
+    def at(self, exponent: int) -> Floats:
+        """The numbers to be multiplied by another 2**exponent."""
+        by = self.exponent - exponent
+        return np.ldexp(self.values, by) if by else self.values
 
 
 class _Run:
@@ -92,7 +126,7 @@ class _Run:
         values = values[self.chunk] if len(values) > 1 else values
         order = sorted(range(len(axes)), key=lambda i: self.place[axes[i]])
         values = values.transpose(*(1 + i for i in order), 0)
-        return tuple(self.place[axes[i]] for i in order), np.ascontiguousarray(values)
+        return tuple(self.place[axes[i]] for i in order), np.asanyarray(values, order="C")
 
     def as_leaf(self, i: int, values: Floats) -> Floats:
         """The transpose of :meth:`laid_out` for leaf ``i``."""
@@ -120,7 +154,7 @@ class _Run:
         values = self.flipped(table.values, place, other, position)
         if other not in table.axes:
             axes = tuple(sorted({*table.axes, other} - {place}))
-            values = np.ascontiguousarray(np.moveaxis(values, position, axes.index(other)))
+            values = np.asanyarray(np.moveaxis(values, position, axes.index(other)), order="C")
             backward = table.backward if level_in else table.backward | {other}
             return Table(axes, values, backward), "rename", other
         axes = tuple(a for a in table.axes if a != place)
@@ -128,15 +162,15 @@ class _Run:
             pair = np.moveaxis(values, (position, table.axes.index(other)), (-2, -1))
             diagonal = np.diagonal(pair, axis1=-2, axis2=-1)
             values = np.moveaxis(diagonal, -1, axes.index(other))
-            return Table(axes, np.ascontiguousarray(values), table.backward), "diagonal", other
+            return Table(axes, np.asanyarray(values, order="C"), table.backward), "diagonal", other
         # contributions from below the node's own closing: a function of the level so far
         pair = np.moveaxis(values, (table.axes.index(other), position), (-2, -1))
         card = pair.shape[-1]
-        out = np.zeros(pair.shape[:-1])
+        out = zeros(pair.shape[:-1], pair)
         for so_far in range(card):
             for level in range(card):
                 out[..., so_far] += pair[..., level, max(level, so_far)]
-        values = np.ascontiguousarray(np.moveaxis(out, -1, axes.index(other)))
+        values = np.asanyarray(np.moveaxis(out, -1, axes.index(other)), order="C")
         return Table(axes, values, table.backward | {other}), "fold", other
 
     def flipped(self, values: Floats, place: int, other: int, position: int) -> Floats:
@@ -150,7 +184,7 @@ class _Run:
         return (weights[self.chunk] if len(weights) > 1 else weights).T
 
     def upward(self) -> Floats:
-        """P(evidence) per lane, scaled by 2**exponent."""
+        """P(evidence) per lane, scaled by 2**exponent; the largest is near 1."""
         for i, leaf in enumerate(self.sliced.leaves):
             table = Table(*self.laid_out(leaf.axes, leaf.values))
             if leaf.credit < 0:  # credits read their leaf as it is
@@ -160,21 +194,28 @@ class _Run:
         fresh = len(self.tables)
         for step in self.steps:
             merged = self.tables[step.operands[0]]
-            partial = []
+            partial: list[Table] = []
+            scales: dict[int, int] = {}
             for operand in step.operands[1:]:
+                if len(partial) % EVERY == EVERY - 1:
+                    merged, scales[len(partial)] = _scaled(merged)
                 partial.append(merged)
                 merged = merge(merged, self.tables[operand], self.levels)
+            self.exponent += sum(scales.values())
             table, case, other = self.close(self.place[step.axis], merged)
             table, scale = _scaled(table)
             self.exponent += scale
             shape = merged.values.shape
-            self.closed.append(_Closed(step, partial, merged.axes, shape, case, scale, other))
+            self.closed.append(
+                _Closed(step, partial, scales, merged.axes, shape, case, scale, other)
+            )
             self.tables[fresh] = table
             fresh += 1
-        total = np.ones(len(self.sliced.states[self.chunk]))
+        self.total = _Product(np.ones(len(self.sliced.states[self.chunk])))
         for i in self.scalars():
-            total = total * self.tables[i].values
-        return total
+            self.total = self.total.times(self.tables[i].values)
+        self.exponent += self.total.exponent
+        return self.total.values
 
     def scalars(self) -> list[int]:
         """The tables without axes, whose product is P(evidence)."""
@@ -187,12 +228,12 @@ class _Run:
         if closed.scale:
             adjoint = np.ldexp(adjoint, -closed.scale)
         if closed.case == "sum":
-            return np.broadcast_to(np.expand_dims(adjoint, position), shape)
+            return np.broadcast_to(np.expand_dims(adjoint, position), shape, subok=True)
         if closed.case == "terminal":
             weights = _along(self.weights(closed.step.axis), position, len(shape))
             return _narrow(np.expand_dims(adjoint, position) * weights, shape)
         if closed.case == "start":
-            result = np.zeros(shape)
+            result = zeros(shape, adjoint)
             np.moveaxis(result, position, 0)[0] = adjoint
             return result
         other = closed.other
@@ -202,7 +243,7 @@ class _Run:
             return self.flipped(result, place, other, position)
         first, second = position, closed.axes.index(other)
         back = np.moveaxis(adjoint, axes.index(other), -1)
-        result = np.zeros(shape)
+        result = zeros(shape, back)
         card = back.shape[-1]
         if closed.case == "diagonal":
             pair = np.moveaxis(result, (first, second), (-2, -1))
@@ -223,22 +264,26 @@ class _Run:
             wanted.append(below or step.axis in self.sliced.wanted)
         return wanted
 
-    def backward(self, total: Floats) -> tuple[dict[int, Floats], dict[int, Floats]]:
+    def of_scalars(self) -> dict[int, Floats]:
+        """The derivative of P(evidence) by each table without axes: the product of all others."""
+        scalars = self.scalars()
+        one = _Product(np.ones(len(self.total.values)))
+        prefix = [one]
+        for i in scalars:
+            prefix.append(prefix[-1].times(self.tables[i].values))
+        adjoints: dict[int, Floats] = {}
+        after = one
+        for place in range(len(scalars) - 1, -1, -1):
+            values = self.tables[scalars[place]].values
+            others = prefix[place].times(after.values, after.exponent)
+            adjoints[scalars[place]] = _narrow(others.at(self.total.exponent), values.shape)
+            after = after.times(values)
+        return adjoints
+
+    def backward(self) -> tuple[dict[int, Floats], dict[int, Floats]]:
         """Marginals per node axis and credits per leaf; see :class:`Sweep`."""
         asked = self.asked()
-        adjoints: dict[int, Floats] = {}
-        scalars = self.scalars()
-        values = [np.broadcast_to(self.tables[i].values, total.shape) for i in scalars]
-        before = np.ones_like(total)
-        prefix = []
-        for value in values:
-            prefix.append(before)
-            before = before * value
-        after = np.ones_like(total)
-        for place in range(len(scalars) - 1, -1, -1):
-            table = self.tables[scalars[place]]
-            adjoints[scalars[place]] = _narrow(prefix[place] * after, table.values.shape)
-            after = after * values[place]
+        adjoints = self.of_scalars()
         marginal: dict[int, Floats] = {}
         fresh = len(self.tables)
         for closed in reversed(self.closed):
@@ -258,6 +303,8 @@ class _Run:
                 )
                 if other is not None:
                     adjoints[operand] = other
+                if scale := closed.scales.get(place - 1):
+                    adjoint = np.ldexp(adjoint, -scale)
             adjoints[operands[0]] = adjoint
             if closed.step.axis in self.sliced.wanted:
                 first = self.tables[operands[0]]  # each operand gives the same marginal
@@ -319,11 +366,23 @@ def sweep(sliced: Sliced, steps: tuple[Step, ...], chunk: slice = slice(None)) -
     Memory is what the plan says: merged tables are kept for the backward pass.  Without
     anything wanted there is no backward pass.
     """
-    run = _Run(sliced, steps, chunk)
-    total = run.upward()
+    try:
+        with exact_range():
+            return _swept(_Run(sliced, steps, chunk))
+    except FloatingPointError:
+        return _swept(_Run(sliced.ranged(), steps, chunk))
+
+
+def _swept(run: _Run) -> Sweep:
+    values = run.upward()
+    more = top_exponent(values) if isinstance(values, Ranged) else 0
+    total = plain(values, more)
     if not total.any():
         return Sweep(0, total, {}, {})
-    if not any(run.asked()):
-        return Sweep(run.exponent, total, {}, {})
-    marginal, credit = run.backward(total)
-    return Sweep(run.exponent, total, marginal, credit)
+    marginal, credit = run.backward() if any(run.asked()) else ({}, {})
+    return Sweep(
+        run.exponent + more,
+        total,
+        {axis: plain(one, more) for axis, one in marginal.items()},
+        {leaf: plain(one, more) for leaf, one in credit.items()},
+    )

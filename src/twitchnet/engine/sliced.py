@@ -27,12 +27,13 @@ maximum, without subtraction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from twitchnet.engine.axes import Axes
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
+from twitchnet.engine.ranged import Ranged, exact_range, plain, ranged
 
 SIGNED_LOSS = 1e5
 SIGNED_ROUNDINGS = 9e6
@@ -69,6 +70,19 @@ class Sliced:
     consumer: dict[int, int] = field(default_factory=dict)  # level axis -> node axis
     flip: set[int] = field(default_factory=set)
     exponent: int = 0  # every number of the record is to be multiplied by 2**exponent
+
+    def ranged(self) -> Sliced:
+        """The same factors in numbers that do not leave their range."""
+        leaves = [
+            replace(
+                leaf,
+                values=ranged(leaf.values),
+                levels=None if leaf.levels is None else ranged(leaf.levels),
+            )
+            for leaf in self.leaves
+        ]
+        terminal = {axis: ranged(weights) for axis, weights in self.terminal.items()}
+        return replace(self, leaves=leaves, terminal=terminal)
 
 
 def needed(program: Program, evidence: Evidence, targets: Ints) -> np.ndarray:
@@ -151,6 +165,8 @@ class _Slicer:
 
     def rescaled(self, row: Floats) -> Floats:
         """A row with its exponent taken out when it has become small."""
+        if isinstance(row, Ranged):
+            return row
         largest = float(row.max(initial=0.0))
         if largest == 0.0 or largest > 1e-60:
             return row
@@ -280,7 +296,8 @@ class _Slicer:
             if leaf.own in uses:
                 uses[leaf.own] += 1
                 if leaf.own not in loss and self.out.card[leaf.own] == 2:
-                    smallest = float((leaf.values[:, 1] / leaf.values.sum(axis=1)).min())
+                    share = plain(leaf.values[:, 1] / leaf.values.sum(axis=1))
+                    smallest = float(share.min())
                     loss[leaf.own] = 2.0 / smallest if smallest > 0 else np.inf
         product, roundings, chosen = 1.0, 0, set()
         for axis in sorted(loss, key=lambda axis: -uses[axis]):
@@ -368,4 +385,9 @@ def slice_evidence(
     ``accounts`` no link is told from another, and more is folded together.  Nothing larger
     than a part times the number of lanes is allocated.
     """
-    return _Slicer(program, evidence, targets, lanes, apart, accounts).run()
+    try:
+        with exact_range():
+            return _Slicer(program, evidence, targets, lanes, apart, accounts).run()
+    except FloatingPointError:
+        program = program._replace(part_table=ranged(program.part_table))
+        return _Slicer(program, evidence, targets, lanes, apart, accounts).run().ranged()

@@ -152,4 +152,5 @@ def evidence_arrays(program: Program) -> Evidence:
         np.full(count, -1, dtype=np.int64),
         np.zeros(count, dtype=np.bool_),
         np.ones((count, int(program.card.max(initial=1)))),
+        np.zeros(count, dtype=np.int64),
     )
