@@ -114,7 +114,8 @@ class Model:
         """
         read = read_answers(self.network, {**(record or {}), **answers})
         self._refuse_contradictions(read)
-        beliefs = self._inference.beliefs(read)
+        inference = self._inference
+        beliefs = inference.beliefs(read) if read != Answers() else inference.prior
         if beliefs.log_evidence == -float("inf"):
             raise RecordError([self._impossible(read)])
         return Diagnosis(self.network, read, beliefs, self._inference)

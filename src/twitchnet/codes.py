@@ -488,10 +488,24 @@ _TABLE = (
     # Capacity.
     Code(
         "TN301",
-        "Too wide to answer exactly",
+        "Too wide to answer exactly: the budget",
         "The planned cost of this record is above the budget; nothing has been computed.",
-        "Answer more contexts, leave out findings, or raise the budget (`budget` of `tn.load`). "
-        "A score asks for less than a diagnosis, so `model.score` may still answer.",
+        "Answer more contexts, leave out findings, or raise the budget (`budget` of `tn.load`, "
+        "`--budget`). A score asks for less than a diagnosis, so `model.score` may still answer.",
+    ),
+    Code(
+        "TN302",
+        "Too wide to answer exactly: the workspace",
+        "The tables of this record do not fit the workspace, not even in passes.",
+        "Answer more contexts, leave out findings, or enlarge the workspace (`workspace` of "
+        "`tn.load`).",
+    ),
+    Code(
+        "TN303",
+        "Too wide to answer exactly: planning",
+        "Planning a record has a limit of its own, a count of steps; no affordable order was "
+        "found within it.",
+        "Answer more contexts, or leave out findings.",
     ),
     # Queries.
     Code(

@@ -3,7 +3,7 @@
     TwitchnetError
     |-- ModelError      the model is wrong: every problem of the file at once
     |-- RecordError     the record is wrong: every problem of the record at once
-    `-- CapacityError   nobody's fault: the exact answer is too wide for the budget
+    `-- CapacityError   nobody's fault: the exact answer is too wide for one of the limits
 
 Each problem carries a stable code (``TN101`` ...), a place, and what to do.  The
 table of codes is ``twitchnet.codes.CODES``; a page of the documentation is made from it.
@@ -18,6 +18,8 @@ from difflib import get_close_matches
 from typing import Literal
 
 Severity = Literal["error", "warning"]
+Limit = Literal["budget", "workspace", "planning"]
+"""What a record that is too wide would exceed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,22 +76,56 @@ class RecordError(_ProblemsError):
 
 
 class CapacityError(TwitchnetError):
-    """The exact answer needs more table cells than the budget allows.
+    """The exact answer costs more than one of the limits allows.
 
-    ``cells`` is the planned cost and ``budget`` the limit, both in table cells;
-    nothing has been allocated when this is raised.
+    ``limit`` says which: the ``budget`` of table cells, the ``workspace`` that holds the
+    tables, or the work of ``planning`` an order.  ``code`` is TN301, TN302 or TN303.
+    ``cells`` is the planned cost (of planning: so far, or NaN when nothing is known) and
+    ``budget`` the most that is allowed, both in table cells.  No large table has been allocated
+    when this is raised.
     """
 
-    def __init__(self, cells: float, budget: float) -> None:
+    def __init__(self, cells: float, budget: float, limit: Limit = "budget") -> None:
         self.cells = cells
         self.budget = budget
-        super().__init__(
-            f"TN301 the exact answer needs {cells:.3g} table cells, the budget is {budget:.3g}; "
-            "answer more contexts, leave out findings, or raise the budget (of tn.load)"
-        )
+        self.limit: Limit = limit
+        self.code = CAPACITY_CODES[limit]
+        super().__init__(f"{self.code} {too_wide(cells, budget, limit)}; {CURES[limit]}")
 
-    def __reduce__(self) -> tuple[type, tuple[float, float]]:
-        return type(self), (self.cells, self.budget)
+    def __reduce__(self) -> tuple[type, tuple[float, float, Limit]]:
+        return type(self), (self.cells, self.budget, self.limit)
+
+
+CAPACITY_CODES: dict[Limit, str] = {"budget": "TN301", "workspace": "TN302", "planning": "TN303"}
+"""The code of a record that is too wide, by the limit that it meets."""
+
+CURES: dict[Limit, str] = {
+    "budget": "answer more contexts, leave out findings, or raise the budget "
+    "(`budget` of tn.load, `--budget`)",
+    "workspace": "answer more contexts, leave out findings, or enlarge the workspace "
+    "(`workspace` of tn.load)",
+    "planning": "answer more contexts, or leave out findings",
+}
+"""What helps, by limit; that of planning is fixed."""
+
+
+def limit_of(name: str) -> Limit:
+    """A limit by its name; planning for whatever else ended the search for an answer."""
+    return next((limit for limit in CURES if limit == name), "planning")
+
+
+def too_wide(cells: float, budget: float, limit: Limit) -> str:
+    """Why a record has no exact answer, in one clause that names the limit.
+
+    >>> too_wide(3.2e9, 1e9, "budget")
+    'the exact answer needs 3.2e+09 table cells, the budget is 1e+09'
+    """
+    if limit == "workspace":
+        return "the tables of the exact answer do not fit the workspace"
+    if limit == "planning":
+        so_far = f", of which what was planned needs {cells:.3g} table cells" if cells > 0 else ""
+        return f"no order of computation was found within the limit on planning{so_far}"
+    return f"the exact answer needs {cells:.3g} table cells, the budget is {budget:.3g}"
 
 
 def needs(package: str, extra: str = "frames") -> ImportError:

@@ -182,7 +182,7 @@ def number_gradient(inference: Inference, answers: Answers, split: str = "") -> 
     lanes = tuple(modifier_lanes(program, evidence, targets))
 
     def within_limits(sliced: Sliced) -> Order:
-        order = find_order(sliced)
+        order, _ = find_order(sliced, inference.budget)
         work = order.cells * len(sliced.states)
         if work > inference.budget or 16.0 * order.stored * len(sliced.states) > WORKSPACE:
             raise CapacityError(work, inference.budget)

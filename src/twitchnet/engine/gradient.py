@@ -29,6 +29,7 @@ from twitchnet.engine.order import Order
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 from twitchnet.engine.ranged import (
     Ranged,
+    any_range,
     empty,
     exact_range,
     plain,
@@ -270,7 +271,8 @@ def gradient(
             return _gradient(program, evidence, lanes, find_order, split)
     except FloatingPointError:
         program = program._replace(part_table=ranged(program.part_table))
-        return _gradient(program, evidence, lanes, find_order, split)
+        with any_range():
+            return _gradient(program, evidence, lanes, find_order, split)
 
 
 def _gradient(

@@ -19,12 +19,13 @@ from functools import cache
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from twitchnet.engine.program import Floats, Ints
+from twitchnet.engine.program import Floats
 
-PAIR = np.dtype([("m", np.float64), ("e", np.int64)])
-LOWEST = -(1 << 40)  # the exponent of zero: below all others
-GONE = 2200  # a shift by as many bits takes every double to zero, or to infinity
+Shifts = NDArray[np.int32]
+PAIR = np.dtype([("m", np.float64), ("e", np.int32)], align=True)
+LOWEST = -(1 << 29)  # the exponent of zero where it counts: below all others
 
 
 @cache
@@ -51,6 +52,11 @@ def exact_range() -> AbstractContextManager[None]:
     )
 
 
+def any_range() -> AbstractContextManager[None]:
+    """A context for ``Ranged`` numbers: what is far below the sum it is added to may vanish."""
+    return cast(AbstractContextManager[None], np.errstate(under="ignore", over="ignore"))
+
+
 class Ranged(np.ndarray[Any, np.dtype[Any]]):
     """An array of pairs ``m * 2**e``; see the head of this file."""
 
@@ -70,63 +76,61 @@ class Ranged(np.ndarray[Any, np.dtype[Any]]):
         return _joined(m, e)
 
 
-def _joined(m: Floats, e: Ints) -> Ranged:
+def _joined(m: Floats, e: Shifts) -> Ranged:
     pairs = np.empty(np.shape(m), PAIR)
     pairs["m"], pairs["e"] = m, e
     return pairs.view(Ranged)
 
 
-def _parts(values: Any) -> tuple[Floats, Ints]:
-    """Mantissas and exponents of ``Ranged`` or plain numbers."""
+def _parts(values: Any) -> tuple[Floats, Shifts]:
+    """Mantissas and exponents of ``Ranged`` or plain numbers; those of zeros are any."""
     if isinstance(values, Ranged):
         pairs = values.view(np.ndarray)
-        m, e = pairs["m"], pairs["e"]
-        return m, np.where(m == 0.0, LOWEST, e)
+        return pairs["m"], pairs["e"]
     m, e = np.frexp(np.asarray(values, dtype=np.float64))
-    return m, np.where(m == 0.0, LOWEST, e.astype(np.int64))
+    return m, e
 
 
-def _normal(m: Floats, e: Ints) -> tuple[Floats, Ints]:
+def _ordered(values: Any) -> tuple[Floats, Shifts]:
+    """The same with exponents that zeros have below all others."""
+    m, e = _parts(values)
+    return m, np.where(m == 0.0, LOWEST, e)
+
+
+def _normal(m: Floats, e: Shifts) -> tuple[Floats, Shifts]:
     m, more = np.frexp(m)
-    return m, np.where(m == 0.0, LOWEST, e + more)
+    return m, e + more
 
 
-def _shifted(m: Floats, by: Ints) -> Floats:
-    """``m * 2**by``, 0 or infinite where that is out of range."""
-    with np.errstate(under="ignore", over="ignore"):
-        shifted: Floats = np.ldexp(m, np.clip(by, -GONE, GONE).astype(np.int32))
-    return shifted
-
-
-def _multiply(a: Any, b: Any, *_: Any) -> tuple[Floats, Ints]:
+def _multiply(a: Any, b: Any, *_: Any) -> tuple[Floats, Shifts]:
     (m, e), (n, f) = _parts(a), _parts(b)
     return _normal(m * n, e + f)
 
 
-def _divide(a: Any, b: Any, *_: Any) -> tuple[Floats, Ints]:
+def _divide(a: Any, b: Any, *_: Any) -> tuple[Floats, Shifts]:
     (m, e), (n, f) = _parts(a), _parts(b)
     return _normal(m / n, e - f)
 
 
-def _add(a: Any, b: Any, *_: Any) -> tuple[Floats, Ints]:
-    (m, e), (n, f) = _parts(a), _parts(b)
+def _add(a: Any, b: Any, *_: Any) -> tuple[Floats, Shifts]:
+    (m, e), (n, f) = _ordered(a), _ordered(b)
     top = np.maximum(e, f)
-    return _normal(_shifted(m, e - top) + _shifted(n, f - top), top)
+    return _normal(np.ldexp(m, e - top) + np.ldexp(n, f - top), top)
 
 
-def _subtract(a: Any, b: Any, *_: Any) -> tuple[Floats, Ints]:
+def _subtract(a: Any, b: Any, *_: Any) -> tuple[Floats, Shifts]:
     n, f = _parts(b)
     return _add(a, _joined(-n, f))
 
 
-def _sum(a: Any, axis: Any, keepdims: bool) -> tuple[Floats, Ints]:
-    m, e = _parts(a)
+def _sum(a: Any, axis: Any, keepdims: bool) -> tuple[Floats, Shifts]:
+    m, e = _ordered(a)
     top = e.max(axis=axis, keepdims=True, initial=LOWEST)
-    total = _shifted(m, e - top).sum(axis=axis, keepdims=keepdims)
+    total = np.ldexp(m, e - top).sum(axis=axis, keepdims=keepdims)
     return _normal(total, top.reshape(np.shape(total)))
 
 
-def _cumulate(a: Any, axis: Any, _: bool) -> tuple[Floats, Ints]:
+def _cumulate(a: Any, axis: Any, _: bool) -> tuple[Floats, Shifts]:
     levels = np.moveaxis(a, axis, 0)
     sums = [levels[0]]
     for level in levels[1:]:
@@ -134,7 +138,7 @@ def _cumulate(a: Any, axis: Any, _: bool) -> tuple[Floats, Ints]:
     return _parts(np.stack(sums, axis=axis))
 
 
-_OPERATIONS: dict[tuple[Any, str], Callable[..., tuple[Floats, Ints]]] = {
+_OPERATIONS: dict[tuple[Any, str], Callable[..., tuple[Floats, Shifts]]] = {
     (np.multiply, "__call__"): _multiply,
     (np.divide, "__call__"): _divide,
     (np.add, "__call__"): _add,
@@ -154,12 +158,13 @@ def plain(values: Floats, exponent: int = 0) -> Floats:
     if not isinstance(values, Ranged):
         return values
     m, e = _parts(values)
-    return _shifted(m, e - exponent)
+    with any_range():
+        return np.ldexp(m, np.where(m == 0.0, 0, e - exponent))
 
 
 def top_exponent(values: Floats) -> int:
     """The exponent of the entry of largest size, 0 when all are 0."""
-    m, e = _parts(values)
+    m, e = _ordered(values)
     return int(e.max(initial=LOWEST)) if m.any() else 0
 
 

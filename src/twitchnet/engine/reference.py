@@ -26,7 +26,7 @@ import numpy as np
 from twitchnet.engine.axes import Axes, Table, fold, merge, merge_adjoint
 from twitchnet.engine.order import Step
 from twitchnet.engine.program import Floats
-from twitchnet.engine.ranged import Ranged, exact_range, plain, top_exponent, zeros
+from twitchnet.engine.ranged import Ranged, any_range, exact_range, plain, top_exponent, zeros
 from twitchnet.engine.sliced import Sliced
 
 
@@ -370,7 +370,8 @@ def sweep(sliced: Sliced, steps: tuple[Step, ...], chunk: slice = slice(None)) -
         with exact_range():
             return _swept(_Run(sliced, steps, chunk))
     except FloatingPointError:
-        return _swept(_Run(sliced.ranged(), steps, chunk))
+        with any_range():
+            return _swept(_Run(sliced.ranged(), steps, chunk))
 
 
 def _swept(run: _Run) -> Sweep:

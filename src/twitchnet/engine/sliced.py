@@ -33,7 +33,7 @@ import numpy as np
 
 from twitchnet.engine.axes import Axes
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
-from twitchnet.engine.ranged import Ranged, exact_range, plain, ranged
+from twitchnet.engine.ranged import Ranged, any_range, exact_range, plain, ranged
 
 SIGNED_LOSS = 1e5
 SIGNED_ROUNDINGS = 9e6
@@ -390,4 +390,5 @@ def slice_evidence(
             return _Slicer(program, evidence, targets, lanes, apart, accounts).run()
     except FloatingPointError:
         program = program._replace(part_table=ranged(program.part_table))
-        return _Slicer(program, evidence, targets, lanes, apart, accounts).run().ranged()
+        with any_range():
+            return _Slicer(program, evidence, targets, lanes, apart, accounts).run().ranged()

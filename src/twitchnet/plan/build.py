@@ -18,7 +18,7 @@ import numpy as np
 
 from twitchnet.engine.order import Order
 from twitchnet.engine.program import Evidence, Ints, Program
-from twitchnet.engine.search import find_order
+from twitchnet.engine.search import EFFORT, find_order
 from twitchnet.engine.sliced import Sliced, needed, slice_evidence
 from twitchnet.errors import CapacityError
 
@@ -27,6 +27,7 @@ WORKSPACE = 256 * 2**20  # bytes of tables held at once on the numpy path
 MOST_LANES = 8  # lanes chosen for speed; more only for memory
 FEWEST_USES = 12  # a modifier of fewer links stays a variable: its lanes cost more than they save
 COMPARE_ABOVE = 4e6  # work from which doing without lanes is looked at too
+PLANNING = EFFORT  # tables looked at for one record, above which nothing else is tried
 MOST_CONDITIONED = 24  # binary nodes conditioned on before a record is called too wide
 
 
@@ -120,17 +121,20 @@ def build_plan(
     ``targets`` (T,) are the nodes whose posteriors are wanted, ``apart`` one whose links
     are told apart from its leak; ``accounts`` says whether it is asked which link produced
     what is present (a fifth more work); ``budget`` is in multiply-adds, ``workspace`` in bytes.
-    Raises ``CapacityError`` when the record costs more than the budget; nothing large has
-    been allocated then.
+    Raises ``CapacityError`` when the record costs more than the budget, does not fit the
+    workspace, or when planning it takes too long; nothing large has been allocated then.
     """
     lanes = modifier_lanes(program, evidence, targets)
+    spent = 0.0
     for _ in range(MOST_CONDITIONED):
         sliced = slice_evidence(program, evidence, targets, tuple(lanes), apart, accounts)
-        order = find_order(sliced)
+        order, effort = find_order(sliced, budget)
+        spent += effort
         count = len(sliced.states)
         if lanes and order.cells * count > COMPARE_ABOVE:
             plain = slice_evidence(program, evidence, targets, (), apart, accounts)
-            other = find_order(plain, restarts=0)
+            other, effort = find_order(plain, budget, restarts=0)
+            spent += effort
             if other.cells < order.cells * count and 16.0 * other.stored <= workspace:
                 lanes, sliced, order, count = [], plain, other, 1
         if order.cells * count > budget:
@@ -141,8 +145,10 @@ def build_plan(
         node = _most_shared(sliced)
         if node is None or count * int(program.card[node]) > 2**MOST_CONDITIONED:
             break
+        if spent > PLANNING:
+            raise CapacityError(order.cells * count, budget, "planning")
         lanes = sorted([*lanes, node])
-    raise CapacityError(order.cells * count, budget)
+    raise CapacityError(order.cells * count, budget, "workspace")
 
 
 def evidence_arrays(program: Program) -> Evidence:

@@ -132,10 +132,10 @@ class _Builder:
         self, owner: int, scope: list[int], numbers: Ints, values: Array, credit: int = -1
     ) -> None:
         """A part given by P(level 1): levels (1 - p, p)."""
-        table = np.stack([1.0 - values, values])
-        number = np.stack([numbers, numbers])
-        kind = np.stack([np.full(numbers.shape, COMPLEMENT), np.full(numbers.shape, NUMBER)])
-        self.parts.append(_Part(owner, scope, table, number, kind.astype(np.int64), credit))
+        table, number = np.array([1.0 - values, values]), np.array([numbers, numbers])
+        kind = np.empty(number.shape, dtype=np.int64)
+        kind[0], kind[1] = COMPLEMENT, NUMBER
+        self.parts.append(_Part(owner, scope, table, number, kind, credit))
 
     def echo(self, owner: int, source: int, credit: int) -> None:
         """A part that is produced exactly when its binary source is present."""
@@ -211,7 +211,7 @@ class _Builder:
         children: list[list[int]] = [[] for _ in range(count)]
         for part in parts:
             for node in part.scope:
-                if part.owner not in children[node]:
+                if children[node][-1:] != [part.owner]:  # owners ascend
                     children[node].append(part.owner)
         number = np.concatenate([part.number.reshape(-1) for part in parts])
         kind = np.concatenate([part.kind.reshape(-1) for part in parts])
