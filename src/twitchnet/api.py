@@ -381,10 +381,14 @@ class Model:
         kept = answers.without(
             *(name for name in (*answers.hard, *answers.soft) if name not in names)
         )
-        for name in names:
-            shorter = kept.without(name)
-            if not possible(shorter):
-                kept = shorter
+        size = max(len(names) // 2, 1)  # many answers: large groups of them first
+        while size:
+            for first in range(0, len(names), size):
+                shorter = kept.without(*names[first : first + size])
+                if not possible(shorter):
+                    kept = shorter
+            names = [*kept.hard, *kept.soft]
+            size = min(size // 2, len(names) // 2) if size > 1 else 0
         said = [f"{name} = {state}" for name, state in kept.states(self.network).items()]
         said += [f"{name} = likelihood {row}" for name, row in kept.soft.items()]
         return Problem(
