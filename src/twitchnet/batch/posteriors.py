@@ -222,7 +222,7 @@ def evaluate(
         found = by_kernels(rows, forms, 0)
         if len(far):  # what the kernels have no range for
             few = rows._replace(codes=rows.codes[far], soft=rows.soft[far])
-            _put(found, far, _one_by_one(inference, few, columns, None, program, np.inf))
+            _put(found, far, _one_by_one(inference, few, columns, None, program, hurry=False))
         found.log_evidence[:] += log_scale
         return found
     wide = np.flatnonzero(found.status == TOO_WIDE)
@@ -259,9 +259,9 @@ def _one_by_one(
     columns: tuple[tuple[str, str], ...],
     progress: Progress | None,
     program: Program | None = None,
-    heavy: float = HEAVY,
+    hurry: bool = True,
 ) -> BatchOutput | None:
-    """A small batch on numpy; None when a record is so heavy that cached kernels pay."""
+    """A batch on numpy; None (in a ``hurry``) when a record is so heavy that cached kernels pay."""
     network, count = inference.network, len(rows.codes)
     at = [(name, network.by_name[name].states.index(state)) for name, state in columns]
     out = BatchOutput.empty(count, len(columns))
@@ -278,7 +278,7 @@ def _one_by_one(
             out.status[row], out.cells[row] = TOO_WIDE, error.cells
             continue
         out.cells[row] = plan.cells
-        if plan.cells > heavy and accelerate.is_cached():
+        if hurry and plan.cells > HEAVY and accelerate.is_cached():
             return None
         beliefs = inference._read(plan, evidence, accounts=False)
         out.log_evidence[row] = beliefs.log_evidence
