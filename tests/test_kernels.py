@@ -82,7 +82,7 @@ class Kernels:
         for i, e in enumerate(evidence):
             for j, node in enumerate(soft_of):
                 if e.is_soft[node]:
-                    soft[i, j] = e.soft[node]
+                    soft[i, j] = np.ldexp(e.soft[node], e.soft_exponent[node])
         return BatchInput(hard.astype(np.int8), np.arange(hard.shape[1]), soft, soft_of)
 
     def run(self, rows: BatchInput | Sequence[Answers], **options: Any) -> BatchOutput:
