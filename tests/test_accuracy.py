@@ -101,7 +101,7 @@ def test_many_rare_causes_of_one_improbable_finding(form: int, parents: int, pri
     assert posterior < BELIEVED
 
 
-@pytest.mark.parametrize("parents", [200, 800])
+@pytest.mark.parametrize("parents", [200, 5000])
 def test_many_rare_causes_on_numpy(parents: int) -> None:
     wide = Wide(np.full(parents, 2.0**-22), np.full((parents, 1), 0.01), np.array([2e-5]))
     network = wide.network()
@@ -129,7 +129,9 @@ def test_the_oracle_equals_sums_by_hand() -> None:
     marginal, total, shift = Oracle(network).joint({"dark": 1})
     assert total / 2**shift == 0.75 * 0.5 + 0.25 * 0.75
     assert marginal["bulb"] == [2 * marginal["bulb"][1], marginal["bulb"][1]]
-    assert worst_posterior(network, marginal, total, {("bulb", "present"): 0.25}) == pytest.approx(0.25)
+    assert worst_posterior(network, marginal, total, {("bulb", "present"): 0.25}) == pytest.approx(
+        0.25
+    )
 
 
 def test_the_search_asks_about_present_findings() -> None:
