@@ -43,7 +43,7 @@ def compiled_search() -> Any:
     bare, bundle, read_row = lanes.bare, lanes.bundle, kernels.read_row
     settle, by_price, write = kernels.settle, tape.order_by_price, buckets.write_buckets
     ok, spare, haste, width = kernels.OK, layout.SPARE, planning.HASTE, float(lanes.LANES)
-    wide = kernels.WIDE
+    wide, count, steps = kernels.WIDE, layout.COUNT, layout.STEPS
     noises, budget = NOISES, math.inf
 
     @accelerate.caller
@@ -58,6 +58,7 @@ def compiled_search() -> Any:
             return np.nan, np.nan
         best, trial, scale = cells, s.n[spare + 15], width * passes
         for run in range(restarts):
+            s.n[count, steps] = 0  # each restart has as many as the engine's search
             noise, hurry = noises[run % len(noises)], haste if run % 13 < 7 else 1.0
             if by_price(s, trial, hurry, noise, 1000 + run, 2.0 * best / scale) >= 0.0:
                 found, _ = write(s, trial)

@@ -24,6 +24,7 @@ from pyarrow import csv as arrow_csv
 from pyarrow import feather, parquet
 
 import twitchnet as tn
+from tests.narrow import budget_between
 from twitchnet.batch import journal, readers
 from twitchnet.batch.files import Job, Summary, score_files
 from twitchnet.batch.long import widen
@@ -275,8 +276,8 @@ def test_impossible_and_too_wide_rows(tmp_path: Path) -> None:
     (tmp_path / "w.csv").write_text(
         "\n".join([",".join(names), *(",".join([said] * len(names)) for said in ("no", "yes"))])
     )
-    cells = DEMO.posteriors({name: ["no", "yes"] for name in names}).cells
-    narrow = Scorer(tn.Model(DEMO.network, budget=float(cells.mean()))._inference)
+    budget = budget_between(DEMO, {name: ["no", "yes"] for name in names})
+    narrow = Scorer(tn.Model(DEMO.network, budget=budget)._inference)
     assert run(tmp_path, tmp_path / "w.csv", scorer=narrow).refused == {"TN301": 1}
     assert rejects(tmp_path / "out.csv.rejects.csv")[0]["row"] == "2"
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import twitchnet as tn
+from tests.narrow import budget_between
 from tests.test_batch_files import job, run
 from tests.test_understanding_explain import rivals
 from tests.understanding import cases, diagnose, slow_posterior, with_parameters
@@ -300,8 +301,8 @@ def test_records_without_a_result_have_none(compiled: bool) -> None:
 
 def test_reasons_that_are_too_wide_say_so() -> None:
     frame = {name: ["no", "yes"] for name in DEMO.findings}
-    light, heavy = DEMO.posteriors(frame).cells
-    scored = tn.Model(DEMO.network, budget=(light + heavy) / 2).score(frame, reasons=1, intervals=3)
+    model = tn.Model(DEMO.network, budget=budget_between(DEMO, frame))
+    scored = model.score(frame, reasons=1, intervals=3)
     assert list(scored["status"]) == ["ok", "too wide"]
     assert scored["reasons"][1] is None
     assert math.isnan(scored["leader_first"][1])

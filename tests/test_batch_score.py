@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import twitchnet as tn
+from tests.narrow import budget_between
 from tests.test_oracles_libraries import rare_network
 from twitchnet.batch import posteriors as batch_posteriors
 from twitchnet.batch.encode import encode_frame
@@ -148,9 +149,7 @@ def test_heavy_records_take_kernels_that_are_on_disk(monkeypatch: pytest.MonkeyP
 
 def test_too_wide_is_a_status(compiled: bool) -> None:
     frame = {name: ["no", "yes"] for name in DEMO.findings}
-    light, heavy = DEMO.posteriors(frame).cells
-    assert light < heavy
-    model = tn.Model(DEMO.network, budget=(light + heavy) / 2)
+    model = tn.Model(DEMO.network, budget=budget_between(DEMO, frame))
     scored = model.score(frame)
     assert scored["status"].tolist() == ["ok", "too wide"]
     assert math.isnan(scored["log_evidence"][1])

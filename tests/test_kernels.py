@@ -40,8 +40,16 @@ from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine import batch as batch_module
 from twitchnet.engine import decode as decode_module
 from twitchnet.engine import kernels as kernels_module
+from twitchnet.engine import packing as packing_module
 from twitchnet.engine.accelerate import compiled as compiled_kernels
-from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput, run_batch, run_single
+from twitchnet.engine.batch import (
+    LIMITS,
+    STATUS,
+    BatchInput,
+    BatchOutput,
+    run_batch,
+    run_single,
+)
 from twitchnet.engine.conditioning import GROWTH
 from twitchnet.engine.kernels import run_records
 from twitchnet.engine.lanes import BITS, Wide, above, highest, lowest, popcount, single
@@ -123,6 +131,9 @@ def equals_enumeration(kernels: Kernels, expected: Joint, out: BatchOutput, row:
         assert np.isnan(out.probability[row]).all()
         return
     if expected.evidence < 1e-280:  # plain enumeration itself loses digits there
+        return
+    if LIMITS[out.limits[row]] == "range":  # numpy answers; never without numbers as extreme
+        assert -np.log2(table[table > 0.0]).sum() > 900.0
         return
     assert STATUS[out.status[row]] == "ok"
     assert out.cells[row] >= 0.0  # 0 when everything was observed
@@ -337,15 +348,18 @@ def equals_mpmath(network: Network, hard: Mapping[str, int], compiled: bool) -> 
     if wanted.evidence == 0:
         assert out.status[0] == fast.status[0] == IMPOSSIBLE
         return -math.inf
-    assert out.status[0] == fast.status[0] == OK
     log = float(mp.log(wanted.evidence))
     for found in (out, fast):
+        if LIMITS[found.limits[0]] == "range":  # numpy answers, which loses no digits
+            assert log < -100.0
+            continue
+        assert found.status[0] == OK
         assert abs(found.log_evidence[0] - log) <= 1e-9 * max(1.0, abs(log) * 1e-3)
         for (name, state), mass in wanted.state.items():
             theirs = float(mass / wanted.evidence)
             ours = float(found.probability[0, kernels.column(name, state)])
             assert ours == pytest.approx(theirs, rel=1e-9, abs=1e-30), (name, state)
-    for name, mass in wanted.explains.items():
+    for name, mass in wanted.explains.items() if out.status[0] == OK else ():
         ours = float(out.explains[0, kernels.lowered.index[name]])
         assert ours == pytest.approx(float(mass / wanted.evidence), rel=1e-9, abs=1e-30), name
     return log / math.log(10)
@@ -698,7 +712,10 @@ def modified() -> Network:
 
 
 @both
-def test_passes_when_not_even_the_factors_fit(compiled: bool) -> None:
+def test_passes_when_not_even_the_factors_fit(
+    monkeypatch: pytest.MonkeyPatch, compiled: bool
+) -> None:
+    monkeypatch.setattr(packing_module, "MOST_LEAVES", 0)
     network = modified()
     record = {"f0": (0.0, 1.0)}
     kernels = Kernels(network)
@@ -736,7 +753,7 @@ def test_one_hopeless_record_does_not_hold_up_a_batch(
     assert out.status.tolist() == [OK, TOO_WIDE, OK]
     assert out.cells[1] > 1e9
     np.testing.assert_array_equal(out.probability[[0, 2]], alone.probability[[0, 0]])
-    assert took < 60.0  # computing it would take longer than the universe has been there
+    assert took < 6.0  # computing it would take longer than the universe has been there
 
 
 @both
@@ -780,13 +797,18 @@ def test_numbers_near_the_smallest_float_are_never_nan(compiled: bool) -> None:
     kernels = Kernels(network)
     records = [Answers({"f0": 1}), Answers({"f1": 0}), Answers({"c0": 1, "f1": 1})]
     out = kernels.run(records, compiled=compiled)
-    assert out.status.tolist() == [OK, OK, OK]
-    assert out.probability[0, kernels.column("c0", 1)] == pytest.approx(1.0)
+    answered = out.status == OK
+    assert {LIMITS[limit] for limit in out.limits[~answered]} <= {"range"}
     np.testing.assert_array_equal(
         out.probability[1], kernels.run(records[1:2], compiled=compiled).probability[0]
     )
-    for row in out.probability, out.explains:
+    for row in out.probability[answered], out.explains[answered]:
         assert np.isfinite(row).all()
+    model = tn.Model(kernels.inference.network)
+    answers = {"f0": [True, None, None], "f1": [None, False, True], "c0": [None, None, True]}
+    whole = model.posteriors({name: states * 11 for name, states in answers.items()})
+    assert set(whole.status) == {"ok"}
+    assert whole.probability[0, whole.columns.index(("c0", "present"))] == pytest.approx(1.0)
 
 
 @both
@@ -892,7 +914,7 @@ def test_a_halt_is_seen_before_the_next_record(compiled: bool, standin: Kernels)
             True, rows.node_of, rows.codes, rows.soft_of, rows.soft,
             np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), 0, 3, np.zeros((3, 0)),
             np.zeros((3, 0)), np.zeros(3), status, np.zeros(3), np.zeros(3, dtype=np.int8),
-            np.array([halt]),
+            np.zeros(3, dtype=np.int8), np.array([halt]),
         )  # fmt: skip
         assert (status == (9 if halt else 0)).all()
 

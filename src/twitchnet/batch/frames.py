@@ -15,8 +15,9 @@ from twitchnet.batch.columns import Source, open_source
 from twitchnet.batch.encode import encode_frame
 from twitchnet.batch.long_frames import widen_frame
 from twitchnet.batch.posteriors import Progress
-from twitchnet.batch.score import Column, Scorer
-from twitchnet.errors import CapacityError, Problem, RecordError
+from twitchnet.batch.score import Column, Scorer, Scores
+from twitchnet.engine.batch import LIMITS
+from twitchnet.errors import CapacityError, Problem, RecordError, limit_of
 from twitchnet.show.progress import Meter
 
 OnError = Literal["status", "raise"]
@@ -65,7 +66,7 @@ def score_frame(
         told = progress if callable(progress) else meter
         scores = scorer.score(encoded, threads=threads, progress=told)
     if on_error == "raise":
-        refuse_records(scores.status.tolist(), scores.cells.tolist(), scorer.inference.budget)
+        refuse_records(scores, scorer.inference.budget)
     columns = {prefix + name: values for name, values in scores.columns.items()}
     scored = attach(source, native, kept, columns)
     if frame is _native(frame):
@@ -94,11 +95,12 @@ def refuse_same_names(kept: Iterable[str], results: Iterable[str]) -> None:
         )
 
 
-def refuse_records(status: list[str], cells: list[float], budget: float) -> None:
+def refuse_records(scores: Scores, budget: float) -> None:
     """Raises for the first record that has no result."""
-    for row, said in enumerate(status):
+    for row, said in enumerate(scores.status.tolist()):
         if said == "too wide":
-            raise CapacityError(cells[row], budget)
+            limit = limit_of(LIMITS[scores.limits[row]])
+            raise CapacityError(float(scores.cells[row]), budget, limit)
         if said == "impossible":
             message = "these answers cannot all hold: they have probability 0"
             raise RecordError([Problem("TN205", f"row {row}: {message}")])

@@ -2,7 +2,8 @@
 
 The fast path: codes in, arrays out, and a status per record instead of an error.  A batch
 goes to the compiled kernels, which announce their first compilation through logging; a
-small one never waits for a compiler and runs record by record on numpy.
+small one never waits for a compiler and runs record by record on numpy.  What one of the two
+cannot answer is left to the other, here and nowhere else.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from numpy.typing import NDArray
 from twitchnet.batch.encode import Codes, check_codes
 from twitchnet.diagnosis.inference import HEAVY, Inference
 from twitchnet.engine import accelerate
-from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput, run_batch
+from twitchnet.engine.batch import LIMITS, STATUS, BatchInput, BatchOutput, run_batch
 from twitchnet.engine.layout import Packed
+from twitchnet.engine.packing import serves
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
-from twitchnet.engine.weights import balanced, far_apart
+from twitchnet.engine.weights import balanced
 from twitchnet.errors import CapacityError, Problem, RecordError, nearest
 from twitchnet.model.network import Network
 from twitchnet.plan.build import build_plan, evidence_arrays
@@ -57,6 +59,7 @@ class Meters:
 
 
 OK, IMPOSSIBLE, TOO_WIDE = (STATUS.index(name) for name in ("ok", "impossible", "too wide"))
+BUDGET = LIMITS.index("budget")
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,9 @@ class Posteriors:
     ``columns`` (target, state) pairs, ``Model.target_states``; ``log_evidence``
     (records,) the natural log of P(answers), ``-inf`` when impossible and NaN when not
     computed; ``status`` (records,) is ``ok``, ``impossible`` or ``too wide``; ``cells``
-    (records,) the planned cost in table cells.
+    (records,) the planned cost in table cells, NaN where planning ended before it was known;
+    ``limit`` (records,) is what a record that is too wide exceeds: ``budget``, ``workspace``
+    or ``planning``, and empty for all others (``CapacityError`` says what helps).
     """
 
     probability: Floats
@@ -75,6 +80,7 @@ class Posteriors:
     status: NDArray[np.str_]
     cells: Floats
     columns: tuple[tuple[str, str], ...]
+    limit: NDArray[np.str_]
 
     def __len__(self) -> int:
         return len(self.status)
@@ -113,7 +119,8 @@ def posteriors(
         progress=progress,
     )
     status = np.array(STATUS)[out.status]
-    return Posteriors(out.probability, out.log_evidence, status, out.cells, columns)
+    limit = np.array(LIMITS)[out.limits]
+    return Posteriors(out.probability, out.log_evidence, status, out.cells, columns, limit)
 
 
 def make_rows(
@@ -187,15 +194,14 @@ def evaluate(
 ) -> BatchOutput:
     """One pass over a batch; P(evidence) alone when ``columns`` is empty.
 
-    ``compiled`` says who computes: the kernels, numpy, or (None) whoever is quicker.  What is
-    too wide for numpy is left to kernels that are on disk, whose plans are others, and often
-    within the budget.
+    ``compiled`` says who computes: the kernels, numpy, or (None) whoever is quicker.  Their
+    plans differ: what is too wide for the kernels is left to numpy, record by record, and what
+    is too wide for numpy to kernels that are on disk.
     ``program`` replaces the numbers of the network, ``packed`` is what the kernels read of
     it, and ``forms`` (rows,) are the forms to begin with.
     """
     low, network, count = inference.lowered, inference.network, len(rows.codes)
     rows, log_scale = _balanced(rows)
-    far = np.flatnonzero(far_apart(rows.soft))
     states = [network.by_name[name].states.index(state) for name, state in columns]
 
     def by_kernels(some: BatchInput, begin: NDArray[np.int8] | None, done: int) -> BatchOutput:
@@ -215,32 +221,30 @@ def evaluate(
             forms=begin,
         )
 
+    served = serves(program or low.program)
     if compiled is None:
         compiled = count > SMALL or accelerate.is_compiled()
-    found = None if compiled else _one_by_one(inference, rows, columns, progress, program)
+    found = None
+    if not (compiled and served):
+        found = _one_by_one(inference, rows, columns, progress, program, hurry=served)
     if found is None:
         found = by_kernels(rows, forms, 0)
-        if len(far):  # what the kernels have no range for
-            few = rows._replace(codes=rows.codes[far], soft=rows.soft[far])
-            _put(found, far, _one_by_one(inference, few, columns, None, program, hurry=False))
+        if inference.engine != "compiled":
+            _answer_wide(inference, rows, columns, program, found)
         found.log_evidence[:] += log_scale
         return found
     wide = np.flatnonzero(found.status == TOO_WIDE)
-    if len(wide) and inference.engine != "numpy" and accelerate.is_cached():
-        few = rows._replace(codes=rows.codes[wide], soft=rows.soft[wide])
-        rest = by_kernels(few, None if forms is None else forms[wide], count - len(wide))
-        _put(found, wide, rest)
+    if len(wide) and served and inference.engine != "numpy" and accelerate.is_cached():
+        rest = by_kernels(
+            _some(rows, wide), None if forms is None else forms[wide], count - len(wide)
+        )
+        answered = (rest.status != TOO_WIDE) | (rest.limits == BUDGET)
+        for name in BatchOutput._fields:
+            getattr(found, name)[wide[answered]] = getattr(rest, name)[answered]
     elif len(wide) and progress is not None:
         progress(count)
     found.log_evidence[:] += log_scale
     return found
-
-
-def _put(out: BatchOutput, at: Ints, some: BatchOutput | None) -> None:
-    """Replaces the records ``at`` by others."""
-    if some is not None:
-        for name in BatchOutput._fields:
-            getattr(out, name)[at] = getattr(some, name)
 
 
 def _balanced(rows: BatchInput) -> tuple[BatchInput, Floats]:
@@ -276,6 +280,7 @@ def _one_by_one(
             )
         except CapacityError as error:
             out.status[row], out.cells[row] = TOO_WIDE, error.cells
+            out.limits[row] = LIMITS.index(error.limit)
             continue
         out.cells[row] = plan.cells
         if hurry and plan.cells > HEAVY and accelerate.is_cached():
@@ -289,6 +294,43 @@ def _one_by_one(
         if progress is not None:
             progress(row + 1 - int((out.status == TOO_WIDE).sum()))
     return out
+
+
+def _some(rows: BatchInput, at: Ints) -> BatchInput:
+    """The records ``at``."""
+    return rows._replace(codes=rows.codes[at], soft=rows.soft[at])
+
+
+def _answer_wide(
+    inference: Inference,
+    rows: BatchInput,
+    columns: tuple[tuple[str, str], ...],
+    program: Program | None,
+    out: BatchOutput,
+) -> None:
+    """Answers on numpy what is too wide for the kernels, equal records once.
+
+    A record that is too wide for both tells the limit of numpy, or the smaller planned cost
+    where both know one.
+    """
+    wide = np.flatnonzero(out.status == TOO_WIDE)
+    if not len(wide):
+        return
+    alike: dict[tuple[bytes, bytes], list[int]] = {}
+    for row in wide.tolist():
+        alike.setdefault((rows.codes[row].tobytes(), rows.soft[row].tobytes()), []).append(row)
+    few = _some(rows, np.array([same[0] for same in alike.values()], dtype=np.int64))
+    rest = _one_by_one(inference, few, columns, None, program, hurry=False)
+    if rest is None:
+        return
+    for i, same in enumerate(alike.values()):
+        least = min(float(rest.cells[i]), float(out.cells[same[0]]))
+        if rest.status[i] == TOO_WIDE and out.limits[same[0]] == BUDGET != rest.limits[i]:
+            continue
+        for name in ("probability", "log_evidence", "status", "cells", "limits"):
+            getattr(out, name)[same] = getattr(rest, name)[i]
+        if rest.status[i] == TOO_WIDE and rest.limits[i] == BUDGET and least > 0.0:
+            out.cells[same] = least
 
 
 def _evidence(inference: Inference, rows: BatchInput, row: int) -> Evidence:

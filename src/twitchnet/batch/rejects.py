@@ -11,6 +11,8 @@ import numpy as np
 from twitchnet.batch.encode import BadCell, Encoded
 from twitchnet.batch.opening import Chunk, Reject
 from twitchnet.batch.score import BAD_VALUE, Scores
+from twitchnet.engine.batch import LIMITS
+from twitchnet.errors import CAPACITY_CODES, Limit, limit_of
 from twitchnet.model.network import Network
 
 REASONS = {
@@ -22,8 +24,17 @@ REASONS = {
     "TN211": "not readable",
     "TN214": "in pieces or without an id",
     "TN301": "too wide",
+    "TN302": "too wide",
+    "TN303": "too wide",
 }
 """Short words of the summary, by code."""
+
+WIDE: dict[Limit, str] = {
+    "budget": "needs {cells:.3g} table cells, more than the budget (--budget)",
+    "workspace": "its tables do not fit the workspace; answer more, or leave out findings",
+    "planning": "planning ended without an order; answer more, or leave out findings",
+}
+"""The reason of a record that is too wide, by the limit that it exceeds."""
 
 HEADER = Reject._fields
 TOLD = "urgency", "red_flags"  # whatever the posteriors
@@ -45,8 +56,9 @@ def refused(network: Network, chunk: Chunk, encoded: Encoded, scores: Scores) ->
         elif status[row] == "impossible":
             reject = _impossible(network, chunk.file, number, encoded, row)
         else:
-            reason = f"needs {scores.cells[row]:.3g} table cells, more than the budget"
-            reject = Reject(chunk.file, number, "TN301", "", "", reason)
+            limit = limit_of(LIMITS[scores.limits[row]])
+            reason = WIDE[limit].format(cells=float(scores.cells[row]))
+            reject = Reject(chunk.file, number, CAPACITY_CODES[limit], "", "", reason)
         urgency, red_flags = (
             str(scores.columns[name][row] or "") if name in scores.columns else "" for name in TOLD
         )

@@ -43,11 +43,13 @@ STATUSES = ("ok", BAD_VALUE, "impossible", "too wide")
 @dataclass(frozen=True)
 class Scores:
     """Results by name of column, each (records,); numbers are NaN and texts None where the
-    record has none.  ``status`` is one of STATUSES.
+    record has none.  ``status`` is one of STATUSES; ``limits`` (records,) index ``LIMITS``,
+    what a record that is too wide exceeds.
     """
 
     columns: Mapping[str, Column]
     cells: Floats
+    limits: NDArray[np.int8]
 
     @property
     def status(self) -> NDArray[np.object_]:
@@ -139,7 +141,9 @@ class Scorer:
             batch.compiled = compiled or pays(float(main.cells[ok].sum()) * sum(self._passes))
             columns |= self._of_the_leaders(batch, main, good, told)
         cells = spread(main.cells, good)
-        return Scores({name: columns[name] for name in self.schema}, cells)
+        limits = np.zeros(len(codes), dtype=np.int8)
+        limits[good] = main.limits
+        return Scores({name: columns[name] for name in self.schema}, cells, limits)
 
     def _of_the_leaders(
         self, batch: Batch, main: BatchOutput, good: NDArray[np.bool_], told: Meters

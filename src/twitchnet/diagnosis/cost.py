@@ -7,6 +7,7 @@ its author, in a second, not by its users.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from twitchnet.diagnosis.answers import Answers
@@ -28,6 +29,8 @@ class Cost(NamedTuple):
     over_budget: bool = False
 
     def __str__(self) -> str:
+        if math.isinf(self.cells):
+            return f"{self.record}: more cells than planning could count, above the budget"
         wide = ", above the budget" if self.over_budget else ""
         return f"{self.record}: {self.cells:,.0f} cells{wide}"
 
@@ -48,7 +51,8 @@ def planned_costs(network: Network, budget: float = BUDGET) -> tuple[Cost, ...]:
         try:
             found.append(Cost(name, inference.plan(inference.evidence(answers)).cells))
         except CapacityError as error:
-            found.append(Cost(name, error.cells, over_budget=True))
+            cells = math.inf if math.isnan(error.cells) else error.cells
+            found.append(Cost(name, cells, over_budget=True))
     return tuple(found)
 
 

@@ -17,8 +17,8 @@ import numpy as np
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.inference import HEAVY, Inference, kernels_are_loaded
 from twitchnet.engine.program import Floats, Ints, Program
-from twitchnet.engine.weights import balanced, far_apart
-from twitchnet.errors import CapacityError
+from twitchnet.engine.weights import balanced
+from twitchnet.errors import CapacityError, limit_of
 from twitchnet.model.network import Network
 
 WORTH_COMPILING = 5e8
@@ -68,8 +68,6 @@ def suppose(
 def runs_compiled(inference: Inference, answers: Answers, count: int) -> bool:
     """Whether ``count`` records like this one are computed by the compiled kernels."""
     evidence = inference.evidence(answers)
-    if far_apart(evidence.soft[evidence.is_soft]):
-        return False
     if inference.engine != "auto":
         return inference.engine == "compiled"
     if kernels_are_loaded():
@@ -105,7 +103,7 @@ def _batch(
     inference: Inference, records: Sequence[Answers], posteriors: bool, program: Program
 ) -> Supposed:
     """The same by one run of the compiled kernels."""
-    from twitchnet.engine.batch import STATUS, BatchInput, run_batch
+    from twitchnet.engine.batch import LIMITS, STATUS, BatchInput, run_batch
 
     low, network = inference.lowered, inference.network
     names = [name for name in low.index if any(name in one.hard for one in records)]
@@ -132,14 +130,14 @@ def _batch(
         posteriors=posteriors,
     )
     out.log_evidence[:] += exponent.sum(axis=1) * np.log(2.0)
-    wide = out.status == STATUS.index("too wide")
-    if wide.any() and inference.engine == "compiled":
-        raise CapacityError(float(out.cells[wide.argmax()]), inference.budget)
-    left = np.flatnonzero(wide | far_apart(soft))
-    if len(left):
+    wide = np.flatnonzero(out.status == STATUS.index("too wide"))
+    if len(wide):
+        if inference.engine == "compiled":
+            limit = limit_of(LIMITS[out.limits[wide[0]]])
+            raise CapacityError(float(out.cells[wide[0]]), inference.budget, limit)
         given = None if program is low.program else program
-        rest = _one_by_one(inference, [records[i] for i in left.tolist()], posteriors, given)
-        out.log_evidence[left], out.probability[left] = rest.log_evidence, rest.posterior
+        rest = _one_by_one(inference, [records[i] for i in wide.tolist()], posteriors, given)
+        out.log_evidence[wide], out.probability[wide] = rest.log_evidence, rest.posterior
     return Supposed(out.log_evidence, out.probability)
 
 

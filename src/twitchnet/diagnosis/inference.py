@@ -21,8 +21,8 @@ from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.dials import Dials, dials
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 from twitchnet.engine.reference import Sweep, sweep
-from twitchnet.engine.weights import balanced, far_apart
-from twitchnet.errors import CapacityError
+from twitchnet.engine.weights import balanced
+from twitchnet.errors import CapacityError, limit_of
 from twitchnet.model.network import Network
 from twitchnet.plan.build import BUDGET, WORKSPACE, Plan, build_plan, evidence_arrays
 from twitchnet.plan.lower import Lowered, lower
@@ -165,29 +165,30 @@ class Inference:
         evidence = self.evidence(answers)
         numbers = program or self.lowered.program
         return self._whoever_can(
-            evidence,
             lambda: self._compiled(numbers, evidence, accounts=accounts),
-            lambda: self._read(self._plan(numbers, evidence, accounts), evidence, accounts),
+            lambda: self._on_numpy(numbers, evidence, accounts=accounts),
         )
 
     def log_evidence(self, evidence: Evidence) -> float:
         """The natural log of P(evidence), ``-inf`` when it is impossible."""
-        nothing = np.empty(0, dtype=np.int64)
+        program = self.lowered.program
         return self._whoever_can(
-            evidence,
-            lambda: self._compiled(self.lowered.program, evidence, down=False).log_evidence,
-            lambda: _log_total(_runs(self.plan(evidence, nothing)), evidence),
+            lambda: self._compiled(program, evidence, down=False).log_evidence,
+            lambda: self._on_numpy(program, evidence, down=False).log_evidence,
         )
 
-    def _whoever_can(
-        self, evidence: Evidence, by_kernels: Callable[[], T], by_numpy: Callable[[], T]
-    ) -> T:
-        """The kernels if they are loaded, else numpy; the other one for what is too wide.
+    def _on_numpy(
+        self, program: Program, evidence: Evidence, down: bool = True, accounts: bool = True
+    ) -> Beliefs:
+        """Beliefs by numpy; without ``down`` nothing but P(evidence)."""
+        if down:
+            return self._read(self._plan(program, evidence, accounts), evidence, accounts)
+        nothing = np.empty(0, dtype=np.int64)
+        plan = build_plan(program, evidence, nothing, self.budget, self.workspace)
+        return Beliefs(_log_total(_runs(plan), evidence), {}, {}, {})
 
-        Weights that are far apart need the range that only numpy has.
-        """
-        if far_apart(evidence.soft[evidence.is_soft]):
-            return by_numpy()
+    def _whoever_can(self, by_kernels: Callable[[], T], by_numpy: Callable[[], T]) -> T:
+        """The kernels if they are loaded, else numpy; the other one for what is too wide."""
         if self.engine == "compiled":
             return by_kernels()
         loaded = self.engine == "auto" and kernels_are_loaded()
@@ -226,9 +227,11 @@ class Inference:
         single = run_single(
             program, evidence, wanted, self.budget, self.workspace, down, explain=accounts
         )
+        if single.limit == "range":  # of a double, which numpy does not leave
+            return self._on_numpy(program, evidence, down, accounts)
         log_evidence = single.log_evidence + evidence.log_scale
         if single.status == "too wide":
-            raise CapacityError(single.cells, self.budget)
+            raise CapacityError(single.cells, self.budget, limit_of(single.limit))
         if single.status == "impossible" or not down:
             nan = {name: np.full(network.by_name[name].card, np.nan) for name in network.ranked}
             return Beliefs(log_evidence, nan, {}, {})

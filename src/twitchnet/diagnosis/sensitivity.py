@@ -184,8 +184,10 @@ def number_gradient(inference: Inference, answers: Answers, split: str = "") -> 
     def within_limits(sliced: Sliced) -> Order:
         order, _ = find_order(sliced, inference.budget)
         work = order.cells * len(sliced.states)
-        if work > inference.budget or 16.0 * order.stored * len(sliced.states) > WORKSPACE:
+        if work > inference.budget:
             raise CapacityError(work, inference.budget)
+        if 16.0 * order.stored * len(sliced.states) > WORKSPACE:
+            raise CapacityError(work, inference.budget, "workspace")
         return order
 
     more = evidence.log_scale

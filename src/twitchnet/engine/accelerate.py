@@ -143,7 +143,8 @@ def no_records() -> tuple[Any, ...]:
     return (
         Packed.of(i2, f1), Scratch.of(i2, i1, i2, f2, f1, f1), i1, 0.0, f2, True,
         i1, np.zeros((1, 1), dtype=np.int8), i1, f3, i1, i1, 0, 0,
-        f2, f2, f1, np.zeros(1, dtype=np.int8), f1, np.zeros(1, dtype=np.int8), i1,
+        f2, f2, f1, np.zeros(1, dtype=np.int8), f1, np.zeros(1, dtype=np.int8),
+        np.zeros(1, dtype=np.int8), i1,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchnet.engine import accelerate, kernels
+from twitchnet.engine.lanes import watching
 from twitchnet.engine.layout import Packed, Scratch
-from twitchnet.engine.packing import new_scratch, pack
+from twitchnet.engine.packing import new_scratch, pack, serves
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 
 WORKSPACE = 64 * 2**20  # bytes per thread; beyond the second-level cache more does not help
@@ -27,7 +28,8 @@ FEWEST_ROWS = 32  # for which a thread is worth it
 MOST_ROWS, SHARES = 256, 8  # of a call; and in so many calls a thread would do its share
 
 STATUS = ("ok", "impossible", "too wide", "bad code")
-
+LIMITS = ("", "budget", "workspace", "planning", "range")
+"""What a record that is too wide exceeds: see ``layout``."""
 
 CORES = os.cpu_count() or 1
 _SPARE: dict[tuple[float, ...], deque[Scratch]] = {}
@@ -42,7 +44,8 @@ def workspace_for(program: Program, workspace: float) -> Iterator[Scratch]:
     A new one costs as much as some records: the system clears every page that is touched.
     No lock is held, so that a process may fork at any time.
     """
-    key = (len(program.card), len(program.part_owner), int(program.card.max(initial=2)), workspace)
+    sizes = len(program.card), len(program.part_owner), len(program.part_table)
+    key = (*sizes, int(program.card.max(initial=2)), int(program.card.sum()), workspace)
     if key not in _SPARE and len(_SPARE) >= MOST_SHAPES:
         _SPARE.clear()
     spare = _SPARE.setdefault(key, deque(maxlen=CORES))
@@ -69,8 +72,8 @@ class BatchInput(NamedTuple):
 
 class BatchOutput(NamedTuple):
     """``probability`` (N, columns), ``explains`` (N, V or 0), ``log_evidence`` (N,), ``status``
-    (N,) an index into STATUS, ``cells`` (N,) the planned cost, ``forms`` (N,) the form of the
-    kernels that answered.
+    (N,) an index into STATUS, ``cells`` (N,) the planned cost (NaN where it is not known),
+    ``forms`` (N,) the form of the kernels that answered, ``limits`` (N,) an index into LIMITS.
     """
 
     probability: Floats
@@ -79,6 +82,7 @@ class BatchOutput(NamedTuple):
     status: NDArray[np.int8]
     cells: Floats
     forms: NDArray[np.int8]
+    limits: NDArray[np.int8]
 
     @classmethod
     def empty(cls, count: int, columns: int, explained: int = 0) -> BatchOutput:
@@ -90,7 +94,13 @@ class BatchOutput(NamedTuple):
             np.zeros(count, dtype=np.int8),
             np.zeros(count),
             np.zeros(count, dtype=np.int8),
+            np.zeros(count, dtype=np.int8),
         )
+
+    def refuse(self) -> None:
+        """All rows are too wide: the program is larger than the kernels serve."""
+        self.status[:], self.limits[:] = STATUS.index("too wide"), LIMITS.index("planning")
+        self.cells[:] = np.nan
 
 
 def _plain(array: NDArray[Any]) -> NDArray[Any]:
@@ -139,6 +149,9 @@ def run_batch(
     out = BatchOutput.empty(count, len(column_node), nodes if explain else 0)
     if forms is not None:
         out.forms[:] = forms
+    if not serves(program):
+        out.refuse()
+        return out
     run = accelerate.compiled() if compiled else kernels.run_records
     rows = BatchInput(*(_plain(array) for array in rows))
     wanted, column_node, column_state = map(_plain, (wanted, column_node, column_state))
@@ -152,7 +165,8 @@ def run_batch(
         nonlocal place
         try:
             accounts = np.zeros((nodes, nodes) if explain else (0, 0))
-            with workspace_for(program, workspace) as scratch:
+            plain = nullcontext() if compiled else watching()
+            with plain, workspace_for(program, workspace) as scratch:
                 while halt[0] == 0:
                     with lock:
                         first = place
@@ -165,7 +179,7 @@ def run_batch(
                         rows.node_of, rows.codes, rows.soft_of, rows.soft,
                         column_node, column_state, first, last,
                         out.probability, out.explains, out.log_evidence, out.status, out.cells,
-                        out.forms, halt,
+                        out.forms, out.limits, halt,
                     )  # fmt: skip
         except BaseException as error:
             failures.append(error)
@@ -192,9 +206,12 @@ def run_batch(
 
 
 class Single(NamedTuple):
-    """One record: ``marginal`` (card, V) of the wanted nodes, ``accounts`` (V, V) see kernels."""
+    """One record: ``marginal`` (card, V) of the wanted nodes, ``accounts`` (V, V) see kernels;
+    ``limit`` is one of LIMITS.
+    """
 
     status: str
+    limit: str
     cells: float
     log_evidence: float
     marginal: Floats
@@ -223,12 +240,16 @@ def run_single(
     ``accounts`` are empty without ``down`` or ``explain``: posteriors alone are faster.
     ``packed`` are the numbers, when they are not those of ``program`` (see ``draws.py``).
     """
+    if not serves(program):
+        nothing = np.zeros((0, 0))
+        return Single("too wide", "planning", np.nan, np.nan, nothing, nothing)
     packed = packed or packed_once(program)
     nodes, columns = len(program.card), int(program.card.max())
     soft_of = np.flatnonzero(evidence.is_soft).astype(np.int64)
     node_of = np.flatnonzero(evidence.hard >= 0).astype(np.int64)
     accounts = np.zeros((nodes, nodes) if down and explain else (0, 0))
-    status, cells, log_evidence = np.zeros(1, dtype=np.int8), np.zeros(1), np.zeros(1)
+    status, limits = np.zeros((2, 1), dtype=np.int8)
+    cells, log_evidence = np.zeros(1), np.zeros(1)
     column_state, column_node = _every_state(columns, nodes)
     marginal = np.zeros((1, columns * nodes))
     run = accelerate.compiled()
@@ -239,10 +260,11 @@ def run_single(
             soft_of, np.ascontiguousarray(evidence.soft[soft_of])[None],
             column_node, column_state, 0, 1,
             marginal, np.zeros((1, 0)), log_evidence, status, cells,
-            np.zeros(1, dtype=np.int8), np.zeros(1, dtype=np.int64),
+            np.zeros(1, dtype=np.int8), limits, np.zeros(1, dtype=np.int64),
         )  # fmt: skip
     return Single(
         STATUS[status[0]],
+        LIMITS[limits[0]],
         float(cells[0]),
         float(log_evidence[0]),
         marginal.reshape(columns, nodes),

@@ -43,6 +43,7 @@ from twitchnet.engine.layout import (
     SIZE,
     START,
     STATES,
+    STEPS,
     SUMMED,
     SUMS,
     SURPRISE,
@@ -106,6 +107,7 @@ def file_table(s: Scratch, t: int) -> None:
 def name_turns(s: Scratch, order: Ints) -> None:
     """Turns of all axes, and the leaves filed by them."""
     words = s.n[COUNT, N_WORDS]
+    s.n[COUNT, STEPS] += s.n[COUNT, N_LEAVES] * words
     binary = 1
     lone = s.n[COUNT, N_LONE]
     for turn in range(s.n[COUNT, N_AXES]):
@@ -260,6 +262,7 @@ def write_row(s: Scratch, row: int, order: Ints, at: int) -> tuple[int, float, f
     tape, items, words = s.tape, s.n[ITEM], s.n[COUNT, N_WORDS]
     turn = row - s.n[COUNT, N_LEAVES]
     alone, pairs, n = sort_bucket(s, turn, items)
+    s.n[COUNT, STEPS] += n * (8 + 4 * words) + n * n // 8
     message = (
         1 + MESSAGE_HEAD + 4 * (s.n[COUNT, N_AXES] - turn)
     )  # at most: a run for each axis left

@@ -48,7 +48,7 @@ from twitchnet.engine.layout import (
 )
 from twitchnet.engine.program import Ints
 from twitchnet.engine.signs import least_share, most_loss
-from twitchnet.engine.tape import FAINT
+from twitchnet.engine.tape import FAINT, spend
 
 GROWTH = 0.12  # how much of a doubling of the work a doubling of passes may cost, where it is
 MOST_GROWTH = 0.5  # for faster memory alone, and where tables do not fit otherwise
@@ -185,7 +185,7 @@ def condition_more(
     for t in range(leaves, tables):
         whole += float(s.n[SIZE, t])
     size = whole
-    while size > better * whole:
+    while size > better * whole and spend(s, s.n[COUNT, N_AXES] * (tables - leaves)):
         best, least, left = -1, GROWTH if size <= enough * whole else MOST_GROWTH, size
         for turn in range(s.n[COUNT, N_AXES]):
             a = order[turn]
@@ -218,6 +218,31 @@ def condition_more(
             if has(s.m, 4 * t + SCOPE, best if products else a):
                 s.n[SIZE, t] //= s.n[CARD, a]
     return passes
+
+
+def leaves_fit(p: Packed, s: Scratch) -> bool:
+    """Whether the workspace holds the leaves, by their sizes alone: none has been written yet.
+
+    Only a program with more entries than there are cells is looked at.
+    """
+    room, size = len(s.cells) // (2 * LANES), 0
+    if len(p.table) <= room:
+        return True
+    for v in range(p.n[P_COUNT, 0]):
+        if s.n[KEEP, v] == 0:
+            continue
+        levels = s.n[FIXED, v] == 0 if p.n[V_MAX, v] == 0 else s.n[SILENT, v] + s.n[CUT, v] == 0
+        for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
+            axes, cells = (1, p.n[V_CARD, v]) if levels else (0, 1)
+            for i in range(p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]):
+                u = p.n[SCOPE_NODE, i]
+                if s.n[FIXED, u] == 0:
+                    axes, cells = axes + 1, cells * p.n[V_CARD, u]
+            if axes > 1:
+                size += cells
+        if size > room:
+            return False
+    return True
 
 
 def couple_less(p: Packed, s: Scratch, wanted: Ints, credit: bool, products: bool) -> int:

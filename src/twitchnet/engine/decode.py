@@ -24,7 +24,7 @@ There are two forms of a record, which differ in how level axes are closed:
 from __future__ import annotations
 
 from twitchnet.engine.cuts import add_cut_node
-from twitchnet.engine.lanes import LANES, WORD, load8, splat8, store8
+from twitchnet.engine.lanes import LANES, WORD, forget_losses, load8, lost_any, splat8, store8
 from twitchnet.engine.layout import (
     CARD,
     CHILD,
@@ -42,6 +42,7 @@ from twitchnet.engine.layout import (
     LEAKLESS,
     LEVELS,
     LOCAL,
+    LOST,
     N_AXES,
     N_CELLS,
     N_OPEN,
@@ -284,6 +285,7 @@ def add_plain_node(
             i = s.n[START, t] + state
             weighted = load8(s.cells, base + level) * load8(s.cells, raised + level)
             store8(s.cells, i, load8(s.cells, i) * weighted)
+        guard(s, s.n[START, t], card)
         s.n[COUNT, N_CELLS] = mark
         return True
     t = add_factor(p, s, s.n[SPARE + 2, 0], 0, own)
@@ -347,7 +349,8 @@ def decode(
     """
     s.n[COUNT, 0] = s.n[COUNT, 1] = s.n[COUNT, 2] = 0
     s.n[COUNT, UNFIT] = s.n[COUNT, FAINTEST] = 0  # what a tape of this record finds, if any
-    s.n[COUNT, EXPONENT] = 0
+    s.n[COUNT, EXPONENT] = s.n[COUNT, LOST] = 0
+    forget_losses()
     most = 0  # axes that there can be: hidden nodes, and the levels of max nodes
     for v in range(p.n[P_COUNT, 0]):
         s.n[LOCAL, v] = -1
@@ -399,4 +402,6 @@ def decode(
         if s.n[HELD, t] != 0:
             guard(s, s.n[START, t], s.n[SIZE, t])
             s.n[HELD, t] = 0
-    return products or sign(p, s)
+    signed = products or sign(p, s)
+    s.n[COUNT, LOST] = 1 if lost_any() else 0
+    return signed

@@ -19,9 +19,22 @@ import numpy as np
 
 from twitchnet.engine.conditioning import condition, condition_more, couple_less, lanes_of
 from twitchnet.engine.decode import decode, mark_fixed, mark_needed
-from twitchnet.engine.lanes import LANES, abs8, bare, bundle, load8, pair8, store8, total8, widen
+from twitchnet.engine.lanes import (
+    LANES,
+    abs8,
+    bare,
+    bundle,
+    forget_losses,
+    load8,
+    lost_any,
+    pair8,
+    store8,
+    total8,
+    widen,
+)
 from twitchnet.engine.layout import (
     AGAIN,
+    BUDGET,
     COUNT,
     CUT,
     DOUBT,
@@ -33,6 +46,8 @@ from twitchnet.engine.layout import (
     IS_SOFT,
     LANE,
     LEAKLESS,
+    LIMIT,
+    LOST,
     MARGINAL,
     MARKED,
     N_AXES,
@@ -40,10 +55,15 @@ from twitchnet.engine.layout import (
     N_OPEN,
     N_ROWS,
     N_TABLES,
+    NO_LIMIT,
     OPEN,
     P_COUNT,
+    PLANNING,
+    RANGE,
+    ROOM,
     SOFT,
     SPARE,
+    STEPS,
     UNFIT,
     V_CARD,
     V_RISING,
@@ -55,7 +75,7 @@ from twitchnet.engine.planning import name_order, planned, search
 from twitchnet.engine.positive import multiply_scalars, sweep_down, sweep_up
 from twitchnet.engine.products import sweep, sweep_back
 from twitchnet.engine.program import Floats, Ints
-from twitchnet.engine.tape import FAINT, SEARCH_ABOVE, write_tape
+from twitchnet.engine.tape import FAINT, INFINITE, SEARCH_ABOVE, spend, write_tape
 
 FLOOR = 50.0  # posteriors below 1 / FLOOR may need a closer agreement; see ``agrees``
 LEAST, LEAST_WIDE = 1e-15, 1e-30  # and the smallest that is assumed, by kind of cells
@@ -70,6 +90,7 @@ FAINT_WIDE = 40  # see ``tape.FAINT``
 MOST_DOUBT = 8 * 16  # 16ths of a bit; see ``is_doubtful``
 MOST_PASSES = 2**16
 AT_HAND = 262144.0  # numbers of all tables that fast memory holds, and of their derivatives
+BEYOND = 1e5  # times the budget: no search finds an order that is cheaper by so much
 LEEWAY = 1.3  # to the budget, for passes that are for faster memory alone
 
 
@@ -92,16 +113,19 @@ def run_record(
 ) -> tuple[int, float, float]:
     """One record, whose evidence is in ``hard``, ``soft`` and ``is_soft``.
 
-    Returns (status, planned cells, log P(evidence)) and leaves posteriors in the
-    MARGINAL rows of ``f``, and in ``accounts`` (V, V; or empty) the probability that the
-    link from a target (row) produced a present finding (column).  Planned cells count
-    single numbers: multiply-adds times eight lanes times passes.
+    Returns (status, planned cells, log P(evidence)).  Leaves posteriors in the MARGINAL rows of
+    ``f``; in ``accounts`` (V, V; or empty) the probability that the link from a target (row)
+    produced a present finding (column); and in LIMIT what a record that is too wide exceeds.
+    Planned cells count single numbers: multiply-adds times eight lanes times passes.
 
     Forms from ``first`` to ``last`` are tried until one is to be trusted: FAST, WIDE, which
-    takes the same plan where it fits, and POSITIVE, which always is.  Without ``down`` there need
-    be no marginals; the fast forms want them, since they check themselves with them.
+    takes the same plan where it fits, and POSITIVE, which always is.  None is when a result has
+    left the range of a double: a fast form is unsure then, and the positive one too wide.
+    Without ``down`` there need be no marginals; the fast forms want them, since they check
+    themselves with them.
     """
     ready, status, cells, logp = False, UNSURE, 0.0, 0.0
+    s.n[COUNT, LIMIT] = NO_LIMIT
     result = lanes = passes = 0
     for form in range(first if len(accounts) == 0 else POSITIVE, last + 1):
         s.n[COUNT, FORM] = form
@@ -140,21 +164,26 @@ def evaluate(
     scale_marginals(p, s, 0.0)
     double = widen(s)
     tables, total, bulk, top = s.n[COUNT, N_TABLES], 0.0, 0.0, 0
+    lost = s.n[COUNT, LOST] != 0
+    forget_losses()
     for index in range(passes):
         if index > 0 or (again and passes > 1):
+            lost = lost or lost_any()
             next_pass(p, s, index)
             decode(p, s, wanted, lanes, credit, products)
+            lost = lost or s.n[COUNT, LOST] != 0
             if products:
                 s.n[COUNT, N_TABLES] = tables  # leaves lie where they lay: the tape holds
             else:
                 write_tape(s, order)
+            forget_losses()
         if form == FAST:
             exponent, here = sweep_fast(s, result)
         elif form == WIDE:
             exponent, here = sweep_fast(double, result)
         else:
             exponent = sweep_up(s)
-            multiply_scalars(s, result)
+            exponent += multiply_scalars(s, result)
             here = total8(load8(s.cells, result))
         lanes_apart = total8(abs8(load8(s.cells, result)))
         if lanes_apart == 0.0:
@@ -182,6 +211,9 @@ def evaluate(
         else:
             sweep_down(s, wanted, accounts, factor)
             add_conditioned(p, s, result, False, factor)
+    if lost or lost_any():
+        s.n[COUNT, LIMIT] = NO_LIMIT if products else RANGE
+        return UNSURE if products else TOO_WIDE, 0.0
     if products and not agrees(p, s, wanted, total, bulk, form):
         return UNSURE, 0.0
     if not total > 0.0:
@@ -204,7 +236,7 @@ def evaluate(
 def sweep_fast(s: Scratch, result: int) -> tuple[int, float]:
     """All axes closed: the exponent that was taken out, and what is left of P(evidence)."""
     exponent = sweep(s)
-    multiply_scalars(s, result)
+    exponent += multiply_scalars(s, result)
     here, _ = pair8(load8(s.cells, result))
     return exponent, here
 
@@ -251,6 +283,7 @@ def settle(
     """
     order, trial, nodes = s.n[SPARE + 14], s.n[SPARE + 15], s.n[SPARE + 12]
     products = form != POSITIVE
+    s.n[COUNT, STEPS] = 0
     room = float(len(s.cells) // 2 if form == WIDE else len(s.cells))
     near = min(room, 0.5 * AT_HAND if form == WIDE else AT_HAND)
     faintest = FAINT_WIDE if form == WIDE else FAINT
@@ -261,15 +294,21 @@ def settle(
     while True:
         work, stored = planned(p, s, wanted, lanes, credit, products, known)
         fits = work < np.inf
+        if stored < 0.0:
+            known_cells = work * LANES * passes
+            hopeless = work < INFINITE and known_cells > budget
+            s.n[COUNT, LIMIT] = BUDGET if hopeless else PLANNING
+            return TOO_WIDE, known_cells if hopeless else np.nan, 0, lanes, passes
         if form == FAST and fits and is_doubtful(p, s):
             form = s.n[COUNT, FORM] = WIDE
             room, near, faintest = 0.5 * room, 0.5 * near, FAINT_WIDE
-        if fits and work * passes > SEARCH_ABOVE:
+        if fits and SEARCH_ABOVE < work * passes <= BEYOND * budget:
             work, stored = search(s, order, trial, work, passes, products)
         if products and (s.n[COUNT, UNFIT] != 0 or s.n[COUNT, FAINTEST] > faintest):
             return UNSURE, 0.0, 0, lanes, passes
-        cells, size = (work if fits else 1.0) * LANES * passes, LANES * (stored + 2.0)
+        cells, size = (work if fits else np.nan) * LANES * passes, LANES * (stored + 2.0)
         if fits and cells > budget:
+            s.n[COUNT, LIMIT] = BUDGET
             return TOO_WIDE, cells, 0, lanes, passes
         if fits and size <= near:
             return OK, cells, int(stored), lanes, passes
@@ -283,7 +322,8 @@ def settle(
         if more == 1:
             more, known = couple_less(p, s, wanted, credit, products), 0
         passes *= more
-        if more == 1 or passes > MOST_PASSES:
+        if more == 1 or passes > MOST_PASSES or not spend(s, 0):
+            s.n[COUNT, LIMIT] = ROOM if more == 1 or passes > MOST_PASSES else PLANNING
             return TOO_WIDE, cells, 0, lanes, passes
 
 
@@ -405,6 +445,7 @@ def run_records(
     status: np.ndarray,
     cells: Floats,
     forms: np.ndarray,
+    limits: np.ndarray,
     halt: Ints,
 ) -> None:
     """Rows ``first`` to ``last`` of a batch, or fewer once ``halt[0]`` is not 0.
@@ -413,7 +454,8 @@ def run_records(
     (N, S, card) likelihoods of the nodes ``soft_of`` (S,), NaN for none; columns of
     ``probability`` are the states ``column_state`` of the nodes ``column_node``;
     ``explains`` (N, V) and ``accounts`` (V, V) are empty unless wanted; ``forms`` (N,) is the
-    form to begin with, and then that which answered.
+    form to begin with, and then that which answered; ``limits`` (N,) what is exceeded by a
+    record that is too wide.
     """
     p, s, wanted = bundle(packed), bundle(scratch), bare(wanted)
     for row in range(first, last):
@@ -429,6 +471,7 @@ def run_records(
             p, s, wanted, budget, accounts, down, forms[row], POSITIVE
         )
         forms[row] = s.n[COUNT, FORM]
+        limits[row] = s.n[COUNT, LIMIT]
         status[row] = state_
         cells[row] = planned
         log_evidence[row] = logp if state_ != TOO_WIDE else np.nan

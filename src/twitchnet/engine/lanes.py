@@ -77,6 +77,39 @@ def lost_digits(a: np.ndarray, b: np.ndarray, product: np.ndarray) -> np.ndarray
     return rest
 
 
+class Losses:
+    """Whether a product, since it was asked to forget, left the range of a double.
+
+    Compiled code asks the processor, which remembers every result that underflowed with a loss
+    of digits, or overflowed; plain code is told by numpy, see ``watching``.
+    """
+
+    def __init__(self) -> None:
+        self.seen = False
+
+    def __call__(self, kind: str, flag: int) -> None:
+        """What numpy calls."""
+        self.seen = True
+
+
+_LOSSES = Losses()
+
+
+def watching() -> np.errstate:
+    """Lets numpy tell of every result that leaves the range, for kernels as plain Python."""
+    return np.errstate(under="call", over="call", invalid="ignore", call=_LOSSES)
+
+
+def forget_losses() -> None:
+    """Nothing has left the range of a double yet."""
+    _LOSSES.seen = False
+
+
+def lost_any() -> bool:
+    """Whether a result was too small or too large for a double since ``forget_losses``."""
+    return _LOSSES.seen
+
+
 def bare(array: np.ndarray) -> np.ndarray:
     """An array of which compiled code keeps the address and one length alone."""
     return array

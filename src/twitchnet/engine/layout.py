@@ -50,7 +50,11 @@ SURPRISE = 257  # of an observed node's level axis, see ``packing.surprise``
 LONE = 258  # the lone axes, see ``tape.order_by_degree``; the last row
 SUMMED, MEANING = 7, 8  # values of HELD for leaves of the fast form
 KEPT, ALL_BINARY, UNFIT, FAINTEST, FORM, N_OPEN, DOUBT = range(6, 13)  # more entries of COUNT
+LOST, STEPS, LIMIT = 15, 16, 17  # leaves that left the range; steps of planning; see ``LIMITS``
 N_ROWS, N_LONE = 13, 14  # leaves up to N_ROWS are about one node each; number of lone axes
+# what a record that is too wide meets: nothing yet, the budget, the workspace, the limit on
+# planning, or the range of a double
+NO_LIMIT, BUDGET, ROOM, PLANNING, RANGE = range(5)
 # kinds of axes
 STATES, LEVELS, SIGNED = 0, 1, 2
 # rows of Scratch.m: 4 * table (or axis, or mask) + one of these

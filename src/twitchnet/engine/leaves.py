@@ -382,10 +382,12 @@ def soft_row(p: Packed, s: Scratch, v: int) -> None:
         for state in range(p.n[V_CARD, v]):
             i = s.n[START, t] + state
             store8(s.cells, i, load8(s.cells, i) * splat8(s.f[SOFT + 4 * state, v]))
+        guard(s, s.n[START, t], s.n[SIZE, t])
     else:
         for lane in range(LANES):
             state = s.n[HARD, v] if s.n[FIXED, v] == 1 else s.n[LANE + lane, v]
             s.cells[LANES * s.n[START, 0] + lane] *= s.f[SOFT + 4 * state, v]
+        guard(s, s.n[START, 0], 1)
 
 
 def read_levels(p: Packed, s: Scratch, part: int, out: int) -> None:

@@ -2,6 +2,8 @@
 
 A *cell* is eight float64 in one vector register; it has the few operations of ``lanes.py``.
 
+Whether a result left the range of a double is read from the processor's own register.
+
 A *bare array* is the address of an array's data and one length (of a matrix: of its rows),
 instead of the nine numbers that numba keeps for any array.  Indices are never negative and
 never checked.  A *bundle* is one address, where those of several arrays lie: calls pass it on
@@ -13,10 +15,11 @@ Imported by ``accelerate.py`` alone, and by nobody before a batch is worth it.
 from __future__ import annotations
 
 import operator
+import platform
 from typing import Any
 
 from llvmlite import ir
-from numba.core import types
+from numba.core import cgutils, types
 from numba.core.datamodel import PrimitiveModel, StructModel, register_default
 from numba.core.extending import lower_builtin, type_callable
 from numba.core.imputils import lower_getattr_generic
@@ -546,3 +549,72 @@ def last_bit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     """Zeros above the highest set bit, from the other end."""
     leading = builder.ctlz(args[0], ir.Constant(ir.IntType(1), 0))
     return builder.sub(ir.Constant(ir.IntType(64), 63), leading)
+
+
+class Status:
+    """Where a processor remembers results that left the range: x86 and ARM, both of 64 bits.
+
+    ``lost`` are the bits of a result that underflowed with a loss of digits, or overflowed.
+    On any other processor every record counts as lost, and is answered by numpy.
+    """
+
+    kind = platform.machine().lower()
+    x86 = kind in ("x86_64", "amd64")
+    arm = kind in ("aarch64", "arm64")
+    lost = 0b11000 if x86 else 0b01100
+
+
+def call_status(builder: Any, name: str, place: Any) -> None:
+    """Loads the register of x86 from a place in memory, or stores it there."""
+    pointer = ir.IntType(8).as_pointer()
+    shape = ir.FunctionType(ir.VoidType(), [pointer])
+    function = builder.module.globals.get(name) or ir.Function(builder.module, shape, name)
+    builder.call(function, [builder.bitcast(place, pointer)])
+
+
+def read_status(context: Any, builder: Any) -> Any:
+    """The bits of ``Status.lost`` that are set, as an integer of 32 bits."""
+    word = ir.IntType(32)
+    if Status.x86:
+        place = cgutils.alloca_once(builder, word)
+        call_status(builder, "llvm.x86.sse.stmxcsr", place)
+        whole = builder.load(place)
+    elif Status.arm:
+        shape = ir.FunctionType(ir.IntType(64), [])
+        read = ir.InlineAsm(shape, "mrs $0, fpsr", "=r,~{memory}", side_effect=True)
+        whole = builder.trunc(builder.call(read, []), word)
+    else:
+        whole = ir.Constant(word, Status.lost)
+    return builder.and_(whole, ir.Constant(word, Status.lost))
+
+
+@teach(lanes.lost_any, lambda: types.boolean())
+def ask_status(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """Whether one of the bits is set."""
+    return builder.icmp_unsigned(
+        "!=", read_status(context, builder), ir.Constant(ir.IntType(32), 0)
+    )
+
+
+@teach(lanes.forget_losses, lambda: types.void())
+def clear_status(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """Clears them, and leaves everything else that the register holds."""
+    word = ir.IntType(32)
+    if Status.x86:
+        place = cgutils.alloca_once(builder, word)
+        call_status(builder, "llvm.x86.sse.stmxcsr", place)
+        kept = builder.and_(builder.load(place), ir.Constant(word, ~Status.lost & 0xFFFFFFFF))
+        builder.store(kept, place)
+        call_status(builder, "llvm.x86.sse.ldmxcsr", place)
+    elif Status.arm:
+        wide_word = ir.IntType(64)
+        read = ir.InlineAsm(
+            ir.FunctionType(wide_word, []), "mrs $0, fpsr", "=r,~{memory}", side_effect=True
+        )
+        write = ir.InlineAsm(
+            ir.FunctionType(ir.VoidType(), [wide_word]), "msr fpsr, $0", "r,~{memory}",
+            side_effect=True,
+        )  # fmt: skip
+        kept = builder.and_(builder.call(read, []), ir.Constant(wide_word, ~Status.lost))
+        builder.call(write, [kept])
+    return context.get_dummy_value()

@@ -39,6 +39,9 @@ class Structure(NamedTuple):
     stages: list[tuple[int, Ints]]
 
 
+MOST_MASKS = 2**30  # bytes of the masks of a workspace, see ``serves``
+MOST_LEAVES = 2**28  # bytes that a workspace may take for a program's own tables
+
 _STRUCTURES: dict[int, Structure] = {}
 MOST_STRUCTURES = 16
 
@@ -162,7 +165,9 @@ def surprise(program: Program, structure: Structure, tables: list[Floats]) -> In
             terms = [table[..., k, :] * prior[:, k].reshape(shape) for k in states]
             table = np.add.reduce(terms)
         owners = program.part_owner[parts]
-        np.multiply.at(below[:, : table.shape[1]], owners, np.cumsum(table, axis=1))
+        sums = np.cumsum(table, axis=1)
+        sums /= np.maximum(sums[:, -1:], TINIEST)  # or rounding doubles with each generation
+        np.multiply.at(below[:, : table.shape[1]], owners, sums)
     bits = -1.0 - np.log2(np.maximum(1.0 - below[:, 0], TINIEST))
     found: Ints = np.rint(16.0 * np.maximum(bits, 0.0)).astype(np.int64)
     return found
@@ -204,19 +209,43 @@ def aligned(count: int, line: int) -> Floats:
     return raw[shift : shift + count]
 
 
+def most_tables(program: Program) -> int:
+    """Tables that one record may have."""
+    return 4 * (len(program.part_owner) + 4 * len(program.card) + 8)
+
+
+def most_words(program: Program) -> int:
+    """Words of a mask of all axes."""
+    return (2 * len(program.card) + 1) // BITS + 1
+
+
+def serves(program: Program) -> bool:
+    """Whether the kernels answer for a program at all: their masks grow with its square.
+
+    A network of some 6,500 variables with two parts each is the largest; numpy answers beyond.
+    A record touches a tenth of this memory, or less.
+    """
+    return 4 * most_tables(program) * most_words(program) * 8 <= MOST_MASKS
+
+
 def new_scratch(program: Program, workspace: float) -> Scratch:
-    """The workspace of one thread: ``workspace`` bytes for tables and their derivatives."""
+    """The workspace of one thread: ``workspace`` bytes for tables and their derivatives.
+
+    More, up to ``MOST_LEAVES`` bytes, where the tables of the program itself take more.  Memory
+    is only taken by what is used.
+    """
     nodes, parts = len(program.card), len(program.part_owner)
     card = int(program.card.max(initial=2))
-    axes = 2 * nodes + 1
-    tables = 4 * (parts + 4 * nodes + 8)
+    axes, tables = 2 * nodes + 1, most_tables(program)
     terms = max(64, card * (card + 1) // 2)
-    half = max(int(workspace) // (32 * LANES), 4 * (parts + 4 * nodes))
+    entries = len(program.part_table) + int(program.card.sum())
+    leaves = min(2 * entries, MOST_LEAVES // (32 * LANES))
+    half = max(int(workspace) // (32 * LANES), 4 * (parts + 4 * nodes), leaves)
     cells = 2 * (half + (13 - half) % 64)  # low parts lie at another place of a page than high ones
     return Scratch.of(
         np.zeros((LONE + 1, max(tables, 64 + terms)), dtype=np.int64),
         np.zeros(64 * tables, dtype=np.int64),
-        np.zeros((4 * tables, axes // BITS + 1), dtype=np.int64),
+        np.zeros((4 * tables, most_words(program)), dtype=np.int64),
         np.zeros((2 + 4 * card, axes)),
         aligned(LANES * cells, 0),
         aligned(LANES * cells, 29),

@@ -8,21 +8,25 @@ from __future__ import annotations
 import numpy as np
 
 from twitchnet.engine.buckets import write_buckets
+from twitchnet.engine.conditioning import leaves_fit
 from twitchnet.engine.decode import decode
 from twitchnet.engine.layout import (
     BITS_LOST,
     COUNT,
     KIND,
     N_AXES,
+    N_CELLS,
     N_LEAVES,
     N_LONE,
     N_TABLES,
+    N_WORDS,
     NODE,
     SCOPE,
     SIGNED,
     SIZE,
     SPARE,
     STATES,
+    STEPS,
     Packed,
     Scratch,
 )
@@ -36,6 +40,7 @@ from twitchnet.engine.tape import (
     order_by_price,
     searches,
     size_of,
+    spend,
     write_tape,
 )
 
@@ -45,11 +50,17 @@ PLAIN_GAIN = 0.85  # and gain by which it does
 
 
 def plan(s: Scratch, order: Ints, trial: Ints, products: bool) -> tuple[float, float]:
-    """An order by degree and the tape of its form; returns (work, cells stored)."""
-    order_by_degree(s, order, HASTE if products else 1.0)
+    """An order by degree and the tape of its form; returns (work, cells stored).
+
+    Without an order there is nothing to store: the work is that of its widest table, or infinite.
+    """
+    hopeless = order_by_degree(s, order, HASTE if products else 1.0)
+    if hopeless > 0.0:
+        return hopeless, -1.0
     work, stored = write(s, order, products)
     if products and work > (FAINT_ABOVE if has_faint(s) else PLAIN_ABOVE):
-        order_by_degree(s, trial, 1.0)
+        if order_by_degree(s, trial, 1.0) > 0.0:
+            return work, stored
         other, other_stored = write(s, trial, products)
         if other < PLAIN_GAIN * work:
             copy_order(s, trial, order)
@@ -77,10 +88,15 @@ def planned(
 ) -> tuple[float, float]:
     """Leaves and plan of a record; infinite work if the workspace is too small for its leaves.
 
+    Fewer than no cells are stored if there is no order, see ``plan``.
+
     The order of ``known`` axes (0: of none) is kept, if it was named before.
     """
     order, trial = s.n[SPARE + 14], s.n[SPARE + 15]
-    if not decode(p, s, wanted, lanes, credit, products):
+    s.n[COUNT, N_CELLS] = s.n[COUNT, N_TABLES] = s.n[COUNT, N_WORDS] = 0
+    fits = leaves_fit(p, s) and decode(p, s, wanted, lanes, credit, products)
+    s.n[COUNT, STEPS] += s.n[COUNT, N_CELLS] + s.n[COUNT, N_TABLES] * s.n[COUNT, N_WORDS]
+    if not fits:
         s.n[COUNT, N_AXES] = 0
         return np.inf, np.inf
     s.n[COUNT, N_LEAVES] = s.n[COUNT, N_TABLES]
@@ -128,6 +144,8 @@ def search(
     """Orders by price for a plan whose work is worth it; returns the better (work, stored)."""
     limit = INFINITE
     for run in range(searches(work * passes)):
+        if not spend(s, 0):
+            break
         found = order_by_price(s, trial, 1.0, noise_of(run), run, limit)
         if found < 0.0:
             continue

@@ -7,7 +7,20 @@ is the joint probability of that axis' states with the evidence.
 
 from __future__ import annotations
 
-from twitchnet.engine.lanes import load8, splat8, store8, total8, zero8
+from math import ldexp
+
+import numpy as np
+
+from twitchnet.engine.lanes import (
+    Cell,
+    abs8,
+    largest8,
+    load8,
+    splat8,
+    store8,
+    total8,
+    zero8,
+)
 from twitchnet.engine.layout import (
     AXIS,
     CARD,
@@ -51,6 +64,8 @@ from twitchnet.engine.merges import (
 )
 from twitchnet.engine.program import Floats, Ints
 from twitchnet.engine.tape import APPLY, DIAGONAL, MERGE, RENAME, START_LEVEL, SUM, WEIGH
+
+RUN = 64  # scalars that are multiplied before their product is rescaled
 
 
 def close_short(s: Scratch, row: int, t: int, a: int, kind: int, up: bool) -> None:
@@ -192,26 +207,49 @@ def is_scalar(s: Scratch, t: int) -> bool:
     return axes == 0
 
 
-def multiply_scalars(s: Scratch, result: int) -> None:
-    """The product of all scalars, per lane, to cell ``result``; and each one's derivative."""
-    found = s.n[SPARE + 0]
+def multiply_scalars(s: Scratch, result: int) -> int:
+    """The product of all scalars, per lane, to cell ``result``; and each one's derivative.
+
+    Returns the exponent that was taken out of the product, and so of the derivatives.
+    """
+    found, before = s.n[SPARE + 0], s.n[SPARE + 1]
     n = 1
     found[0] = 0
     for t in range(1, s.n[COUNT, N_TABLES]):
         if (t >= s.n[COUNT, N_LEAVES] or s.n[CREDIT, t] >= 0) and is_scalar(s, t):
             found[n] = t
             n += 1
-    running = zero8(s.cells) + splat8(1.0)
+    running, total = zero8(s.cells) + splat8(1.0), 0
     for i in range(n):  # prefix products, kept in the derivative's place
         start = s.n[START, found[i]]
         store8(s.adjoint, start, running)
+        before[i] = total
         running = running * load8(s.cells, start)
+        if i % RUN == RUN - 1:
+            shift = exponent_of(running)
+            running = running * splat8(ldexp(1.0, -int(shift)))
+            total += shift
     store8(s.cells, result, running)
-    running = zero8(s.cells) + splat8(1.0)
+    running, after = zero8(s.cells) + splat8(1.0), 0
     for i in range(n - 1, -1, -1):
         start = s.n[START, found[i]]
-        store8(s.adjoint, start, load8(s.adjoint, start) * running)
+        shift = before[i] + after - total
+        value = load8(s.adjoint, start) * running
+        if shift != 0:
+            value = value * splat8(ldexp(1.0, int(shift)))
+        store8(s.adjoint, start, value)
         running = running * load8(s.cells, start)
+        if i % RUN == 0:
+            shift = exponent_of(running)
+            running = running * splat8(ldexp(1.0, -int(shift)))
+            after += shift
+    return int(total)
+
+
+def exponent_of(cell: Cell) -> int:
+    """The power of two nearest to the largest lane; 0 if all are 0."""
+    largest = largest8(abs8(cell))
+    return 0 if largest == 0.0 else int(np.floor(np.log2(largest) + 0.5))
 
 
 def add_marginal(s: Scratch, t: int, a: int, factor: float) -> None:

@@ -50,6 +50,7 @@ from twitchnet.engine.layout import (
     SPARE,
     START,
     STATES,
+    STEPS,
     Scratch,
     drop,
     has,
@@ -65,6 +66,10 @@ MOST_RUNS = 256
 FAINT = 12  # most bits that closing one axis by differences may lose, in the fast form
 LOOK_AHEAD = 0.5  # how much a closed table's own size excuses its cost; 0 and 1 are 10-30 % worse
 INFINITE = 1e300
+HOPELESS = 1e18  # cells of one table beyond which no order is looked for: no budget is as large
+# Planning of one form of a record, in steps of one or two nanoseconds: loops over axes, tables
+# and words of masks are counted, and no clock is asked, so that all machines agree.
+MOST_STEPS = 5 * 10**8
 # kinds of tape rows
 MERGE, SUM, WEIGH, START_LEVEL, RENAME, DIAGONAL, FOLD, APPLY = 0, 1, 2, 3, 4, 5, 6, 7
 # single masks
@@ -129,8 +134,17 @@ def urgency(s: Scratch, a: int, haste: float) -> float:
     return haste if s.n[BITS_LOST, a] <= FAINT else 0.01 * haste
 
 
-def order_by_degree(s: Scratch, order: Ints, haste: float) -> None:
+def spend(s: Scratch, steps: int) -> bool:
+    """Counts steps of planning; whether there are any left."""
+    s.n[COUNT, STEPS] += steps
+    return bool(s.n[COUNT, STEPS] <= MOST_STEPS)
+
+
+def order_by_degree(s: Scratch, order: Ints, haste: float) -> float:
     """Minimum degree, weighted by the number of states, and by ``urgency``.
+
+    Returns 0, or else what ended the search: the cells of a table that is ``HOPELESS``, or
+    ``INFINITE`` when no steps were left.
 
     First come lone axes, that nothing couples to others, as most causes are in records of few
     findings; N_LONE says how many.
@@ -152,6 +166,7 @@ def order_by_degree(s: Scratch, order: Ints, haste: float) -> None:
             for word in range(words):
                 s.m[4 * axes[i] + NEAR, word] |= s.m[4 * t + SCOPE, word]
             coupled[axes[i]] = 1
+        s.n[COUNT, STEPS] += (k + 1) * words
     step = count = 0
     for a in range(n):
         if coupled[a] == 0:
@@ -169,6 +184,8 @@ def order_by_degree(s: Scratch, order: Ints, haste: float) -> None:
             here = weight[rest[i]]
             at, least = (i, here) if here < least else (at, least)
         best = rest[at]
+        if least > HOPELESS * factor[best]:
+            return least / factor[best]
         count -= 1
         for i in range(at, count):
             rest[i] = rest[i + 1]
@@ -183,6 +200,9 @@ def order_by_degree(s: Scratch, order: Ints, haste: float) -> None:
                 s.m[4 * a + NEAR, word] |= s.m[4 * best + NEAR, word]
             drop(s.m, 4 * a + NEAR, best)
             weight[a] = size_of(s, 4 * a + NEAR) * factor[a]
+        if not spend(s, 2 * count + 3 * k * words):
+            return INFINITE
+    return 0.0
 
 
 def gather(s: Scratch, a: int, alive: Ints, n_alive: int, out: Ints) -> int:
@@ -255,6 +275,7 @@ def order_by_price(
                 continue
             if stale[a] == 1:
                 k = gather(s, a, alive, n_alive, found)
+                s.n[COUNT, STEPS] += n_alive + 4 * k * words + k * k // 4
                 down = chain_work(s, found, k, True)
                 up = chain_work(s, found, k, False)
                 removed = 1.0
@@ -271,7 +292,7 @@ def order_by_price(
                 best = a
         order[step] = best
         total += price[best]
-        if total > limit:
+        if total > limit or not spend(s, 2 * n + n_alive):
             return -1.0
         stale[best] = 2
         t = fresh + step
@@ -403,6 +424,7 @@ def write_tape(s: Scratch, order: Ints) -> tuple[float, float, float]:
             if not has(s.m, 4 * alive[i] + SCOPE, a):
                 alive[kept] = alive[i]
                 kept += 1
+        s.n[COUNT, STEPS] += 2 * n_alive + k * k + 8 * k * words
         work += apply_leaves(s, found, k, leaves)
         n = 0
         for i in range(k):

@@ -10,10 +10,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchnet.engine.program import Bools, Floats, Ints
+from twitchnet.engine.program import Floats, Ints
 
 LOWEST, HIGHEST = -1021, 1024  # exponents of doubles with all their digits, as frexp has them
-FAR = 900  # powers of two between the weights of a record, over all rows
 
 
 def balanced(rows: Floats) -> tuple[Floats, Ints]:
@@ -26,13 +25,6 @@ def balanced(rows: Floats) -> tuple[Floats, Ints]:
     exponent = np.minimum(high, low - LOWEST)
     exponent = np.where(exponent < high - HIGHEST, 0, exponent)  # it fits as it is, or not at all
     return np.ldexp(rows, -exponent[..., None]), exponent.astype(np.int64)
-
-
-def far_apart(rows: Floats) -> Bools:
-    """Whether the rows (..., rows, states) of a record differ by more than plain products hold."""
-    high, low = _exponents(rows)
-    apart: Bools = (high - low).sum(axis=-1) > FAR
-    return apart
 
 
 def _exponents(rows: Floats) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
