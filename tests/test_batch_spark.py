@@ -51,7 +51,7 @@ def test_the_model_is_broadcast_where_spark_can() -> None:
 
 
 def test_kernels_are_kept_where_the_worker_may_write(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(worker.tempfile, "gettempdir", lambda: str(tmp_path / "tmp"))
     (tmp_path / "tmp").mkdir()
@@ -70,13 +70,39 @@ def test_kernels_are_kept_where_the_worker_may_write(
     assert placed(HOME=home) == ""  # the user's own caches are good
     assert placed(HOME=home, TWITCHNET_CACHE=other) == other
     assert placed(other, HOME=str(file)) == other
+    assert not caplog.messages
     private = placed(HOME=str(file))
+    (line,) = caplog.messages
+    assert line.startswith(f"compiled kernels are kept in {private}: {file}")
     assert Path(private).parent == tmp_path / "tmp"
     assert placed(TWITCHNET_CACHE=str(file / "x")) == private  # as the next process does
     if hasattr(os, "getuid"):
         assert Path(private).stat().st_mode & 0o077 == 0
         Path(private).chmod(0o777)  # others may write there: what they put there is not run
         assert placed(HOME=str(file)) != private
+        shared = tmp_path / "shared"
+        shared.mkdir()
+        shared.chmod(0o777)
+        caplog.clear()
+        assert placed(str(shared), HOME=home) not in (str(shared), private)
+        assert placed(HOME=home, TWITCHNET_CACHE=str(shared)) not in (str(shared), private)
+        assert all(f"{shared} can be written by others" in line for line in caplog.messages)
+        assert len(caplog.messages) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="no modes")
+def test_no_lock_is_made_where_others_can_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWITCHNET_CACHE", str(tmp_path))
+    folder = accelerate.cache_directory()
+    folder.mkdir(parents=True)
+    folder.chmod(0o777)
+    precious = tmp_path / "precious"
+    precious.write_text("to keep")
+    (folder / "lock").symlink_to(precious)
+    with worker._one_at_a_time():
+        assert precious.read_text() == "to keep"
 
 
 def test_one_process_of_a_machine_compiles(tmp_path: Path) -> None:

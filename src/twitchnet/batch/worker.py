@@ -8,6 +8,7 @@ others wait.
 
 from __future__ import annotations
 
+import logging
 import os
 import stat
 import tempfile
@@ -15,14 +16,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from twitchnet.engine import accelerate
+from twitchnet.engine import accelerate, cache_folder
 
 try:
     import fcntl
 except ImportError:  # Windows: each process compiles, the last one is kept
     fcntl = None  # type: ignore[assignment, unused-ignore]
 
-VARIABLE = "TWITCHNET_CACHE"
+LOG = logging.getLogger(__name__)
 
 
 def prepare(cache: str = "") -> None:
@@ -42,19 +43,19 @@ def prepare(cache: str = "") -> None:
 def place_cache(cache: str = "") -> None:
     """Names the folder of the kernels in ``TWITCHNET_CACHE``, where that is needed."""
     if cache:
-        os.environ[VARIABLE] = cache
-    elif not _can_be_kept():
-        os.environ[VARIABLE] = str(_private_folder())
+        os.environ[cache_folder.VARIABLE] = cache
+    if (reason := _unusable()) and not accelerate.is_cached():
+        private = str(_private_folder())
+        LOG.warning("compiled kernels are kept in %s: %s", private, reason)
+        os.environ[cache_folder.VARIABLE] = private
 
 
-def _can_be_kept() -> bool:
-    """Whether this process may write where kernels are kept."""
+def _unusable() -> str:
+    """Why this process cannot keep kernels where they are kept by default; empty if it can."""
     try:
-        folder = accelerate.cache_directory()
-        folder.mkdir(parents=True, exist_ok=True)
-    except (OSError, RuntimeError):  # RuntimeError: a user without a home
-        return False
-    return os.access(folder, os.W_OK)
+        return cache_folder.unwritable(accelerate.cache_directory())
+    except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
+        return str(error)
 
 
 def _private_folder() -> Path:
@@ -63,9 +64,8 @@ def _private_folder() -> Path:
     folder = Path(tempfile.gettempdir()) / f"twitchnet-{user}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        about = folder.lstat()
-        mine = not hasattr(os, "getuid") or about.st_uid == user
-        if mine and stat.S_ISDIR(about.st_mode) and not about.st_mode & 0o022:
+        about = folder.lstat()  # anybody can put a link in this place
+        if stat.S_ISDIR(about.st_mode) and not cache_folder.distrust(about):
             return folder
     except OSError:
         pass
@@ -76,12 +76,11 @@ def _private_folder() -> Path:
 def _one_at_a_time() -> Iterator[None]:
     """Only one process of the machine is inside; the others then find what it has made."""
     with ExitStack() as stack:
-        try:
-            folder = accelerate.cache_directory()
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = stack.enter_context((folder / "lock").open("w"))
-            if fcntl is not None:
-                fcntl.flock(lock, fcntl.LOCK_EX)
-        except (OSError, RuntimeError):  # nothing can be kept, so there is nothing to wait for
-            pass
+        if not _unusable():
+            try:
+                lock = stack.enter_context((accelerate.cache_directory() / "lock").open("w"))
+                if fcntl is not None:
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+            except OSError:  # a file system without locks: each process compiles
+                pass
         yield

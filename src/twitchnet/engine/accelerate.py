@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import gc
 import hashlib
-import logging
-import os
+import sys
 import threading
 from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
@@ -21,6 +22,7 @@ import numpy as np
 
 from twitchnet.engine import (
     buckets,
+    cache_folder,
     conditioning,
     cuts,
     decode,
@@ -36,7 +38,6 @@ from twitchnet.engine import (
 )
 from twitchnet.engine.layout import Packed, Scratch
 
-LOG = logging.getLogger(__name__)
 FLAGS = {"nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": False}
 # No fastmath: it would allow reordering, and answers would differ between machines.
 INNER_FLAGS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # of what only kernels call
@@ -47,23 +48,30 @@ _KERNELS = (
 )  # fmt: skip
 _SOURCES = (
     *(module.__name__.rpartition(".")[2] for module in _KERNELS),
-    "lanes", "machine", "pieces", "accelerate",
+    "lanes", "machine", "pieces", "accelerate", "kernel_cache", "cache_folder",
 )  # fmt: skip
 _LOCK = threading.Lock()
 _READY: list[Callable[..., Any]] = []  # the compiled kernel, once it is there
 
 
-def cache_directory() -> Path:
-    """Where compiled code is kept: one folder per version of the kernels' sources.
-
-    ``TWITCHNET_CACHE`` names another parent folder.
-    """
+@cache
+def _version() -> str:
+    """A digest of all that compiled code depends on but the processor: sources and libraries."""
     digest = hashlib.sha256()
     for name in _SOURCES:
         digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
-    home = os.environ.get("TWITCHNET_CACHE") or os.environ.get("XDG_CACHE_HOME")
-    root = Path(home) if home else Path.home() / ".cache"
-    return root / "twitchnet" / digest.hexdigest()[:16]
+    versions = [f"{name} {version(name)}" for name in ("numba", "llvmlite", "numpy")]
+    digest.update(repr((sys.implementation.cache_tag, sys.version, versions)).encode())
+    return digest.hexdigest()[:16]
+
+
+def cache_directory() -> Path:
+    """Where compiled code is kept: one folder per version of the kernels and their compiler.
+
+    ``TWITCHNET_CACHE`` names another parent folder.  Raises ``RuntimeError`` for a user
+    without a home, ``OSError`` or ``ImportError`` where sources or compiler are not installed.
+    """
+    return cache_folder.parent_folder() / "twitchnet" / _version()
 
 
 def is_compiled() -> bool:
@@ -72,10 +80,19 @@ def is_compiled() -> bool:
 
 
 def is_cached() -> bool:
-    """Whether compiled kernels lie on disk, so that loading them takes no compiler."""
+    """Whether kernels that this process can use lie on disk, so that no compiler is needed.
+
+    numba is imported only where something lies in the folder of this installation: it knows
+    for which processor it compiles.
+    """
     try:
-        return any(cache_directory().rglob("*.nbi"))
-    except (OSError, RuntimeError):  # no readable folder, or no home at all
+        folder = cache_directory()
+        if cache_folder.untrusted(folder) or not any(folder.glob(f"*{cache_folder.SUFFIX}")):
+            return False
+        from twitchnet.engine.kernel_cache import is_kept
+
+        return is_kept(folder, no_records())
+    except (OSError, RuntimeError, ImportError):  # no readable folder, no home, no compiler
         return False
 
 
@@ -98,27 +115,20 @@ def _compile() -> Callable[..., Any]:
     from twitchnet.engine import machine  # noqa: F401
     from twitchnet.engine.pieces import PieceCompiler
 
-    if not is_cached():
-        LOG.warning("compiling the batch kernels; this happens once and takes some seconds")
     for module in _KERNELS:
         for function in _functions(module):
             if function is not kernels.run_records:
                 numba.extending.register_jitable(
                     pipeline_class=PieceCompiler, **INNER_FLAGS, **FLAGS
                 )(function)
-    before, collects = numba.config.CACHE_DIR, gc.isenabled()
+    collects = gc.isenabled()
     gc.disable()  # the compiler makes many small objects and keeps most of them
     try:
-        folder = cache_directory()
-        folder.mkdir(parents=True, exist_ok=True)
-        numba.config.CACHE_DIR = str(folder)
-        run = caller(kernels.run_records, cache=os.access(folder, os.W_OK))
-        run(*no_records())
-    except (OSError, RuntimeError):
         run = caller(kernels.run_records)
+        if not numba.config.DISABLE_JIT:
+            run._cache = _kernel_cache()
         run(*no_records())
     finally:
-        numba.config.CACHE_DIR = before  # the caller's own kernels keep their folder
         if collects:
             if gc.get_freeze_count() == 0:
                 gc.freeze()  # the next collection of what is young need not look at all of it
@@ -127,13 +137,23 @@ def _compile() -> Callable[..., Any]:
     return run  # type: ignore[no-any-return, unused-ignore]
 
 
-def caller(function: Callable[..., Any], cache: bool = False) -> Any:
+def _kernel_cache() -> Any:
+    """What loads and keeps kernels, also where there is no folder for them."""
+    from twitchnet.engine.kernel_cache import KernelCache
+
+    try:
+        return KernelCache(cache_directory())
+    except (OSError, RuntimeError, ImportError) as error:
+        return KernelCache(None, str(error))
+
+
+def caller(function: Callable[..., Any]) -> Any:
     """What numba makes of a function that calls kernels, once they are registered."""
     import numba
 
     from twitchnet.engine.pieces import KernelCompiler
 
-    return numba.njit(cache=cache, pipeline_class=KernelCompiler, **FLAGS)(function)
+    return numba.njit(pipeline_class=KernelCompiler, **FLAGS)(function)
 
 
 def no_records() -> tuple[Any, ...]:
