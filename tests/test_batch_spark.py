@@ -185,6 +185,74 @@ def test_spark_gives_the_same_bits(session: Any, tmp_path: Path) -> None:
     assert best == {row["record_id"]: row["posterior_1"] for row in whole}
 
 
+OF_A_CLINIC = {
+    "stamp": "timestamp'2024-03-10 02:30:00.123456'",  # an hour that New York does not have
+    "old": "timestamp'1850-01-01 00:00:00'",
+    "clock": "timestamp_ntz'2024-03-10 02:30:00'",
+    "day": "date'1912-02-29'",
+    "price": "cast(1.10 as decimal(38, 18))",
+    "scan": "X'00ff'",
+    "whole": "array(1Y, 2Y)",
+    "visits": "array(timestamp'2024-01-01 00:00:00', null)",
+    "doses": "map(date'2024-01-01', 1.5F, date'2024-01-02', null)",
+    "ward": "named_struct('n', 1S, 'since', timestamp'2024-01-01 00:00:00')",
+    "nested": "array(named_struct('m', map('k', array(1.5D)), 'd', timestamp_ntz'2024-01-01'))",
+    "stay": "interval '1 02:03:04' day to second",
+    "nights": "interval '3' day",
+    "nothing": "null",
+    "alive": "true",
+    "a.b": "1L",
+    "a`b": "'x'",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York"])
+def test_columns_of_every_type_pass_through_spark(session: Any, zone: str) -> None:
+    session.conf.set("spark.sql.session.timeZone", zone)
+    written = [f"{text} as `{name.replace('`', '``')}`" for name, text in OF_A_CLINIC.items()]
+    there = session.sql("select 'a' as id, 'present' as leg_twitching").selectExpr("*", *written)
+    frame = there.unionByName(session.sql("select 'b' as id"), allowMissingColumns=True)
+    scored = score_spark(DEMO, frame)
+    kept = ["id", *OF_A_CLINIC]
+    assert scored.columns[: len(kept)] == kept
+    assert scored.schema.fields[: len(kept)] == [frame.schema[name] for name in kept]
+    given = {row["id"]: row for row in frame.collect()}
+    found = {row["id"]: row for row in scored.collect()}
+    assert {row["status"] for row in found.values()} == {"ok"}
+    assert [[found[i][name] for name in kept] for i in "ab"] == [
+        [given[i][name] for name in kept] for i in "ab"
+    ]
+    texts = [f"cast(`{name}` as string)" for name in ("stamp", "old", "clock", "ward", "stay")]
+    first = [one.where("id = 'a'").selectExpr(*texts).collect() for one in (scored, frame)]
+    assert first[0] == first[1]
+
+
+def test_columns_that_spark_cannot_send_are_refused_before_it_starts() -> None:
+    types = pytest.importorskip("pyspark.sql.types")
+    months = types.YearMonthIntervalType()
+    twice = types.StructType().add("x", "integer").add("x", "integer")
+    schema = (
+        types.StructType()
+        .add("leg_twitching", "string")
+        .add("age", months)
+        .add("ages", types.ArrayType(types.MapType(types.StringType(), months)))
+        .add("pair", twice)
+        .add("stay", types.DayTimeIntervalType())
+        .add("leg_twitching", "integer")
+    )
+    with pytest.raises(tn.RecordError) as caught:
+        score_spark(DEMO, SimpleNamespace(schema=schema, columns=schema.names))
+    assert [(one.code, one.path) for one in caught.value.problems] == [
+        ("TN212", "leg_twitching"),
+        ("TN216", "age"),
+        ("TN216", "ages"),
+        ("TN216", "pair"),
+    ]
+    assert all("drop it" in one.hint for one in caught.value.problems[1:])
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_the_engine_has_the_cores_of_its_task(session: Any, tmp_path: Path) -> None:

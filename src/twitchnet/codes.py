@@ -468,6 +468,13 @@ _TABLE = (
         "Fill the column record_id and sort the table by it.",
     ),
     Code(
+        "TN216",
+        "A column that Spark cannot send",
+        "All columns of a Spark DataFrame travel to Python as Arrow, which has no place for "
+        "intervals of years or months and for structs with two fields of one name.",
+        "Cast the column to a string, or drop it before scoring.",
+    ),
+    Code(
         "TN220",
         "A run that cannot go on",
         "The interrupted run had another model, other inputs or other options.",

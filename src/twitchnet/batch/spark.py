@@ -15,7 +15,7 @@ from twitchnet.batch.score import Scorer
 from twitchnet.batch.stream import arrow, make_scheme, score_batches
 from twitchnet.batch.worker import prepare
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.errors import needs
+from twitchnet.errors import Problem, RecordError, needs
 from twitchnet.model.network import Network
 
 _SCORERS: dict[tuple[object, ...], Scorer] = {}
@@ -46,25 +46,71 @@ def score_spark(
     pyspark or pyarrow, and what ``Model.score`` raises for columns that do not fit.
     """
     try:
-        from pyspark.sql.pandas.types import from_arrow_schema, to_arrow_schema
+        from pyspark.sql import types
     except ImportError:
         raise needs("pyspark", "spark") from None
     network, budget = model.network, model._inference.budget
-    types = {field.name: field.type for field in to_arrow_schema(frame.schema)}
+    _refuse_columns(frame.schema)
     told = {"reasons": reasons, "intervals": intervals, "seed": seed}
     scorer = Scorer(model._inference, top, details, **told)
-    scheme = make_scheme(scorer, types, names=names, keep=keep, prefix=prefix)
+    columns = list(frame.columns)
+    # Only names count here; each task sees the Arrow types that Spark sends it.
+    untyped = dict.fromkeys(columns, arrow().null())
+    scheme = make_scheme(scorer, untyped, names=names, keep=keep, prefix=prefix)
+    returned = types.StructType([frame.schema[name] for name in scheme.kept])
+    for one in list(scheme.schema)[len(scheme.kept) :]:
+        returned.add(one.name, "string" if one.type == arrow().string() else "double")
     sent = _sent(frame, network)
 
     def task(batches: Iterable[Any]) -> Iterator[Any]:
         mine = scorer_of(sent(), budget, top, details, **told)
         prepare(cache)
         given = threads or _cores()
-        scored = score_batches(mine, batches, names=names, keep=keep, prefix=prefix, threads=given)
+        named = (batch.rename_columns(columns) for batch in batches)
+        scored = score_batches(mine, named, names=names, keep=keep, prefix=prefix, threads=given)
         for batch in scored:  # Spark has no place for the metadata of a schema
             yield batch.replace_schema_metadata(None)
 
-    return frame.mapInArrow(task, from_arrow_schema(arrow().schema(list(scheme.schema))))
+    # mapInArrow asks for columns by name and takes a dot in a name for a field of a struct.
+    plain = frame.toDF(*(f"column_{place}" for place in range(len(columns))))
+    return plain.mapInArrow(task, returned)
+
+
+def _refuse_columns(schema: Any) -> None:
+    """Raises ``RecordError`` for columns that Spark cannot send to Python, or that share a name."""
+    names = [field.name for field in schema.fields]
+    problems = [
+        Problem("TN212", f"two columns are called {name!r}", name)
+        for name in dict.fromkeys(names)
+        if names.count(name) > 1
+    ]
+    for field in schema.fields:
+        if found := _unsendable(field.dataType):
+            message = f"Spark sends no {found} to Python"
+            hint = "cast the column to a string, or drop it before scoring"
+            problems.append(Problem("TN216", message, field.name, hint=hint))
+    if problems:
+        raise RecordError(problems)
+
+
+def _unsendable(kind: Any) -> str:
+    """What in a Spark type has no place in the Arrow that Spark sends; empty if nothing."""
+    from pyspark.sql import types
+
+    inner: list[Any] = []
+    if isinstance(kind, types.StructType):
+        if len(set(kind.names)) < len(kind.names):
+            return "struct with two fields of one name"
+        inner = [field.dataType for field in kind.fields]
+    elif isinstance(kind, types.ArrayType):
+        inner = [kind.elementType]
+    elif isinstance(kind, types.MapType):
+        inner = [kind.keyType, kind.valueType]
+    elif kind.simpleString().startswith("interval") and not isinstance(
+        kind, types.DayTimeIntervalType
+    ):
+        return "interval of years or months"
+    return next(filter(None, map(_unsendable, inner)), "")
 
 
 def _sent(frame: Any, network: Network) -> Callable[[], Network]:
