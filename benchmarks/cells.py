@@ -22,11 +22,11 @@ import numpy as np
 import twitchnet as tn
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.engine.batch import BatchInput, run_batch
+from twitchnet.engine.host.batch import BatchInput, run_batch
+from twitchnet.engine.numpy.plan import BUDGET
 from twitchnet.errors import CapacityError
 from twitchnet.model.network import Network
 from twitchnet.model.sampling import Codes, hide, sample
-from twitchnet.plan.build import BUDGET
 
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
 BEGIN, END = "<!-- cells: begin -->", "<!-- cells: end -->"

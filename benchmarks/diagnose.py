@@ -27,7 +27,7 @@ from twitchnet.bench.networks import Case, questionnaires
 from twitchnet.bench.peers import Peer, available, peak_memory
 from twitchnet.bench.report import number
 from twitchnet.diagnosis.answers import read_answers
-from twitchnet.engine.batch import run_single
+from twitchnet.engine.host.batch import run_single
 from twitchnet.errors import CapacityError
 from twitchnet.model.network import Network
 from twitchnet.model.sampling import hide, sample

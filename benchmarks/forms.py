@@ -27,9 +27,11 @@ from twitchnet.bench.networks import (
     standin_records,
 )
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.engine import accelerate, kernels, lanes, layout
-from twitchnet.engine.batch import WORKSPACE
-from twitchnet.engine.packing import new_scratch, pack
+from twitchnet.engine.host.batch import WORKSPACE
+from twitchnet.engine.host.packing import new_scratch, pack
+from twitchnet.engine.jit import lanes
+from twitchnet.engine.kernels import compiler, layout
+from twitchnet.engine.kernels import record as kernels
 from twitchnet.model.network import Network
 
 BUDGET = 2e7  # planned cells; the widest records would take most of the time
@@ -38,12 +40,12 @@ FAST, WIDE, POSITIVE, AS_USED = kernels.FAST, kernels.WIDE, kernels.POSITIVE, 3
 
 def compiled_forms() -> Any:
     """A compiled function: one record in a form, some times; its status and posteriors."""
-    accelerate.compiled()  # teaches the compiler the kernels and the bare arrays
+    compiler.compiled()  # teaches the compiler the kernels and the bare arrays
     bare, bundle, read_row = lanes.bare, lanes.bundle, kernels.read_row
     run_record, fast, positive = kernels.run_record, FAST, POSITIVE
     states, nodes, marginal, budget = layout.V_CARD, layout.P_COUNT, layout.MARGINAL, BUDGET
 
-    @accelerate.caller
+    @compiler.caller
     def run(
         packed: Any, scratch: Any, asked: Any, accounts: Any,
         node_of: Any, codes: Any, soft_of: Any, soft: Any, row: int,

@@ -21,17 +21,13 @@ import twitchnet as tn
 from twitchnet.batch.posteriors import make_rows
 from twitchnet.bench.networks import questionnaires, standin, standin_records
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.engine import (
-    accelerate,
-    buckets,
-    kernels,
-    lanes,
-    layout,
-    planning,
-    tape,
-)
-from twitchnet.engine.batch import WORKSPACE
-from twitchnet.engine.packing import new_scratch, pack
+from twitchnet.engine.host.batch import WORKSPACE
+from twitchnet.engine.host.packing import new_scratch, pack
+from twitchnet.engine.jit import lanes
+from twitchnet.engine.kernels import compiler, layout, ordering
+from twitchnet.engine.kernels import plan as planning
+from twitchnet.engine.kernels import record as kernels
+from twitchnet.engine.kernels.fast import schedule
 from twitchnet.model.network import Network
 
 NOISES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
@@ -39,14 +35,14 @@ NOISES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 
 def compiled_search() -> Any:
     """A compiled function: the engine's cells for a record, and those of the best restart."""
-    accelerate.compiled()  # teaches the compiler the kernels and the bare arrays
+    compiler.compiled()  # teaches the compiler the kernels and the bare arrays
     bare, bundle, read_row = lanes.bare, lanes.bundle, kernels.read_row
-    settle, by_price, write = kernels.settle, tape.order_by_price, buckets.write_buckets
+    settle, by_price, write = kernels.settle, ordering.order_by_price, schedule.write_buckets
     ok, spare, haste, width = kernels.OK, layout.SPARE, planning.HASTE, float(lanes.LANES)
     wide, count, steps = kernels.WIDE, layout.COUNT, layout.STEPS
     noises, budget = NOISES, math.inf
 
-    @accelerate.caller
+    @compiler.caller
     def cells_of(
         packed: Any, scratch: Any, asked: Any, node_of: Any, codes: Any, soft_of: Any, soft: Any,
         row: int, restarts: int,

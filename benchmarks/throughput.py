@@ -45,9 +45,9 @@ from twitchnet.batch.simulate import simulate, write_batches
 from twitchnet.batch.stream import make_scheme
 from twitchnet.bench.networks import standin
 from twitchnet.bench.report import load, machine
-from twitchnet.engine.batch import BatchInput, BatchOutput
+from twitchnet.engine.host.batch import BatchInput, BatchOutput
+from twitchnet.engine.numpy.plan import BUDGET
 from twitchnet.io.model_writer import write_network
-from twitchnet.plan.build import BUDGET
 
 CORES = os.cpu_count() or 1
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"

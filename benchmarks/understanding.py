@@ -24,7 +24,7 @@ import twitchnet as tn
 from twitchnet.batch.encode import Encoded
 from twitchnet.batch.score import Scorer
 from twitchnet.diagnosis.diagnosis import Diagnosis
-from twitchnet.engine import accelerate
+from twitchnet.engine.kernels import compiler
 from twitchnet.errors import CapacityError
 from twitchnet.model.sampling import Codes, hide, sample
 
@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--single", type=int, default=10, help="single records among them")
     parser.add_argument("--cells", type=float, default=1e7, help="leave heavier records out")
     options = parser.parse_args()
-    accelerate.compiled()
+    compiler.compiled()
     model = tn.load(options.model)
     codes, left_out = questionnaires(model, options.records, options.cells)
     answered = (codes >= 0).sum(axis=1).mean()

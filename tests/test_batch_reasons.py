@@ -37,7 +37,7 @@ from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.diagnosis.explain import NEUTRAL, left_out_answers, weight
 from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.engine import accelerate
+from twitchnet.engine.kernels import compiler
 from twitchnet.model.network import Network
 from twitchnet.model.sampling import hide, sample
 
@@ -56,8 +56,8 @@ DEMO_RECORDS: list[dict[str, str]] = [
 @pytest.fixture(params=[False, True], ids=["numpy", "kernels"])
 def compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Both ways of computing a batch, whatever is loaded already."""
-    monkeypatch.setattr(accelerate, "is_compiled", lambda: request.param)
-    monkeypatch.setattr(accelerate, "is_cached", lambda: False)
+    monkeypatch.setattr(compiler, "is_compiled", lambda: request.param)
+    monkeypatch.setattr(compiler, "is_cached", lambda: False)
     return bool(request.param)
 
 

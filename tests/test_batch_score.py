@@ -25,7 +25,7 @@ from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.hypotheses import runs_compiled
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.triage import triage
-from twitchnet.engine import accelerate
+from twitchnet.engine.kernels import compiler
 from twitchnet.model.sampling import hide, sample
 
 DEMO = tn.load("demo")
@@ -35,8 +35,8 @@ LEGS = tn.load("twitchy_legs")
 @pytest.fixture(params=[False, True], ids=["numpy", "kernels"])
 def compiled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Both ways of computing a batch, whatever is loaded already."""
-    monkeypatch.setattr(accelerate, "is_compiled", lambda: request.param)
-    monkeypatch.setattr(accelerate, "is_cached", lambda: False)
+    monkeypatch.setattr(compiler, "is_compiled", lambda: request.param)
+    monkeypatch.setattr(compiler, "is_cached", lambda: False)
     return bool(request.param)
 
 
@@ -131,8 +131,8 @@ def test_a_small_batch_never_asks_for_the_compiler(monkeypatch: pytest.MonkeyPat
     def refuse() -> None:
         raise AssertionError("asked for the compiler")
 
-    monkeypatch.setattr(accelerate, "is_compiled", lambda: False)
-    monkeypatch.setattr(accelerate, "compiled", refuse)
+    monkeypatch.setattr(compiler, "is_compiled", lambda: False)
+    monkeypatch.setattr(compiler, "compiled", refuse)
     assert len(DEMO.posteriors({"leg_twitching": ["yes"] * 3})) == 3
     monkeypatch.setattr(batch_posteriors, "SMALL", 2)
     with pytest.raises(AssertionError, match="asked for the compiler"):
@@ -142,7 +142,7 @@ def test_a_small_batch_never_asks_for_the_compiler(monkeypatch: pytest.MonkeyPat
 def test_heavy_records_take_kernels_that_are_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     codes = DEMO.encode({"leg_twitching": ["yes"]})
     rows = make_rows(DEMO._inference, codes, {})
-    monkeypatch.setattr(accelerate, "is_cached", lambda: True)
+    monkeypatch.setattr(compiler, "is_cached", lambda: True)
     monkeypatch.setattr(batch_posteriors, "HEAVY", 0)
     assert batch_posteriors._one_by_one(DEMO._inference, rows, (), None) is None
 
@@ -176,8 +176,8 @@ def test_a_small_batch_leaves_what_is_too_wide_to_kernels_on_disk(
     model, record = numpy_is_too_wide()
     frame = pd.DataFrame([record, record | dict.fromkeys(list(record)[2:], 0)])
     large = model.score(pd.concat([frame] * 17))
-    monkeypatch.setattr(accelerate, "is_compiled", lambda: False)
-    monkeypatch.setattr(accelerate, "is_cached", lambda: on_disk)
+    monkeypatch.setattr(compiler, "is_compiled", lambda: False)
+    monkeypatch.setattr(compiler, "is_cached", lambda: on_disk)
     done: list[int] = []
     small = model.posteriors(frame, progress=done.append)
     assert done[-1] == 2
@@ -195,8 +195,8 @@ def test_a_diagnosis_too_wide_for_numpy_takes_kernels_that_are_on_disk(
     monkeypatch: pytest.MonkeyPatch, on_disk: bool
 ) -> None:
     model, record = numpy_is_too_wide()
-    monkeypatch.setattr(accelerate, "is_compiled", lambda: False)
-    monkeypatch.setattr(accelerate, "is_cached", lambda: on_disk)
+    monkeypatch.setattr(compiler, "is_compiled", lambda: False)
+    monkeypatch.setattr(compiler, "is_cached", lambda: on_disk)
     if not on_disk:
         with pytest.raises(tn.CapacityError):
             model.diagnose(record)

@@ -23,7 +23,7 @@ from twitchnet.batch.score import Scorer
 from twitchnet.batch.simulate import simulate
 from twitchnet.batch.spark import score_spark, scorer_of
 from twitchnet.batch.stream import score_batches
-from twitchnet.engine import accelerate
+from twitchnet.engine.kernels import compiler
 
 DEMO = tn.load("demo")
 
@@ -95,7 +95,7 @@ def test_no_lock_is_made_where_others_can_write(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TWITCHNET_CACHE", str(tmp_path))
-    folder = accelerate.cache_directory()
+    folder = compiler.cache_directory()
     folder.mkdir(parents=True)
     folder.chmod(0o777)
     precious = tmp_path / "precious"
@@ -130,7 +130,7 @@ def test_one_process_of_a_machine_compiles(tmp_path: Path) -> None:
 
 def test_a_worker_is_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
     worker.prepare()
-    assert accelerate.is_compiled()
+    assert compiler.is_compiled()
     monkeypatch.setattr(worker, "place_cache", None)  # would raise
     worker.prepare()
 

@@ -15,9 +15,12 @@ from twitchnet.batch.opening import Chunk
 from twitchnet.batch.posteriors import make_rows, target_states
 from twitchnet.batch.rejects import REASONS, refused
 from twitchnet.batch.score import Scorer
-from twitchnet.engine import accelerate, kernels, packing, tape
-from twitchnet.engine import batch as batch_module
-from twitchnet.engine.batch import LIMITS, STATUS, BatchInput, BatchOutput, run_batch
+from twitchnet.engine.host import batch as batch_module
+from twitchnet.engine.host import packing
+from twitchnet.engine.host.batch import LIMITS, STATUS, BatchInput, BatchOutput, run_batch
+from twitchnet.engine.kernels import compiler, ordering
+from twitchnet.engine.kernels import record as kernels
+from twitchnet.engine.numpy import plan as numpy_plan
 from twitchnet.errors import CapacityError
 from twitchnet.model.local import Leak, Link, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
@@ -189,7 +192,7 @@ def test_equal_records_are_left_to_numpy_once(monkeypatch: pytest.MonkeyPatch) -
     model, codes = demo_rows(1)
     refuse_some(monkeypatch, "range")
     planned = []
-    real = tn.plan.build.build_plan
+    real = numpy_plan.build_plan
     monkeypatch.setattr(
         "twitchnet.batch.posteriors.build_plan",
         lambda *a, **k: planned.append(1) or real(*a, **k),
@@ -253,7 +256,7 @@ def test_no_search_for_what_no_budget_allows() -> None:
     rows = make_rows(model._inference, codes, {})
     one = BatchOutput.empty(1, 0)
     none = np.zeros(0, dtype=np.int64)
-    accelerate.compiled()(
+    compiler.compiled()(
         packing.pack(program), scratch, model._inference.wanted, 1e9, np.zeros((0, 0)), True,
         rows.node_of, rows.codes, rows.soft_of, rows.soft, none, none, 0, 1, one.probability,
         one.explains, one.log_evidence, one.status, one.cells, one.forms, one.limits,
@@ -267,7 +270,7 @@ def test_planning_ends_after_so_many_steps(monkeypatch: pytest.MonkeyPatch) -> N
     record = [{f"f{i}": 1 for i in range(6)}]
     whole = by_kernels(model, record, compiled=False)
     assert STATUS[whole.status[0]] == "ok"
-    monkeypatch.setattr(tape, "MOST_STEPS", 10)
+    monkeypatch.setattr(ordering, "MOST_STEPS", 10)
     out = by_kernels(model, record, compiled=False)
     assert (STATUS[out.status[0]], LIMITS[out.limits[0]]) == ("too wide", "planning")
     assert np.isnan(out.cells[0])

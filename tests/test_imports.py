@@ -1,4 +1,4 @@
-"""Imports go one way: cli -> api -> batch -> diagnosis -> plan -> model, as DESIGN has it.
+"""Imports go one way: cli -> api -> batch -> diagnosis -> engine, lowering -> model.
 
 Every import statement counts, also one inside a function or under TYPE_CHECKING.
 """
@@ -18,13 +18,13 @@ PACKAGE = Path(twitchnet.__file__).parent
 # What each room may import.  Rooms to the right of an arrow include what those may import;
 # `errors` and `codes` are open to all and import nothing.
 ROOMS = {
-    "cli": {"", "api", "batch", "bench", "bundled", "diagnosis", "io", "model", "plan", "show"}
-    | {"cli_batch", "cli_understanding"},
-    "api": {"batch", "bundled", "diagnosis", "engine", "io", "model", "plan", "show"},
-    "bench": {"batch", "diagnosis", "engine", "io", "model", "plan"},
-    "batch": {"diagnosis", "engine", "io", "model", "plan", "show"},
-    "diagnosis": {"engine", "model", "plan", "show"},
-    "plan": {"engine", "model"},
+    "cli": {"", "api", "batch", "bench", "bundled", "diagnosis", "io", "lowering", "model", "show"}
+    | {"engine", "cli_batch", "cli_understanding"},
+    "api": {"batch", "bundled", "diagnosis", "engine", "io", "lowering", "model", "show"},
+    "bench": {"batch", "diagnosis", "engine", "io", "lowering", "model"},
+    "batch": {"diagnosis", "engine", "io", "lowering", "model", "show"},
+    "diagnosis": {"engine", "lowering", "model", "show"},
+    "lowering": {"engine", "model"},
     "io": {"model"},
     "model": set(),
     "engine": set(),
@@ -33,14 +33,29 @@ ROOMS = {
     "errors": set(),
     "codes": set(),
 }
+# Inside the engine.  The two engines never import each other, and what is taught to the
+# compiler knows nothing of what is compiled.
+ENGINE = {
+    "engine.numpy": {"engine"},
+    "engine.jit": {"engine"},
+    "engine.kernels": {"engine", "engine.jit"},
+    "engine.host": {"engine", "engine.jit", "engine.kernels"},
+    "engine": set(),
+}
+# A plan describes work and never does it: these import none of those that execute.
+PLANS = {
+    "lowering": {"engine.numpy", "engine.jit", "engine.kernels", "engine.host"},
+    "engine.numpy.plan": {"engine.numpy.sweep", "engine.numpy.gradient", "engine.numpy.merge"},
+    "engine.numpy.search": {"engine.numpy.sweep", "engine.numpy.gradient", "engine.numpy.merge"},
+    "engine.kernels.plan": {"engine.kernels.fast.sweep", "engine.kernels.record"},
+    "engine.kernels.fast.schedule": {"engine.kernels.fast.sweep", "engine.kernels.record"},
+}
 OPEN_TO_ALL = {"errors", "codes"}
 # The public page fetches names from these at first use; `python -m twitchnet` is the cli.
 ROOMS[""] = {"api", "bundled", "diagnosis", "model"}
 ROOMS["__main__"] = {"cli"}
 ROOMS["cli_batch"] = ROOMS["cli"]  # a part of the command line in a file of its own
 ROOMS["cli_understanding"] = ROOMS["cli"]
-# A plan describes work and never does it: these modules of the engine are not for it.
-EXECUTORS = {"reference", "lanes", "kernels", "accelerate"}
 
 
 def modules() -> dict[str, Path]:
@@ -102,9 +117,27 @@ def test_a_module_imports_only_what_its_room_may(module: str) -> None:
     assert {name for name in imports(module) if room(name) not in allowed} == set()
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if room(name) == "plan"])
+def engine_room(module: str) -> str:
+    """The folder of the engine that a module lies in: ``engine.kernels`` of its subfolders."""
+    folder = ".".join(module.split(".")[:2])
+    return folder if folder in ENGINE else "engine"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if room(name) == "engine"])
+def test_a_folder_of_the_engine_imports_only_what_it_may(module: str) -> None:
+    here = engine_room(module)
+    found = {engine_room(name) for name in imports(module) if room(name) == "engine"}
+    assert found <= ENGINE[here] | {here}
+
+
+@pytest.mark.parametrize("module", PLANS)
 def test_a_plan_never_runs_anything(module: str) -> None:
-    wrong = {name for name in imports(module) if name.removeprefix("engine.") in EXECUTORS}
+    assert module in MODULES
+    wrong = {
+        name
+        for name in imports(module)
+        if any(name == one or name.startswith(f"{one}.") for one in PLANS[module])
+    }
     assert wrong == set()
 
 

@@ -18,20 +18,23 @@ from typing import Any
 
 import pytest
 
-from twitchnet.engine import accelerate, cache_folder, kernels
+from twitchnet.engine.jit import cache_folder
+from twitchnet.engine.kernels import compiler
+from twitchnet.engine.kernels import record as kernels
 
 TINY = """
 import logging, sys
 logging.basicConfig(format="%(message)s", stream=sys.stdout)
-from twitchnet.engine import accelerate, kernels
+from twitchnet.engine.kernels import compiler
+from twitchnet.engine.kernels import record as kernels
 def tiny(first, second):
     return first + 2 * second
-tiny.__module__ = "twitchnet.engine.kernels"
+tiny.__module__ = "twitchnet.engine.kernels.record"
 kernels.run_records = kernels.tiny = tiny
-accelerate._KERNELS = ()
-accelerate.no_records = lambda: (0, 0.0)
-print(accelerate.is_cached())
-print(accelerate.compiled()(1, 2.0))
+compiler._KERNELS = ()
+compiler.no_records = lambda: (0, 0.0)
+print(compiler.is_cached())
+print(compiler.compiled()(1, 2.0))
 """
 
 
@@ -46,11 +49,11 @@ Fresh = Callable[[], tuple[bool, list[str]]]
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that ``TWITCHNET_CACHE`` names; not there yet."""
     monkeypatch.setenv(cache_folder.VARIABLE, str(tmp_path / "cache"))
-    monkeypatch.setattr(accelerate, "_KERNELS", ())
+    monkeypatch.setattr(compiler, "_KERNELS", ())
     monkeypatch.setattr(kernels, "run_records", tiny)
-    monkeypatch.setattr(accelerate, "no_records", lambda: (0, 0.0))
-    monkeypatch.setattr(accelerate, "_READY", [])
-    accelerate._version.cache_clear()
+    monkeypatch.setattr(compiler, "no_records", lambda: (0, 0.0))
+    monkeypatch.setattr(compiler, "_READY", [])
+    compiler._version.cache_clear()
     return tmp_path / "cache"
 
 
@@ -59,10 +62,10 @@ def fresh(home: Path, caplog: pytest.LogCaptureFixture) -> Fresh:
     """What a new process finds: whether kernels are on disk, and what it is told on use."""
 
     def run() -> tuple[bool, list[str]]:
-        accelerate._READY.clear()
+        compiler._READY.clear()
         caplog.clear()
-        cached = accelerate.is_cached()
-        kernel = accelerate.compiled()
+        cached = compiler.is_cached()
+        kernel = compiler.compiled()
         assert kernel(1, 2.0) == 5.0
         assert sum(kernel.stats.cache_hits.values()) == (not caplog.messages)  # type: ignore[attr-defined]
         return cached, caplog.messages
@@ -284,7 +287,7 @@ def test_a_full_disk_is_told(fresh: Fresh, monkeypatch: pytest.MonkeyPatch) -> N
     _, (_, line) = fresh()
     assert line.startswith("the compiled kernels are not kept: ")
     assert line.endswith("No space left on device")
-    assert list(accelerate.cache_directory().iterdir()) == []
+    assert list(compiler.cache_directory().iterdir()) == []
 
 
 def test_nobody_needs_a_home(fresh: Fresh, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -304,24 +307,24 @@ def test_files_of_another_installation_are_not_ours(
     fresh: Fresh, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     fresh()
-    accelerate._version.cache_clear()
+    compiler._version.cache_clear()
     with monkeypatch.context() as patch:
         if what == "Python":
             patch.setattr(sys, "version", "3.99.0")
         elif what == "sources":
-            patch.setattr(accelerate, "_SOURCES", accelerate._SOURCES[1:])
+            patch.setattr(compiler, "_SOURCES", compiler._SOURCES[1:])
         else:
-            real = accelerate.version
-            patch.setattr(accelerate, "version", lambda name: "0.1" if name == what else real(name))
-        assert not accelerate.is_cached()
+            real = compiler.version
+            patch.setattr(compiler, "version", lambda name: "0.1" if name == what else real(name))
+        assert not compiler.is_cached()
         assert fresh() == (False, [ONCE])
-    accelerate._version.cache_clear()
+    compiler._version.cache_clear()
     assert fresh() == (True, [])
 
 
 def test_files_of_numba_are_not_ours(home: Path) -> None:
-    folder = accelerate.cache_directory() / "engine_3c0c42663019f512"
+    folder = compiler.cache_directory() / "engine_3c0c42663019f512"
     folder.mkdir(parents=True)
     for name in ("kernels.run_records-371.py311.nbi", "kernels.run_records-371.py311.1.nbc"):
         (folder / name).touch()
-    assert not accelerate.is_cached()
+    assert not compiler.is_cached()

@@ -37,12 +37,9 @@ from tests.test_exact import close, read
 from tests.test_oracles_libraries import STATES, _layered, exact, rare_network
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.engine import batch as batch_module
-from twitchnet.engine import decode as decode_module
-from twitchnet.engine import kernels as kernels_module
-from twitchnet.engine import packing as packing_module
-from twitchnet.engine.accelerate import compiled as compiled_kernels
-from twitchnet.engine.batch import (
+from twitchnet.engine.host import batch as batch_module
+from twitchnet.engine.host import packing as packing_module
+from twitchnet.engine.host.batch import (
     LIMITS,
     STATUS,
     BatchInput,
@@ -50,11 +47,14 @@ from twitchnet.engine.batch import (
     run_batch,
     run_single,
 )
-from twitchnet.engine.conditioning import GROWTH
-from twitchnet.engine.kernels import run_records
-from twitchnet.engine.lanes import BITS, Wide, above, highest, lowest, popcount, single
-from twitchnet.engine.layout import BITS_LOST, V_SURPRISE, Scratch
-from twitchnet.engine.packing import new_scratch, pack
+from twitchnet.engine.host.packing import new_scratch, pack
+from twitchnet.engine.jit.lanes import BITS, Wide, above, highest, lowest, popcount, single
+from twitchnet.engine.kernels import record as kernels_module
+from twitchnet.engine.kernels import reduce as decode_module
+from twitchnet.engine.kernels.compiler import compiled as compiled_kernels
+from twitchnet.engine.kernels.cutset import GROWTH
+from twitchnet.engine.kernels.layout import BITS_LOST, V_SURPRISE, Scratch
+from twitchnet.engine.kernels.record import run_records
 from twitchnet.model.local import Leak, Link, NoisyMax, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
 from twitchnet.model.sampling import hide, sample

@@ -14,13 +14,13 @@ import twitchnet as tn
 from tests.test_range import STATES, cause, finding, model
 from twitchnet.diagnosis.answers import read_answers
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.engine import search
-from twitchnet.engine.search import find_order
-from twitchnet.engine.sliced import slice_evidence
+from twitchnet.engine.numpy import plan as build
+from twitchnet.engine.numpy import search
+from twitchnet.engine.numpy.reduce import slice_evidence
+from twitchnet.engine.numpy.search import find_order
 from twitchnet.errors import CapacityError
 from twitchnet.model.local import Leak, Link, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
-from twitchnet.plan import build
 
 
 def follows(name: str, parents: list[str], seed: int) -> Variable:

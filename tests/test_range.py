@@ -21,8 +21,8 @@ from tests.strategies import networks, records
 from twitchnet.diagnosis.answers import read_answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.sensitivity import number_gradient
-from twitchnet.engine import ranged as numbers
-from twitchnet.engine.ranged import Ranged, exact_range, plain, ranged
+from twitchnet.engine.numpy import ranged as numbers
+from twitchnet.engine.numpy.ranged import Ranged, exact_range, plain, ranged
 from twitchnet.engine.weights import balanced
 from twitchnet.model.local import Leak, Link, NoisyOr, Table
 from twitchnet.model.network import Network, Variable

@@ -16,7 +16,7 @@ from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.diagnosis.explain import neighbours, weight
 from twitchnet.diagnosis.hypotheses import columns, possible_answers, suppose
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.engine import reference
+from twitchnet.engine.numpy import sweep as numpy_sweep
 from twitchnet.model.network import Network
 
 
@@ -187,7 +187,7 @@ def test_posteriors_without_accounts_are_the_same(case: tuple[Network, Answers])
 
 def test_a_pass_for_the_evidence_alone_goes_up_only(monkeypatch: pytest.MonkeyPatch) -> None:
     dx = diagnose(rivals(), Answers({"sport": 1, "ache": 1}))
-    monkeypatch.setattr(reference._Run, "backward", lambda *_: pytest.fail("went down"))
+    monkeypatch.setattr(numpy_sweep._Run, "backward", lambda *_: pytest.fail("went down"))
     evidence = dx.inference.evidence(dx.answers)
     assert dx.inference.log_evidence(evidence) == pytest.approx(dx.log_evidence, abs=1e-12)
 
@@ -223,7 +223,7 @@ def test_the_large_model_agrees_with_running_again(story: Diagnosis) -> None:
 def test_what_is_too_wide_for_the_kernels_is_tried_by_numpy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from twitchnet.engine import batch
+    from twitchnet.engine.host import batch
 
     inference = Inference(tn.load("demo").network)
     records = [Answers({"leg_twitching": 1}), Answers({"leg_twitching": 0}), Answers({})]
@@ -246,7 +246,7 @@ def test_what_is_too_wide_for_the_kernels_is_tried_by_numpy(
 def test_hypothetical_records_have_the_workspace_of_the_model(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from twitchnet.engine import batch
+    from twitchnet.engine.host import batch
 
     inference = Inference(tn.load("demo").network, workspace=2.0**21)
     run_batch, told = batch.run_batch, []

@@ -16,9 +16,9 @@ from twitchnet.diagnosis.dials import NINETY, Dials, dials
 from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.sensitivity import Flip, Turn, number_gradient
-from twitchnet.engine import gradient as gradient_module
-from twitchnet.engine.draws import BLOCK, pack_draws
-from twitchnet.engine.packing import pack
+from twitchnet.engine.host.draws import BLOCK, pack_draws
+from twitchnet.engine.host.packing import pack
+from twitchnet.engine.numpy import gradient as gradient_module
 from twitchnet.model.local import NoisyMax, Table
 from twitchnet.model.network import Network, Parameter, Variable
 

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from twitchnet.batch.posteriors import make_rows, target_states
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.engine.batch import STATUS, BatchOutput, run_batch
+from twitchnet.engine.host.batch import STATUS, BatchOutput, run_batch
 from twitchnet.model.local import Leak, Link, LocalModel, NoisyMax, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
 

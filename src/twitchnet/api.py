@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from twitchnet.diagnosis.answers import Answers, read_answers
 from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.diagnosis.inference import Inference
+from twitchnet.engine.numpy.plan import BUDGET, WORKSPACE, Plan
 from twitchnet.errors import ModelError, Problem, RecordError
 from twitchnet.model.check import check
 from twitchnet.model.network import Network
-from twitchnet.plan.build import BUDGET, WORKSPACE, Plan
 
 if TYPE_CHECKING:
     import networkx as nx

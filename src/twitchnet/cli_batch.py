@@ -108,8 +108,8 @@ def score(
 
     import twitchnet
     from twitchnet.batch.files import score_files
+    from twitchnet.engine.numpy.plan import BUDGET
     from twitchnet.io.column_map import read_column_map
-    from twitchnet.plan.build import BUDGET
     from twitchnet.show.progress import Meter
 
     names = read_column_map(map_) if map_ else {}

@@ -16,7 +16,7 @@ from twitchnet.batch.encode import encode_frame
 from twitchnet.batch.long_frames import widen_frame
 from twitchnet.batch.posteriors import Progress
 from twitchnet.batch.score import Column, Scorer, Scores
-from twitchnet.engine.batch import LIMITS
+from twitchnet.engine.host.batch import LIMITS
 from twitchnet.errors import CapacityError, Problem, RecordError, limit_of
 from twitchnet.show.progress import Meter
 

@@ -18,7 +18,7 @@ from twitchnet.batch.passes import Batch, Column
 from twitchnet.batch.posteriors import IMPOSSIBLE, OK, Progress
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.uncertainty import drawn_numbers
-from twitchnet.engine.draws import pack_draws
+from twitchnet.engine.host.draws import pack_draws
 from twitchnet.engine.program import Floats, Ints
 
 MASS = 0.9

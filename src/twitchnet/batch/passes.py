@@ -16,9 +16,9 @@ from twitchnet.batch.encode import Codes
 from twitchnet.batch.posteriors import Progress, evaluate, make_rows, target_states, with_fixed
 from twitchnet.diagnosis.hypotheses import WORTH_COMPILING
 from twitchnet.diagnosis.inference import HEAVY, Inference
-from twitchnet.engine import accelerate
-from twitchnet.engine.batch import STATUS, BatchInput, BatchOutput
-from twitchnet.engine.layout import Packed
+from twitchnet.engine.host.batch import STATUS, BatchInput, BatchOutput
+from twitchnet.engine.kernels import compiler
+from twitchnet.engine.kernels.layout import Packed
 from twitchnet.engine.program import Floats, Ints, Program
 from twitchnet.model.care import URGENCIES
 
@@ -150,4 +150,4 @@ def placed(
 
 def pays(cells: float) -> bool:
     """Whether so many planned cells are quicker by kernels that are not loaded yet."""
-    return cells > WORTH_COMPILING or (cells > HEAVY and accelerate.is_cached())
+    return cells > WORTH_COMPILING or (cells > HEAVY and compiler.is_cached())

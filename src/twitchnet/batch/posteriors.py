@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 
 from twitchnet.batch.encode import Codes, check_codes
 from twitchnet.diagnosis.inference import HEAVY, Inference
-from twitchnet.engine import accelerate
-from twitchnet.engine.batch import LIMITS, STATUS, BatchInput, BatchOutput, run_batch
-from twitchnet.engine.layout import Packed
-from twitchnet.engine.packing import serves
+from twitchnet.engine.host.batch import LIMITS, STATUS, BatchInput, BatchOutput, run_batch
+from twitchnet.engine.host.packing import serves
+from twitchnet.engine.kernels import compiler
+from twitchnet.engine.kernels.layout import Packed
+from twitchnet.engine.numpy.plan import build_plan, evidence_arrays
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 from twitchnet.engine.weights import balanced
 from twitchnet.errors import CapacityError, Problem, RecordError, nearest
 from twitchnet.model.network import Network
-from twitchnet.plan.build import build_plan, evidence_arrays
 
 SMALL = 32
 """Records up to which a batch does not load the kernels: about two seconds on numpy."""
@@ -223,7 +223,7 @@ def evaluate(
 
     served = serves(program or low.program)
     if compiled is None:
-        compiled = count > SMALL or accelerate.is_compiled()
+        compiled = count > SMALL or compiler.is_compiled()
     found = None
     if not (compiled and served):
         found = _one_by_one(inference, rows, columns, progress, program, hurry=served)
@@ -234,7 +234,7 @@ def evaluate(
         found.log_evidence[:] += log_scale
         return found
     wide = np.flatnonzero(found.status == TOO_WIDE)
-    if len(wide) and served and inference.engine != "numpy" and accelerate.is_cached():
+    if len(wide) and served and inference.engine != "numpy" and compiler.is_cached():
         rest = by_kernels(
             _some(rows, wide), None if forms is None else forms[wide], count - len(wide)
         )
@@ -283,7 +283,7 @@ def _one_by_one(
             out.limits[row] = LIMITS.index(error.limit)
             continue
         out.cells[row] = plan.cells
-        if hurry and plan.cells > HEAVY and accelerate.is_cached():
+        if hurry and plan.cells > HEAVY and compiler.is_cached():
             return None
         beliefs = inference._read(plan, evidence, accounts=False)
         out.log_evidence[row] = beliefs.log_evidence

@@ -11,7 +11,7 @@ import numpy as np
 from twitchnet.batch.encode import BadCell, Encoded
 from twitchnet.batch.opening import Chunk, Reject
 from twitchnet.batch.score import BAD_VALUE, Scores
-from twitchnet.engine.batch import LIMITS
+from twitchnet.engine.host.batch import LIMITS
 from twitchnet.errors import CAPACITY_CODES, Limit, limit_of
 from twitchnet.model.network import Network
 

@@ -30,8 +30,8 @@ from twitchnet.batch.posteriors import (
 from twitchnet.batch.reasons import PASSES, reasons
 from twitchnet.batch.urgency import by_rules, with_watches
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.engine import accelerate
-from twitchnet.engine.batch import STATUS, BatchOutput
+from twitchnet.engine.host.batch import STATUS, BatchOutput
+from twitchnet.engine.kernels import compiler
 from twitchnet.engine.program import Floats, Ints
 
 BAD_VALUE = "bad value"
@@ -115,7 +115,7 @@ class Scorer:
         """
         codes = encoded.codes
         if compiled is None:
-            compiled = len(codes) > SMALL or accelerate.is_compiled()
+            compiled = len(codes) > SMALL or compiler.is_compiled()
         good = ~encoded.bad_rows
         batch = Batch(self.inference, np.ascontiguousarray(codes[good]), threads, compiled)
         told = Meters(progress, len(batch.codes), (1, *self._passes))

@@ -16,7 +16,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from twitchnet.engine import accelerate, cache_folder
+from twitchnet.engine.jit import cache_folder
+from twitchnet.engine.kernels import compiler
 
 try:
     import fcntl
@@ -33,18 +34,18 @@ def prepare(cache: str = "") -> None:
     the user's caches, or, where nobody may write there, one of this user among the temporary
     files.  Only the first call of a process does something.
     """
-    if accelerate.is_compiled():
+    if compiler.is_compiled():
         return
     place_cache(cache)
     with _one_at_a_time():
-        accelerate.compiled()
+        compiler.compiled()
 
 
 def place_cache(cache: str = "") -> None:
     """Names the folder of the kernels in ``TWITCHNET_CACHE``, where that is needed."""
     if cache:
         os.environ[cache_folder.VARIABLE] = cache
-    if (reason := _unusable()) and not accelerate.is_cached():
+    if (reason := _unusable()) and not compiler.is_cached():
         private = str(_private_folder())
         LOG.warning("compiled kernels are kept in %s: %s", private, reason)
         os.environ[cache_folder.VARIABLE] = private
@@ -53,7 +54,7 @@ def place_cache(cache: str = "") -> None:
 def _unusable() -> str:
     """Why this process cannot keep kernels where they are kept by default; empty if it can."""
     try:
-        return cache_folder.unwritable(accelerate.cache_directory())
+        return cache_folder.unwritable(compiler.cache_directory())
     except (OSError, RuntimeError) as error:  # RuntimeError: a user without a home
         return str(error)
 
@@ -78,7 +79,7 @@ def _one_at_a_time() -> Iterator[None]:
     with ExitStack() as stack:
         if not _unusable():
             try:
-                lock = stack.enter_context((accelerate.cache_directory() / "lock").open("w"))
+                lock = stack.enter_context((compiler.cache_directory() / "lock").open("w"))
                 if fcntl is not None:
                     fcntl.flock(lock, fcntl.LOCK_EX)
             except OSError:  # a file system without locks: each process compiles

@@ -29,8 +29,8 @@ from twitchnet.bench.report import Report, Section, load, machine, row
 from twitchnet.bench.timing import OK, Comparison, Engine, compare, relative_error
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.inference import Inference
+from twitchnet.engine.numpy.plan import BUDGET
 from twitchnet.model.network import Network
-from twitchnet.plan.build import BUDGET
 
 SEED = 20_240_601
 BANDS = ((0, 4), (5, 8), (9, 12), (13, 16), (17, 999))

@@ -21,13 +21,13 @@ from twitchnet.batch.posteriors import evaluate, make_rows, target_states
 from twitchnet.bench.networks import Case
 from twitchnet.bench.peers import Peer
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.engine import accelerate
-from twitchnet.engine.batch import STATUS, WORKSPACE, BatchOutput
-from twitchnet.engine.layout import Scratch
-from twitchnet.engine.packing import new_scratch, pack
+from twitchnet.engine.host.batch import STATUS, WORKSPACE, BatchOutput
+from twitchnet.engine.host.packing import new_scratch, pack
+from twitchnet.engine.kernels import compiler
+from twitchnet.engine.kernels.layout import Scratch
+from twitchnet.engine.numpy.plan import BUDGET
 from twitchnet.model.network import Network
 from twitchnet.model.sampling import Codes
-from twitchnet.plan.build import BUDGET
 
 Floats = NDArray[np.float64]
 OK, IMPOSSIBLE = STATUS.index("ok"), STATUS.index("impossible")
@@ -43,6 +43,7 @@ class Engine:
         self.network = network
         self.budget = budget
         self.inference = Inference(network, budget)
+        self.inference.engine = "compiled"  # numpy does not answer what is too wide
         low = self.inference.lowered
         self.program = low.program
         self.columns = target_states(network)
@@ -80,7 +81,7 @@ class Engine:
         in a batch, too, memory is touched for the first time only once.  A short record is
         computed many times in a row, as in a batch of its like.
         """
-        run, packed, scratch = accelerate.compiled(), pack(self.program), self._scratch
+        run, packed, scratch = compiler.compiled(), pack(self.program), self._scratch
         accounts = np.zeros((0, 0))
         took, parts = np.zeros(len(codes)), []
 
@@ -94,7 +95,7 @@ class Engine:
                 rows.node_of, rows.codes, rows.soft_of, rows.soft,
                 self.column_node, self.column_state, 0, copies,
                 out.probability, out.explains, out.log_evidence, out.status, out.cells,
-                out.forms, np.zeros(1, dtype=np.int64),
+                out.forms, out.limits, np.zeros(1, dtype=np.int64),
             )  # fmt: skip
             return time.thread_time() - start, out
 

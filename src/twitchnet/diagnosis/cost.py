@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.inference import Inference
+from twitchnet.engine.numpy.plan import BUDGET
 from twitchnet.errors import CapacityError, Problem
 from twitchnet.model.network import Network
-from twitchnet.plan.build import BUDGET
 
 HIGH = 1e8
 """Cells from which a complaint alone is called costly: about a second on the numpy path, and

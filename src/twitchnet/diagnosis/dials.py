@@ -18,9 +18,9 @@ from functools import cached_property
 import numpy as np
 
 from twitchnet.engine.program import Bools, Floats, Ints
+from twitchnet.lowering import Lowered
 from twitchnet.model.local import NoisyMax, Table
 from twitchnet.model.network import Network, Parameter
-from twitchnet.plan.lower import Lowered
 
 NINETY = 1.6448536269514722
 """The 95th percentile of the standard normal: a central 90 % interval ends there."""

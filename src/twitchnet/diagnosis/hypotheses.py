@@ -72,13 +72,13 @@ def runs_compiled(inference: Inference, answers: Answers, count: int) -> bool:
         return inference.engine == "compiled"
     if kernels_are_loaded():
         return True
-    from twitchnet.engine import accelerate
+    from twitchnet.engine.kernels import compiler
 
     try:
         cells = count * inference.plan(evidence).cells
     except CapacityError:
-        return accelerate.is_cached()
-    return cells > WORTH_COMPILING or (cells > HEAVY and accelerate.is_cached())
+        return compiler.is_cached()
+    return cells > WORTH_COMPILING or (cells > HEAVY and compiler.is_cached())
 
 
 def _one_by_one(
@@ -103,7 +103,7 @@ def _batch(
     inference: Inference, records: Sequence[Answers], posteriors: bool, program: Program
 ) -> Supposed:
     """The same by one run of the compiled kernels."""
-    from twitchnet.engine.batch import LIMITS, STATUS, BatchInput, run_batch
+    from twitchnet.engine.host.batch import LIMITS, STATUS, BatchInput, run_batch
 
     low, network = inference.lowered, inference.network
     names = [name for name in low.index if any(name in one.hard for one in records)]

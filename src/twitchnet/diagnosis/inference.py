@@ -19,13 +19,13 @@ import numpy as np
 
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.dials import Dials, dials
+from twitchnet.engine.numpy.plan import BUDGET, WORKSPACE, Plan, build_plan, evidence_arrays
+from twitchnet.engine.numpy.sweep import Sweep, sweep
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
-from twitchnet.engine.reference import Sweep, sweep
 from twitchnet.engine.weights import balanced
 from twitchnet.errors import CapacityError, limit_of
+from twitchnet.lowering import Lowered, lower
 from twitchnet.model.network import Network
-from twitchnet.plan.build import BUDGET, WORKSPACE, Plan, build_plan, evidence_arrays
-from twitchnet.plan.lower import Lowered, lower
 
 T = TypeVar("T")
 HEAVY = 2e6  # planned cells from which several records are worth loading the kernels from disk
@@ -33,15 +33,15 @@ HEAVY = 2e6  # planned cells from which several records are worth loading the ke
 
 def kernels_are_loaded() -> bool:
     """Whether compiled kernels are ready; asking does not import what belongs to them."""
-    module = sys.modules.get("twitchnet.engine.accelerate")
+    module = sys.modules.get("twitchnet.engine.kernels.compiler")
     return module is not None and bool(module.is_compiled())
 
 
 def kernels_are_on_disk() -> bool:
     """Whether compiled kernels can be had in half a second."""
-    from twitchnet.engine import accelerate
+    from twitchnet.engine.kernels import compiler
 
-    return accelerate.is_cached()
+    return compiler.is_cached()
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Inference:
     @property
     def batch_workspace(self) -> float:
         """Bytes of tables for each thread of a batch: 64 MiB, unless another size was asked for."""
-        from twitchnet.engine.batch import WORKSPACE as EACH
+        from twitchnet.engine.host.batch import WORKSPACE as EACH
 
         return EACH if self.workspace == WORKSPACE else self.workspace
 
@@ -220,7 +220,7 @@ class Inference:
         self, program: Program, evidence: Evidence, down: bool = True, accounts: bool = True
     ) -> Beliefs:
         """The same by the compiled kernels."""
-        from twitchnet.engine.batch import run_single
+        from twitchnet.engine.host.batch import run_single
 
         low, network = self.lowered, self.network
         wanted = self.wanted if accounts else self.wanted_targets

@@ -34,7 +34,7 @@ from twitchnet.diagnosis.interview import Interview, Order
 from twitchnet.diagnosis.pages import Shown, lines, page, table, worded
 from twitchnet.diagnosis.triage import triage
 from twitchnet.diagnosis.wording import percent
-from twitchnet.engine import accelerate
+from twitchnet.engine.kernels import compiler
 from twitchnet.engine.program import Floats
 from twitchnet.errors import CapacityError, Problem, RecordError, nearest
 from twitchnet.model.care import Urgency
@@ -314,5 +314,5 @@ PATIENCE = 1e8
 def _is_quick(inference: Inference, answers: Answers, count: int) -> bool:
     """Whether looking at so many questions takes no longer than a person waits."""
     if runs_compiled(inference, answers, count):
-        return accelerate.is_compiled() or accelerate.is_cached()
+        return compiler.is_compiled() or compiler.is_cached()
     return count * inference.plan(inference.evidence(answers)).cells < PATIENCE

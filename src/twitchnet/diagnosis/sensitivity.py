@@ -29,14 +29,14 @@ from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.pages import Shown, page, table
 from twitchnet.diagnosis.wording import percent
-from twitchnet.engine.gradient import gradient
-from twitchnet.engine.order import Order
+from twitchnet.engine.numpy.gradient import gradient
+from twitchnet.engine.numpy.order import Order
+from twitchnet.engine.numpy.plan import modifier_lanes
+from twitchnet.engine.numpy.reduce import Sliced
+from twitchnet.engine.numpy.search import find_order
 from twitchnet.engine.program import Floats
-from twitchnet.engine.search import find_order
-from twitchnet.engine.sliced import Sliced
 from twitchnet.errors import CapacityError
-from twitchnet.plan.build import modifier_lanes
-from twitchnet.plan.lower import COMPLEMENT, NUMBER
+from twitchnet.lowering import COMPLEMENT, NUMBER
 from twitchnet.show.page import Page
 
 RIVALS = 3

@@ -23,10 +23,10 @@ from twitchnet.diagnosis.hypotheses import columns, runs_compiled
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.pages import Shown, page, table
 from twitchnet.diagnosis.wording import percent
-from twitchnet.engine import accelerate
-from twitchnet.engine.batch import run_single
-from twitchnet.engine.draws import BLOCK, pack_draws
-from twitchnet.engine.layout import Packed
+from twitchnet.engine.host.batch import run_single
+from twitchnet.engine.host.draws import BLOCK, pack_draws
+from twitchnet.engine.kernels import compiler
+from twitchnet.engine.kernels.layout import Packed
 from twitchnet.engine.program import Floats
 from twitchnet.model.network import Network
 from twitchnet.show.page import Page
@@ -151,7 +151,7 @@ def _read(inference: Inference, answers: Answers, tables: Floats) -> Floats:
 
 def _compiled(inference: Inference, answers: Answers, tables: Floats) -> Floats:
     """The same by the compiled kernels, with what draws have in common done once."""
-    accelerate.compiled()
+    compiler.compiled()
     low, evidence = inference.lowered, inference.evidence(answers)
     places = columns(inference.network)
     nodes, states = [low.index[name] for name, _ in places], [state for _, state in places]

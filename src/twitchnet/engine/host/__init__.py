@@ -1,0 +1,1 @@
+"""What surrounds the kernels: threads, memory, packed programs."""

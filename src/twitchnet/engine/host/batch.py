@@ -1,0 +1,272 @@
+"""Many records on all cores: blocks of rows, one workspace per thread.
+
+Each record is computed by itself in a thread that owns its workspace, so the answer
+does not depend on the number of threads or on the order of rows, to the last bit.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from twitchnet.engine.host.packing import new_scratch, pack, serves
+from twitchnet.engine.jit.lanes import watching
+from twitchnet.engine.kernels import compiler, record
+from twitchnet.engine.kernels.layout import Packed, Scratch
+from twitchnet.engine.program import Evidence, Floats, Ints, Program
+
+WORKSPACE = 64 * 2**20  # bytes per thread; beyond the second-level cache more does not help
+FEWEST_ROWS = 32  # for which a thread is worth it
+MOST_ROWS, SHARES = 256, 8  # of a call; and in so many calls a thread would do its share
+
+STATUS = ("ok", "impossible", "too wide", "bad code")
+LIMITS = ("", "budget", "workspace", "planning", "range")
+"""What a record that is too wide exceeds: see ``layout``."""
+
+CORES = os.cpu_count() or 1
+_SPARE: dict[tuple[float, ...], deque[Scratch]] = {}
+MOST_SHAPES = 2
+"""Workspaces of so many programs are kept, for each core one."""
+
+
+@contextmanager
+def workspace_for(program: Program, workspace: float) -> Iterator[Scratch]:
+    """A workspace that no other thread uses meanwhile, kept for whoever comes next.
+
+    A new one costs as much as some records: the system clears every page that is touched.
+    No lock is held, so that a process may fork at any time.
+    """
+    sizes = len(program.card), len(program.part_owner), len(program.part_table)
+    key = (*sizes, int(program.card.max(initial=2)), int(program.card.sum()), workspace)
+    if key not in _SPARE and len(_SPARE) >= MOST_SHAPES:
+        _SPARE.clear()
+    spare = _SPARE.setdefault(key, deque(maxlen=CORES))
+    try:
+        scratch = spare.pop()
+    except IndexError:
+        scratch = new_scratch(program, workspace)
+    try:
+        yield scratch
+    finally:
+        spare.append(scratch)
+
+
+class BatchInput(NamedTuple):
+    """``codes`` (N, C) int8: -1 unknown, else a state of the node ``node_of[c]``; ``soft``
+    (N, S, card) likelihoods of the nodes ``soft_of``, NaN where there is none.
+    """
+
+    codes: NDArray[np.int8]
+    node_of: Ints
+    soft: Floats
+    soft_of: Ints
+
+
+class BatchOutput(NamedTuple):
+    """``probability`` (N, columns), ``explains`` (N, V or 0), ``log_evidence`` (N,), ``status``
+    (N,) an index into STATUS, ``cells`` (N,) the planned cost (NaN where it is not known),
+    ``forms`` (N,) the form of the kernels that answered, ``limits`` (N,) an index into LIMITS.
+    """
+
+    probability: Floats
+    explains: Floats
+    log_evidence: Floats
+    status: NDArray[np.int8]
+    cells: Floats
+    forms: NDArray[np.int8]
+    limits: NDArray[np.int8]
+
+    @classmethod
+    def empty(cls, count: int, columns: int, explained: int = 0) -> BatchOutput:
+        """Room for ``count`` rows, that begin with the first form."""
+        return cls(
+            np.full((count, columns), np.nan),
+            np.full((count, explained), np.nan),
+            np.full(count, np.nan),
+            np.zeros(count, dtype=np.int8),
+            np.zeros(count),
+            np.zeros(count, dtype=np.int8),
+            np.zeros(count, dtype=np.int8),
+        )
+
+    def refuse(self) -> None:
+        """All rows are too wide: the program is larger than the kernels serve."""
+        self.status[:], self.limits[:] = STATUS.index("too wide"), LIMITS.index("planning")
+        self.cells[:] = np.nan
+
+
+def _plain(array: NDArray[Any]) -> NDArray[Any]:
+    """Contiguous and writable: other layouts would each be compiled anew."""
+    return np.require(array, requirements=["C", "W"])
+
+
+_LOCAL = threading.local()
+
+
+def packed_once(program: Program) -> Packed:
+    """``pack``, remembered for the last program of a thread: it takes as long as some records."""
+    if getattr(_LOCAL, "program", None) is not program:
+        _LOCAL.packed, _LOCAL.program = pack(program), program
+    packed: Packed = _LOCAL.packed
+    return packed
+
+
+def run_batch(
+    program: Program,
+    rows: BatchInput,
+    wanted: Ints,
+    column_node: Ints,
+    column_state: Ints,
+    *,
+    budget: float,
+    workspace: float = WORKSPACE,
+    threads: int | None = None,
+    explain: bool = False,
+    posteriors: bool = True,
+    progress: Callable[[int], object] | None = None,
+    compiled: bool = True,
+    packed: Packed | None = None,
+    forms: NDArray[np.int8] | None = None,
+) -> BatchOutput:
+    """Posteriors of every row.
+
+    ``wanted`` (V,) is 1 for targets, 2 for other nodes with a column, 0 else;
+    ``column_node`` and ``column_state`` (columns,) name the states that are reported.
+    ``progress`` is called with the number of rows done, from the calling thread.
+    ``compiled=False`` runs the same kernels as plain Python (for tests).  ``packed`` are the
+    numbers, when they are not those of ``program`` (see ``draws.py``).  ``forms`` (N,) are those
+    that answered much the same rows: an earlier one would be tried for nothing.
+    """
+    count, nodes = len(rows.codes), len(program.card)
+    out = BatchOutput.empty(count, len(column_node), nodes if explain else 0)
+    if forms is not None:
+        out.forms[:] = forms
+    if not serves(program):
+        out.refuse()
+        return out
+    run = compiler.compiled() if compiled else record.run_records
+    rows = BatchInput(*(_plain(array) for array in rows))
+    wanted, column_node, column_state = map(_plain, (wanted, column_node, column_state))
+    packed = packed or packed_once(program)
+    workers = max(1, min(threads or CORES, -(-count // FEWEST_ROWS)))
+    lock, place = threading.Lock(), 0
+    halt = np.zeros(1, dtype=np.int64)  # looked at before each record
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        nonlocal place
+        try:
+            accounts = np.zeros((nodes, nodes) if explain else (0, 0))
+            plain = nullcontext() if compiled else watching()
+            with plain, workspace_for(program, workspace) as scratch:
+                while halt[0] == 0:
+                    with lock:
+                        first = place
+                        place += min(MOST_ROWS, max(1, (count - first) // (SHARES * workers)))
+                        last = min(place, count)
+                    if first >= count:
+                        return
+                    run(
+                        packed, scratch, wanted, float(budget), accounts, posteriors,
+                        rows.node_of, rows.codes, rows.soft_of, rows.soft,
+                        column_node, column_state, first, last,
+                        out.probability, out.explains, out.log_evidence, out.status, out.cells,
+                        out.forms, out.limits, halt,
+                    )  # fmt: skip
+        except BaseException as error:
+            failures.append(error)
+            halt[0] = 1
+
+    crew = [threading.Thread(target=work, daemon=True) for _ in range(workers)]
+    try:
+        for thread in crew:
+            thread.start()
+        for thread in crew:
+            while thread.is_alive():
+                thread.join(0.1)
+                if progress is not None:
+                    progress(min(place, count))
+    finally:
+        halt[0] = 1
+        for thread in crew:
+            thread.join()
+    if failures:
+        raise failures[0]
+    if progress is not None:
+        progress(count)  # a crew that is quick has not been seen at work
+    return out
+
+
+class Single(NamedTuple):
+    """One record: ``marginal`` (card, V) of the wanted nodes, ``accounts`` (V, V) see kernels;
+    ``limit`` is one of LIMITS.
+    """
+
+    status: str
+    limit: str
+    cells: float
+    log_evidence: float
+    marginal: Floats
+    accounts: Floats
+
+
+@lru_cache(maxsize=4)
+def _every_state(columns: int, nodes: int) -> tuple[Ints, Ints]:
+    """State and node of each of ``columns * nodes`` columns."""
+    states, of_nodes = np.indices((columns, nodes)).reshape(2, -1).copy()
+    return states, of_nodes
+
+
+def run_single(
+    program: Program,
+    evidence: Evidence,
+    wanted: Ints,
+    budget: float,
+    workspace: float = WORKSPACE,
+    down: bool = True,
+    explain: bool = True,
+    packed: Packed | None = None,
+) -> Single:
+    """One record by the compiled kernels.
+
+    ``accounts`` are empty without ``down`` or ``explain``: posteriors alone are faster.
+    ``packed`` are the numbers, when they are not those of ``program`` (see ``draws.py``).
+    """
+    if not serves(program):
+        nothing = np.zeros((0, 0))
+        return Single("too wide", "planning", np.nan, np.nan, nothing, nothing)
+    packed = packed or packed_once(program)
+    nodes, columns = len(program.card), int(program.card.max())
+    soft_of = np.flatnonzero(evidence.is_soft).astype(np.int64)
+    node_of = np.flatnonzero(evidence.hard >= 0).astype(np.int64)
+    accounts = np.zeros((nodes, nodes) if down and explain else (0, 0))
+    status, limits = np.zeros((2, 1), dtype=np.int8)
+    cells, log_evidence = np.zeros(1), np.zeros(1)
+    column_state, column_node = _every_state(columns, nodes)
+    marginal = np.zeros((1, columns * nodes))
+    run = compiler.compiled()
+    with workspace_for(program, workspace) as scratch:
+        run(
+            packed, scratch, _plain(wanted), float(budget), accounts, down,
+            node_of, evidence.hard[node_of].astype(np.int8)[None],
+            soft_of, np.ascontiguousarray(evidence.soft[soft_of])[None],
+            column_node, column_state, 0, 1,
+            marginal, np.zeros((1, 0)), log_evidence, status, cells,
+            np.zeros(1, dtype=np.int8), limits, np.zeros(1, dtype=np.int64),
+        )  # fmt: skip
+    return Single(
+        STATUS[status[0]],
+        LIMITS[limits[0]],
+        float(cells[0]),
+        float(log_evidence[0]),
+        marginal.reshape(columns, nodes),
+        accounts,
+    )

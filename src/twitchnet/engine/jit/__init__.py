@@ -1,0 +1,1 @@
+"""What the compiler is taught, and where compiled code is kept."""

@@ -1,0 +1,210 @@
+"""How the compiler is asked to work on the kernels once, and not once per caller.
+
+Numba compiles every function for itself: what it calls is linked in, all of it is
+optimised, and machine code is made of it, so that a helper five calls deep goes through
+the optimiser six times.  The helpers of the kernels are never called from outside, so
+they are compiled as *pieces*: checked and translated, and then left alone until the
+kernel that is called from outside takes them in.  Only passes that plain loops need are
+run, and loops are left as they are written: cells are vectors already, most other loops are
+short, and unrolling them makes more code that runs slower (docs/performance.md).
+
+Imported by ``kernels/compiler.py`` alone, and by nobody before a batch is worth it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import llvmlite.binding as llvm
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase
+from numba.core.compiler_machinery import PassManager, register_pass
+from numba.core.ir_utils import build_definitions
+from numba.core.ssa import reconstruct_ssa
+from numba.core.typed_passes import (
+    AnnotateTypes,
+    NativeLowering,
+    NoPythonBackend,
+    NopythonTypeInference,
+    PreLowerStripPhis,
+)
+from numba.core.untyped_passes import FixupArgs, ReconstructSSA, TranslateByteCode
+
+
+def optimizer(codegen: Any, level: int) -> Any:
+    """Optimisation at a level, but loops are neither unrolled nor vectorised."""
+    tuning = llvm.create_pipeline_tuning_options(speed_level=level)
+    tuning.loop_unrolling = tuning.loop_vectorization = tuning.slp_vectorization = False
+    return llvm.create_pass_builder(codegen._tm, tuning)
+
+
+class Kernel(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
+    """Code that is called from outside, with its pieces in it."""
+
+    _linking_libraries: list[Any]
+
+    def _optimize_functions(self, ll_module: Any) -> None:
+        """First one function at a time and lightly, which keeps what is linked small."""
+        ll_module.data_layout = self._codegen._data_layout
+        builder = optimizer(self._codegen, 1)
+        manager = builder.getFunctionPassManager()
+        for function in ll_module.functions:
+            if not function.is_declaration:
+                manager.run(function, builder)
+
+    def _optimize_final_module(self) -> None:
+        builder = optimizer(self._codegen, 3)
+        builder.getModulePassManager().run(self._final_module, builder)
+
+    def finalize(self) -> None:
+        """Takes in all pieces, those that pieces call included, each once."""
+        found = dict.fromkeys(self._linking_libraries)
+        for library in (queue := list(found)):
+            for other in library._linking_libraries:
+                if other not in found:
+                    found[other] = None
+                    queue.append(other)
+        self._linking_libraries = queue
+        super().finalize()
+
+
+class Piece(Kernel):  # type: ignore[misc, unused-ignore]
+    """Code that is linked into its callers and never run by itself."""
+
+    @property
+    def codegen(self) -> Any:
+        """What is asked to set a function's environment, which pieces have no use for."""
+        return NoEnvironment
+
+    def finalize(self) -> None:
+        """Neither linked nor optimised further, nor made machine code of."""
+        self._raise_if_finalized()
+        for function in self._final_module.functions:
+            if not function.is_declaration:
+                function.linkage = "linkonce_odr"  # goes where it is taken in and called no more
+        self._shared_module, self._finalized = self._final_module, True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """No function of a piece has an address."""
+        self._ensure_finalized()
+        return 0
+
+
+class NoEnvironment:
+    """Stands in for the code generator of a piece."""
+
+    @staticmethod
+    def set_env(name: str, environment: Any) -> None:
+        """Pieces raise no exceptions, so nothing reads it."""
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class LowerPiece(NativeLowering):  # type: ignore[misc, unused-ignore]
+    """Lowering into a ``Piece``."""
+
+    _name = "lower_piece"
+    library: type[Kernel] = Piece
+
+    def run_pass(self, state: Any) -> bool:
+        """Numba makes an ordinary library where there is none."""
+        state.library = self.library(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        return bool(super().run_pass(state))
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class LowerKernel(LowerPiece):
+    """Lowering into a ``Kernel``."""
+
+    _name = "lower_kernel"
+    library = Kernel
+
+
+@register_pass(mutates_CFG=True, analysis_only=False)
+class InferTypes(NopythonTypeInference):  # type: ignore[misc, unused-ignore]
+    """Asks only once what a function makes of the same types.
+
+    Numba tries every rule that it has for an operator, at every place where one stands.
+    """
+
+    _name = "infer_types"
+
+    def run_pass(self, state: Any) -> bool:
+        """The outermost function's inference remembers; that of its callees runs inside it."""
+        context, known = state.typingctx, dict[Any, Any]()
+        if "resolve_function_type" in vars(context):
+            return bool(super().run_pass(state))
+        resolve = context.resolve_function_type
+
+        def remember(function: Any, args: Any, kws: Any) -> Any:
+            key = function, tuple(args), tuple(dict(kws).items())
+            if key not in known:
+                found = resolve(function, args, kws)
+                if found is None:
+                    return None
+                known[key] = found
+            return known[key]
+
+        context.resolve_function_type = remember
+        try:
+            return bool(super().run_pass(state))
+        finally:
+            del context.resolve_function_type
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class AssignOnce(ReconstructSSA):  # type: ignore[misc, unused-ignore]
+    """Every variable gets its value in one place.
+
+    Nobody asks how long it lives: none holds a reference.
+    """
+
+    _name = "assign_once"
+
+    def run_pass(self, state: Any) -> bool:
+        """Where ways meet, phi nodes choose."""
+        state.func_ir = reconstruct_ssa(state.func_ir)
+        state.func_ir._definitions = build_definitions(state.func_ir.blocks)
+        return True
+
+
+@register_pass(mutates_CFG=False, analysis_only=False)
+class ReplacePhis(PreLowerStripPhis):  # type: ignore[misc, unused-ignore]
+    """Assignments take the place of phi nodes."""
+
+    _name = "replace_phis"
+
+    def run_pass(self, state: Any) -> bool:
+        """At the end of the blocks that the values come from."""
+        state.func_ir = self._strip_phi_nodes(state.func_ir)
+        state.func_ir._definitions = build_definitions(state.func_ir.blocks)
+        return True
+
+
+class PieceCompiler(CompilerBase):  # type: ignore[misc, unused-ignore]
+    """The passes that plain loops over typed arrays need."""
+
+    lowering: type[LowerPiece] = LowerPiece
+
+    def define_pipelines(self) -> list[Any]:
+        """One pipeline; there is no other mode to fall back to."""
+        manager = PassManager("kernels")
+        for step in (
+            TranslateByteCode,
+            FixupArgs,
+            AssignOnce,
+            InferTypes,
+            ReplacePhis,
+            AnnotateTypes,
+            self.lowering,
+            NoPythonBackend,
+        ):
+            manager.add_pass(step, step.__name__)
+        manager.finalize()
+        return [manager]
+
+
+class KernelCompiler(PieceCompiler):
+    """The same for what is called from outside."""
+
+    lowering = LowerKernel

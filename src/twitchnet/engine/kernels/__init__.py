@@ -1,0 +1,1 @@
+"""The compiled engine: plain loops over flat arrays, many records."""

@@ -1,0 +1,174 @@
+"""The one owner of the compiler: flags, and where compiled code is cached.
+
+Nothing else imports numba, and nothing imports it before a batch is worth it:
+:func:`compiled` does, once per process.  Kernels stay plain Python functions; their
+helpers are registered so that compiled code may call them by the same names.
+"""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import sys
+import threading
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from types import FunctionType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from twitchnet.engine.jit import cache_folder
+from twitchnet.engine.kernels import (
+    cuts,
+    cutset,
+    layout,
+    leaves,
+    merges,
+    ordering,
+    plan,
+    positive,
+    record,
+    reduce,
+    signs,
+)
+from twitchnet.engine.kernels.fast import schedule, sweep
+from twitchnet.engine.kernels.layout import Packed, Scratch
+
+FLAGS = {"nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": False}
+# No fastmath: it would allow reordering, and answers would differ between machines.
+INNER_FLAGS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # of what only kernels call
+
+_KERNELS = (
+    layout, leaves, signs, cuts, reduce, ordering, merges, positive, schedule, sweep, cutset, plan,
+    record,
+)  # fmt: skip
+_SOURCES = "kernels", "kernels/fast", "jit"  # folders beside this one
+_LOCK = threading.Lock()
+_READY: list[Callable[..., Any]] = []  # the compiled kernel, once it is there
+
+
+@cache
+def _version() -> str:
+    """A digest of all that compiled code depends on but the processor: sources and libraries."""
+    digest = hashlib.sha256()
+    for name in _SOURCES:
+        for path in sorted((Path(__file__).parents[1] / name).glob("*.py")):
+            digest.update(path.read_bytes())
+    versions = [f"{name} {version(name)}" for name in ("numba", "llvmlite", "numpy")]
+    digest.update(repr((sys.implementation.cache_tag, sys.version, versions)).encode())
+    return digest.hexdigest()[:16]
+
+
+def cache_directory() -> Path:
+    """Where compiled code is kept: one folder per version of the kernels and their compiler.
+
+    ``TWITCHNET_CACHE`` names another parent folder.  Raises ``RuntimeError`` for a user
+    without a home, ``OSError`` or ``ImportError`` where sources or compiler are not installed.
+    """
+    return cache_folder.parent_folder() / "twitchnet" / _version()
+
+
+def is_compiled() -> bool:
+    """Whether compiled kernels are already loaded in this process."""
+    return bool(_READY)
+
+
+def is_cached() -> bool:
+    """Whether kernels that this process can use lie on disk, so that no compiler is needed.
+
+    numba is imported only where something lies in the folder of this installation: it knows
+    for which processor it compiles.
+    """
+    try:
+        folder = cache_directory()
+        if cache_folder.untrusted(folder) or not any(folder.glob(f"*{cache_folder.SUFFIX}")):
+            return False
+        from twitchnet.engine.jit.kernel_cache import is_kept
+
+        return is_kept(folder, no_records())
+    except (OSError, RuntimeError, ImportError):  # no readable folder, no home, no compiler
+        return False
+
+
+def compiled() -> Callable[..., Any]:
+    """The compiled twin of ``record.run_records``.
+
+    The first call on a machine compiles for some seconds and says so in the log; later
+    processes read the cache.
+    """
+    with _LOCK:
+        if not _READY:
+            _READY.append(_compile())
+        return _READY[0]
+
+
+def _compile() -> Callable[..., Any]:
+    """Registers the kernels with numba, and makes or reads the code by a call without rows."""
+    import numba
+
+    from twitchnet.engine.jit import machine  # noqa: F401
+    from twitchnet.engine.jit.pieces import PieceCompiler
+
+    for module in _KERNELS:
+        for function in _functions(module):
+            if function is not record.run_records:
+                numba.extending.register_jitable(
+                    pipeline_class=PieceCompiler, **INNER_FLAGS, **FLAGS
+                )(function)
+    collects = gc.isenabled()
+    gc.disable()  # the compiler makes many small objects and keeps most of them
+    try:
+        run = caller(record.run_records)
+        if not numba.config.DISABLE_JIT:
+            run._cache = _kernel_cache()
+        run(*no_records())
+    finally:
+        if collects:
+            if gc.get_freeze_count() == 0:
+                gc.freeze()  # the next collection of what is young need not look at all of it
+                gc.unfreeze()
+            gc.enable()
+    return run  # type: ignore[no-any-return, unused-ignore]
+
+
+def _kernel_cache() -> Any:
+    """What loads and keeps kernels, also where there is no folder for them."""
+    from twitchnet.engine.jit.kernel_cache import KernelCache
+
+    try:
+        return KernelCache(cache_directory())
+    except (OSError, RuntimeError, ImportError) as error:
+        return KernelCache(None, str(error))
+
+
+def caller(function: Callable[..., Any]) -> Any:
+    """What numba makes of a function that calls kernels, once they are registered."""
+    import numba
+
+    from twitchnet.engine.jit.pieces import KernelCompiler
+
+    return numba.njit(pipeline_class=KernelCompiler, **FLAGS)(function)
+
+
+def no_records() -> tuple[Any, ...]:
+    """Arguments of ``record.run_records`` for an empty batch: their types are all that counts."""
+    i1, i2 = np.zeros(1, dtype=np.int64), np.zeros((1, 1), dtype=np.int64)
+    f1, f2, f3 = np.zeros(1), np.zeros((1, 1)), np.zeros((1, 1, 1))
+    return (
+        Packed.of(i2, f1), Scratch.of(i2, i1, i2, f2, f1, f1), i1, 0.0, f2, True,
+        i1, np.zeros((1, 1), dtype=np.int8), i1, f3, i1, i1, 0, 0,
+        f2, f2, f1, np.zeros(1, dtype=np.int8), f1, np.zeros(1, dtype=np.int8),
+        np.zeros(1, dtype=np.int8), i1,
+    )  # fmt: skip
+
+
+def _functions(module: ModuleType) -> list[FunctionType]:
+    """The kernel functions that a module defines."""
+    return [
+        value
+        for value in vars(module).values()
+        if isinstance(value, FunctionType) and value.__module__ == module.__name__
+    ]

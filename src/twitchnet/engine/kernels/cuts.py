@@ -1,0 +1,137 @@
+"""A max node whose level is conditioned on: factors of its parts' nodes, lane by lane.
+
+Which nodes those are is chosen in ``conditioning.py``.  What is written here has signs, and may
+cancel between lanes, so it is written with low parts (see ``lanes.Wide``), and last: what all
+lanes share is the same in them to the bit.
+"""
+
+from __future__ import annotations
+
+from twitchnet.engine.jit.lanes import load8, splat8, store8, wide, zero8
+from twitchnet.engine.kernels.layout import (
+    CARD,
+    COUNT,
+    CREDIT,
+    FIXED,
+    LOCAL,
+    MADE,
+    MARKED,
+    N_CELLS,
+    OF,
+    P_CREDIT,
+    P_ENTRY,
+    P_LONE,
+    SCOPE,
+    SPARE,
+    START,
+    V_CARD,
+    Packed,
+    Scratch,
+    put,
+)
+from twitchnet.engine.kernels.leaves import (
+    fill_ones,
+    guard,
+    new_table,
+    part_axes,
+    read_part,
+    take_cells,
+    write_weights,
+)
+from twitchnet.engine.program import Ints
+
+
+def add_cut_node(
+    p: Packed,
+    s: Scratch,
+    v: int,
+    live: int,
+    base: int,
+    raised: int,
+    present: bool,
+    wanted: Ints,
+) -> bool:
+    """An observed max node whose level is conditioned on: each lane is one of its sums.
+
+    P(evidence) is a sum of signed weights times P(at most that level), and a level's parts
+    are independent factors.  Where the node is left out of a sum, it couples nothing.
+    """
+    card, mark = p.n[V_CARD, v], s.n[MARKED, v]
+    write_weights(p, s, v, raised)
+    cells = wide(s.cells)
+    below, factor = zero8(cells), zero8(cells)
+    for level in range(card):
+        weight = load8(s.cells, raised + level)
+        if level + 1 < card:
+            weight = weight - load8(s.cells, raised + level + 1)
+        below = below + load8(s.cells, base + level)
+        factor = factor + below * weight * load8(s.cells, mark + level)
+    start = s.n[START, 0]
+    store8(cells, start, load8(cells, start) * factor)
+    guard(s, start, 1)
+    for j in range(live):
+        part = s.n[SPARE + 2, j]
+        u, credit = p.n[P_LONE, part], p.n[P_CREDIT, part]
+        if not present or credit < 0 or wanted[credit] != 1:
+            credit = -1
+        if u < 0 or s.n[FIXED, u] != 0 or credit >= 0:
+            if not add_cut_part(p, s, part, v, credit):
+                return False
+            continue
+        start, states = s.n[START, 1 + s.n[LOCAL, u]], p.n[V_CARD, u]
+        for state in range(states):
+            below, sum_ = zero8(cells), zero8(cells)
+            at = p.n[P_ENTRY, part] + state
+            if p.table[at] == 1.0:  # nothing is produced in most lowest states
+                continue
+            for level in range(card):
+                below = below + splat8(p.table[at + level * states])
+                sum_ = sum_ + below * load8(s.cells, mark + level)
+            store8(cells, start + state, load8(cells, start + state) * sum_)
+        guard(s, start, states)
+    return True
+
+
+def add_cut_part(p: Packed, s: Scratch, part: int, v: int, credit: int) -> bool:
+    """A part of several nodes, or of lanes, at the level of each lane.
+
+    A part that is credited is a leaf of its own, and keeps what it produces of level 1.
+    """
+    axes, cells, card, mark = s.n[SPARE + 0], wide(s.cells), p.n[V_CARD, v], s.n[MARKED, v]
+    n = part_axes(p, s, part, -1, axes)
+    size = 1
+    for k in range(n):
+        size *= s.n[CARD, axes[k]]
+    t = 1 + axes[0]
+    own = n > 1 or credit >= 0
+    if own:
+        t = new_table(s, size)
+        if s.n[START, t] < 0:
+            return False
+        for k in range(n):
+            put(s.m, 4 * t + SCOPE, axes[k])
+        fill_ones(s, s.n[START, t], size)
+    if credit >= 0:
+        s.n[CREDIT, t], s.n[OF, t] = credit, v
+        s.n[MADE, t] = take_cells(s, size)
+        if s.n[MADE, t] < 0:
+            return False
+    start, kept = s.n[START, t], s.n[COUNT, N_CELLS]
+    room = take_cells(s, size * card)
+    if room < 0:
+        return False
+    for level in range(card):
+        read_part(p, s, part, level, axes, n, -1, room + level * size)
+    for i in range(size):
+        below, sum_ = zero8(cells), zero8(cells)
+        for level in range(card):
+            below = below + load8(s.cells, room + level * size + i)
+            sum_ = sum_ + below * load8(s.cells, mark + level)
+        store8(cells, start + i, load8(cells, start + i) * sum_)
+        if credit >= 0:
+            made = load8(s.cells, room + size + i) * load8(s.cells, mark + 1)
+            store8(s.cells, s.n[MADE, t] + i, made)
+    s.n[COUNT, N_CELLS] = kept
+    if not own:
+        guard(s, start, size)
+    return True

@@ -1,0 +1,1 @@
+"""Sums of products over signed tables, in cells of double or double-double numbers."""

@@ -1,0 +1,467 @@
+"""The fast form: sums of products over signed leaves, one fused loop per axis.
+
+When every level axis is signed (see ``signs.py``), a record is an ordinary product of
+tables, and closing an axis v takes one step:
+
+    out[N] = sum over v of  P[v, ..] * M1[v, ..] * ... * Mm[v, ..]
+
+P is the product of the leaves about v, which are small and grow by outer products, and
+the M are *messages*: what earlier axes left behind (or large leaves).  Only ``out`` is
+stored.  Downward, P and its products with the messages are computed again, unless they are
+few: arithmetic is cheaper than memory.
+
+What meets where, and in which loops, is written on a tape before (``buckets.py``).
+
+Signed sums may cancel, so the answer is kept only if it agrees with itself: every
+marginal is evaluated at two places of the sweep, where its axis is closed and at the
+first table that holds it, and all of them must also sum to P(evidence).  What differs
+by more than ``SPREAD`` is computed again, in wide cells: the same functions run on arrays of
+either kind.
+"""
+
+from __future__ import annotations
+
+from twitchnet.engine.jit.lanes import BITS, load8, lowest, pair8, single, store8, zero8
+from twitchnet.engine.kernels.fast.schedule import (
+    ALONE,
+    LEFT_AT,
+    LEFT_ONCE,
+    MESSAGE_HEAD,
+    MESSAGES,
+    NODE_AT,
+    OUT_AT,
+    PAIR,
+    PAIRS,
+    PLAIN,
+    RIGHT_ONCE,
+    ROW_HEAD,
+    RUNS,
+    SUM_OTHER,
+    TABLE,
+    V_LEFT,
+    WEIGHTS,
+)
+from twitchnet.engine.kernels.layout import (
+    AGAIN,
+    AXIS,
+    BACK,
+    CARD,
+    CARD_AT,
+    COUNT,
+    EXPONENT,
+    FINER,
+    FIRST,
+    FLIP,
+    HELD,
+    KEPT,
+    KIND,
+    MARGINAL,
+    N_LEAVES,
+    N_LONE,
+    N_TABLES,
+    N_WORDS,
+    NODE,
+    PLACE,
+    SEEN,
+    SIZE,
+    SPARE,
+    START,
+    STATES,
+    TURN,
+    Scratch,
+)
+from twitchnet.engine.kernels.leaves import rescale, undo
+from twitchnet.engine.program import Ints
+
+Plane = tuple[int, int, int]  # two nested runs of cells: the first, and both strides
+
+
+def run_of(tape: Ints, runs: int, count: int, k: int) -> tuple[int, int, int, int]:
+    """Length and strides of run ``k``, innermost first, if there is one."""
+    if k >= count:
+        return 1, 0, 0, 0
+    at = runs + 4 * k
+    return tape[at], tape[at + 1], tape[at + 2], tape[at + 3]
+
+
+def outer_count(tape: Ints, runs: int, count: int, digit: Ints) -> int:
+    """Number of places of the runs beyond the third."""
+    outer = 1
+    for k in range(3, count):
+        digit[k] = 0
+        outer *= tape[runs + 4 * k]
+    return outer
+
+
+def advance(tape: Ints, runs: int, count: int, digit: Ints) -> tuple[int, int, int]:
+    """The next place of the runs beyond the third: how far each operand moves."""
+    o = x = y = 0
+    for k in range(3, count):
+        at = runs + 4 * k
+        digit[k] += 1
+        if digit[k] < tape[at]:
+            return o + tape[at + 1], x + tape[at + 2], y + tape[at + 3]
+        back = tape[at] - 1
+        o -= back * tape[at + 1]
+        x -= back * tape[at + 2]
+        y -= back * tape[at + 3]
+        digit[k] = 0
+    return o, x, y
+
+
+def multiply(s: Scratch, message: int, out: int, left: int, right: int) -> None:
+    """Out = left * right, over all runs."""
+    cells, digit, tape = s.cells, s.n[SPARE + 13], s.tape
+    count, runs = tape[message + RUNS] + 1, message + MESSAGE_HEAD
+    n0, o0, x0, y0 = run_of(tape, runs, count, 0)
+    n1, o1, x1, y1 = run_of(tape, runs, count, 1)
+    n2, o2, x2, y2 = run_of(tape, runs, count, 2)
+    for _ in range(outer_count(tape, runs, count, digit)):
+        for k in range(n2):
+            for j in range(n1):
+                o = out + k * o2 + j * o1
+                x, y = left + k * x2 + j * x1, right + k * y2 + j * y1
+                for i in range(n0):
+                    store8(cells, o + i * o0, load8(cells, x + i * x0) * load8(cells, y + i * y0))
+        do, dx, dy = advance(tape, runs, count, digit)
+        out, left, right = out + do, left + dx, right + dy
+
+
+def close(s: Scratch, message: int, card: int, out: int, left: int, right: int) -> None:
+    """Out = sum over the closed axis, which is the last run, of left * right."""
+    cells, digit, tape = s.cells, s.n[SPARE + 13], s.tape
+    count, runs = tape[message + RUNS], message + MESSAGE_HEAD
+    v_left, v_right = tape[message + V_LEFT], tape[runs + 4 * count + 3]
+    n0, o0, x0, y0 = run_of(tape, runs, count, 0)
+    n1, o1, x1, y1 = run_of(tape, runs, count, 1)
+    n2, o2, x2, y2 = run_of(tape, runs, count, 2)
+    for _ in range(outer_count(tape, runs, count, digit)):
+        for k in range(n2):
+            for j in range(n1):
+                o = out + k * o2 + j * o1
+                x, y = left + k * x2 + j * x1, right + k * y2 + j * y1
+                for i in range(n0):
+                    a, b = x + i * x0, y + i * y0
+                    sum_ = load8(cells, a) * load8(cells, b)
+                    a, b = a + v_left, b + v_right
+                    sum_ = sum_ + load8(cells, a) * load8(cells, b)
+                    for _ in range(2, card):
+                        a, b = a + v_left, b + v_right
+                        sum_ = sum_ + load8(cells, a) * load8(cells, b)
+                    store8(cells, o + i * o0, sum_)
+        do, dx, dy = advance(tape, runs, count, digit)
+        out, left, right = out + do, left + dx, right + dy
+
+
+def pull(
+    s: Scratch, message: int, out: int, left: int, right: int, want_left: bool, want_right: bool
+) -> None:
+    """D left += d out * right and d right += d out * left, over all runs.
+
+    Cells that have one term are written without being read.
+    """
+    cells, adjoint, digit, tape = s.cells, s.adjoint, s.n[SPARE + 13], s.tape
+    left_once, right_once = tape[message + LEFT_ONCE] != 0, tape[message + RIGHT_ONCE] != 0
+    count, runs = tape[message + RUNS] + 1, message + MESSAGE_HEAD
+    n0, o0, x0, y0 = run_of(tape, runs, count, 0)
+    n1, o1, x1, y1 = run_of(tape, runs, count, 1)
+    n2, o2, x2, y2 = run_of(tape, runs, count, 2)
+    for _ in range(outer_count(tape, runs, count, digit)):
+        for k in range(n2):
+            o = out + k * o2, o1, o0
+            x = left + k * x2, x1, x0
+            y = right + k * y2, y1, y0
+            if not want_left:
+                pull_one(s, n1, n0, o, y, x, right_once)
+            elif not want_right:
+                pull_one(s, n1, n0, o, x, y, left_once)
+            elif x0 == 0:
+                pull_both(s, n1, n0, o, y, x, right_once)
+            elif y0 == 0:
+                pull_both(s, n1, n0, o, x, y, left_once)
+            else:
+                for j in range(n1):
+                    for i in range(n0):
+                        given = load8(adjoint, cell_at(o, j, i))
+                        a, b = cell_at(x, j, i), cell_at(y, j, i)
+                        to_left, to_right = given * load8(cells, b), given * load8(cells, a)
+                        if not left_once:
+                            to_left = load8(adjoint, a) + to_left
+                        if not right_once:
+                            to_right = load8(adjoint, b) + to_right
+                        store8(adjoint, a, to_left)
+                        store8(adjoint, b, to_right)
+        do, dx, dy = advance(tape, runs, count, digit)
+        out, left, right = out + do, left + dx, right + dy
+
+
+def cell_at(plane: Plane, j: int, i: int) -> int:
+    """A cell of two nested runs."""
+    start, outer, inner = plane
+    return start + j * outer + i * inner
+
+
+def pull_one(s: Scratch, n1: int, n0: int, o: Plane, x: Plane, y: Plane, once: bool) -> None:
+    """D x += d out * y along two runs; a single place of x is kept in a register."""
+    cells, adjoint = s.cells, s.adjoint
+    for j in range(n1):
+        if x[2] == 0:
+            sum_ = load8(adjoint, cell_at(x, j, 0))
+            for i in range(n0):
+                given = load8(adjoint, cell_at(o, j, i))
+                sum_ = sum_ + given * load8(cells, cell_at(y, j, i))
+            store8(adjoint, cell_at(x, j, 0), sum_)
+        else:
+            for i in range(n0):
+                a = cell_at(x, j, i)
+                given = load8(adjoint, cell_at(o, j, i)) * load8(cells, cell_at(y, j, i))
+                if not once:
+                    given = load8(adjoint, a) + given
+                store8(adjoint, a, given)
+
+
+def pull_both(s: Scratch, n1: int, n0: int, o: Plane, x: Plane, y: Plane, once: bool) -> None:
+    """D x += d out * y and d y += d out * x along two runs; the inner has a single place of y."""
+    cells, adjoint = s.cells, s.adjoint
+    for j in range(n1):
+        place = cell_at(y, j, 0)
+        sum_, weight = load8(adjoint, place), load8(cells, place)
+        for i in range(n0):
+            given, a = load8(adjoint, cell_at(o, j, i)), cell_at(x, j, i)
+            sum_ = sum_ + given * load8(cells, a)
+            to = given * weight
+            if not once:
+                to = load8(adjoint, a) + to
+            store8(adjoint, a, to)
+        store8(adjoint, place, sum_)
+
+
+def grow(s: Scratch, row: int, at: int) -> None:
+    """The product of the leaves about the axis of a row, from cell ``at`` on."""
+    cells, tape, place = s.cells, s.tape, s.n[FIRST, row]
+    card = s.n[CARD_AT, row - s.n[COUNT, N_LEAVES]]
+    for state in range(card):
+        store8(cells, at + state, load8(cells, tape[place + ALONE] + state))
+    n = 1
+    for i in range(tape[place + PAIRS]):
+        pair = place + ROW_HEAD + PAIR * i
+        length, sort = tape[pair + 1], tape[pair + 4]
+        for state in range(card - 1, -1, -1):  # backward: in place
+            source = at + state * n
+            for j in range(length - 1, -1, -1):
+                entry = tape[pair] + state * tape[pair + 2] + j * tape[pair + 3]
+                weight = load8(cells, entry)
+                if sort != PLAIN:
+                    steps, back = state, tape[pair + 2]
+                    if sort == SUM_OTHER:
+                        steps, back = j, tape[pair + 3]
+                    for _ in range(steps):
+                        entry -= back
+                        weight = load8(cells, entry) + weight
+                to = at + (state * length + j) * n
+                for k in range(n):
+                    store8(cells, to + k, load8(cells, source + k) * weight)
+        n *= length
+
+
+def close_levels(s: Scratch, row: int, at: int) -> None:
+    """Closes a level axis about which there are only leaves: by maximum, without differences.
+
+    The result is the sum of its levels by weight, or its levels as the states of its node.
+    """
+    cells, tape, place, out = s.cells, s.tape, s.n[FIRST, row], s.n[START, row]
+    card = s.n[CARD_AT, row - s.n[COUNT, N_LEAVES]]
+    weights, pairs = tape[place + WEIGHTS], tape[place + PAIRS]
+    block = 1
+    for i in range(pairs):
+        block *= tape[place + ROW_HEAD + PAIR * i + 1]
+    for level in range(card):
+        store8(cells, at + level * block, load8(cells, tape[place + ALONE] + level))
+    n = 1
+    for i in range(pairs):
+        pair = place + ROW_HEAD + PAIR * i
+        length, step = tape[pair + 1], tape[pair + 2]
+        for j in range(length - 1, -1, -1):  # backward: in place
+            leaf, to = tape[pair] + j * tape[pair + 3], at + j * n
+            for k in range(n):
+                below = made = zero8(cells)  # mass below a level: of the product, of the leaf
+                for level in range(card):
+                    weight = load8(cells, leaf + level * step)
+                    here = load8(cells, at + level * block + k)
+                    made = made + weight
+                    store8(cells, to + level * block + k, made * here + weight * below)
+                    below = below + here
+        n *= length
+    stride = tape[place + NODE_AT]
+    if stride == 0:
+        for k in range(n):
+            sum_ = load8(cells, weights) * load8(cells, at + k)
+            for level in range(1, card):
+                sum_ = sum_ + load8(cells, weights + level) * load8(cells, at + level * block + k)
+            store8(cells, out + k, sum_)
+        return
+    flip = s.n[FLIP, s.n[AXIS, row]] != 0
+    for k in range(n):
+        for level in range(card):
+            state = card - 1 - level if flip else level
+            to = out + (k // stride * card + state) * stride + k % stride
+            store8(cells, to, load8(cells, at + level * block + k))
+
+
+def message_of(s: Scratch, row: int, i: int) -> int:
+    """Where on the tape message ``i`` of a row is."""
+    place = s.n[FIRST, row]
+    return int(s.tape[place + ROW_HEAD + PAIR * s.tape[place + PAIRS] + i])
+
+
+def build(s: Scratch, row: int, at: int) -> None:
+    """The products of all leaves and messages about an axis but the last, from ``at`` on."""
+    tape = s.tape
+    grow(s, row, at)
+    for i in range(tape[s.n[FIRST, row] + MESSAGES] - 1):
+        m = message_of(s, row, i)
+        right = s.n[START, tape[m + TABLE]]
+        multiply(s, m, at + tape[m + OUT_AT], at + tape[m + LEFT_AT], right)
+
+
+def leaf_of(s: Scratch, row: int) -> int:
+    """The first cell of the leaf about a lone axis, from its row."""
+    return int(s.n[START, 1 + s.n[AXIS, row]])
+
+
+def sweep(s: Scratch) -> int:
+    """Closes all axes; returns the exponent that was taken out of the tables."""
+    exponent = int(s.n[COUNT, EXPONENT])
+    leaves = s.n[COUNT, N_LEAVES]
+    for row in range(leaves, leaves + s.n[COUNT, N_LONE]):
+        start, sum_ = leaf_of(s, row), zero8(s.cells)
+        for state in range(s.n[CARD_AT, row - leaves]):
+            sum_ = sum_ + load8(s.cells, start + state)
+        store8(s.cells, s.n[START, row], sum_)
+        exponent += rescale(s, row)
+    for row in range(leaves + s.n[COUNT, N_LONE], s.n[COUNT, N_TABLES]):
+        at = s.n[PLACE, row]
+        card, out = s.n[CARD_AT, row - leaves], s.n[START, row]
+        count = s.tape[s.n[FIRST, row] + MESSAGES]
+        if s.tape[s.n[FIRST, row] + WEIGHTS] >= 0:
+            close_levels(s, row, at)
+            exponent += rescale(s, row)
+            continue
+        build(s, row, at)
+        if count > 0:
+            m = message_of(s, row, count - 1)
+            left = at + s.tape[m + LEFT_AT]
+            close(s, m, card, out, left, s.n[START, s.tape[m + TABLE]])
+        else:
+            size = s.n[SIZE, row]
+            for i in range(size):
+                sum_ = load8(s.cells, at + i)
+                for state in range(1, card):
+                    sum_ = sum_ + load8(s.cells, at + state * size + i)
+                store8(s.cells, out + i, sum_)
+        exponent += rescale(s, row)
+    return exponent
+
+
+def sweep_back(s: Scratch, order: Ints, check: int, factor: float) -> None:
+    """Derivatives of P(evidence), from the last axis to the first.
+
+    Adds the joint probabilities of all nodes' states with the evidence, times ``factor``, to
+    the MARGINAL rows where they are closed, and to the AGAIN rows where they are seen first:
+    unwanted nodes, too, tell whether the record is to be believed.  The sum over the states
+    of the first node that others couple is left in cell ``check``, by lane; a lone one would
+    tell nothing, so they come before.
+    """
+    tape, leaves, kept = s.tape, s.n[COUNT, N_LEAVES], s.n[COUNT, KEPT] != 0
+    lone = s.n[COUNT, N_LONE]
+    for row in range(leaves, leaves + lone):
+        undo(s, row)
+        add_joint(s, s.n[AXIS, row], leaf_of(s, row), s.n[START, row], 1, 0, check, factor)
+    for row in range(s.n[COUNT, N_TABLES] - 1, leaves + lone - 1, -1):
+        turn, at = row - leaves, s.n[PLACE, row]
+        card, a = s.n[CARD_AT, turn], order[turn]
+        if s.n[HELD, row] != 0:
+            add_again(s, row, order, factor)
+        undo(s, row)
+        asked = s.n[KIND, a] == STATES
+        count = tape[s.n[FIRST, row] + MESSAGES]
+        if count == 0:
+            if asked:
+                if not kept:
+                    grow(s, row, at)
+                add_joint(s, a, at, s.n[START, row], s.n[SIZE, row], 0, check, factor)
+            continue
+        if not kept:
+            build(s, row, at)
+        out = s.n[START, row]
+        for i in range(count - 1, -1, -1):
+            m = message_of(s, row, i)
+            t, left = tape[m + TABLE], at + tape[m + LEFT_AT]
+            want_left, want_right = asked or i > 0, t >= leaves
+            if want_left and tape[m + LEFT_ONCE] == 0:
+                clear(s, left, card * tape[m + V_LEFT])
+            if want_right and tape[m + RIGHT_ONCE] == 0:
+                clear(s, s.n[START, t], s.n[SIZE, t])
+            pull(s, m, out, left, s.n[START, t], want_left, want_right)
+            out = left
+        if asked:
+            block = tape[message_of(s, row, 0) + V_LEFT]
+            add_joint(s, a, at, at, block, block, check, factor)
+
+
+def clear(s: Scratch, start: int, size: int) -> None:
+    """No derivatives yet for a run of cells."""
+    zero = zero8(s.adjoint)
+    for i in range(start, start + size):
+        store8(s.adjoint, i, zero)
+
+
+def add_joint(
+    s: Scratch, a: int, left: int, given: int, block: int, step: int, check: int, factor: float
+) -> None:
+    """Adds the joint probability of each state of an axis that is closed.
+
+    Values from cell ``left`` on, ``block`` for each state; derivatives from ``given`` on,
+    ``step`` apart.
+    """
+    v = s.n[NODE, a]
+    all_states = zero8(s.cells)
+    for state in range(s.n[CARD, a]):
+        sum_ = zero8(s.cells)
+        for i in range(block):
+            value = load8(s.cells, left + state * block + i)
+            sum_ = sum_ + value * load8(s.adjoint, given + state * step + i)
+        here, finer = pair8(sum_)
+        s.f[MARGINAL + 4 * state, v] += here * factor
+        s.f[FINER + 4 * state, v] -= finer * factor
+        if s.n[SEEN, s.n[TURN, a]] < 0:  # in no table before
+            s.f[AGAIN + 4 * state, v] += here * factor
+            s.f[FINER + 4 * state, v] += finer * factor
+        all_states = all_states + sum_
+    store8(s.cells, check, all_states)
+
+
+def add_again(s: Scratch, row: int, order: Ints, factor: float) -> None:
+    """The same for the axes that appear here first, from this table."""
+    start, size = s.n[START, row], s.n[SIZE, row]
+    stride = size
+    for word in range(s.n[COUNT, N_WORDS]):
+        rest = s.m[4 * row + BACK, word]
+        while rest != 0:
+            bit = lowest(rest)
+            rest ^= single(bit)
+            turn = word * BITS + bit
+            card = s.n[CARD_AT, turn]
+            stride //= card  # axes lie by turn, the earliest outermost
+            a = order[turn]
+            if s.n[SEEN, turn] != row or s.n[KIND, a] != STATES:
+                continue
+            for state in range(card):
+                sum_ = zero8(s.cells)
+                for o in range(size // (card * stride)):
+                    first = start + (o * card + state) * stride
+                    for i in range(first, first + stride):
+                        sum_ = sum_ + load8(s.cells, i) * load8(s.adjoint, i)
+                here, finer = pair8(sum_)
+                s.f[AGAIN + 4 * state, s.n[NODE, a]] += here * factor
+                s.f[FINER + 4 * state, s.n[NODE, a]] += finer * factor

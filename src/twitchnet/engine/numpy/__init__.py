@@ -1,0 +1,1 @@
+"""The readable engine: numpy, one record at a time, without subtraction."""
