@@ -46,6 +46,13 @@ def counts(said: str) -> tuple[int, int, int]:
     return rows, scored, refused
 
 
+def is_interrupted(said: str, folder: Path) -> bool:
+    """Whether a line tells where the rows of an interrupted run are, and what to do."""
+    told = r"interrupted; --resume goes on after .*; [1-9][\d,]* rows are kept in (.*) \(remove it"
+    found = re.match(told, said)
+    return found is not None and found[1] == str(folder)
+
+
 def lines(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV file."""
     with path.open(newline="", encoding="utf-8") as file:
@@ -138,9 +145,13 @@ def test_files_that_are_not_whole(tmp_path: Path, what: str) -> None:
     path.write_bytes(data)
     done = score(path, "-o", tmp_path / "out.csv")
     assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert re.match(rf"error: {path}: TN210 cannot be read: .*is the file whole\?\)", done.stderr)
+    *told, error = done.stderr.splitlines()
+    assert re.match(rf"error: {path}: TN210 cannot be read: .*is the file whole\?\)", error)
     assert not (tmp_path / "out.csv").exists()
+    kept = tmp_path / "out.csv.partial"
+    assert kept.exists() == (what == "damaged")  # the others end before the first chunk does
+    assert len(told) == kept.exists()
+    assert all(is_interrupted(line, kept) for line in told)
 
 
 def test_a_hundred_thousand_columns_two_of_one_name(tmp_path: Path) -> None:
@@ -270,9 +281,9 @@ def test_a_disk_that_is_full(tmp_path: Path, out: str, size: str) -> None:
     )  # fmt: skip
     assert done.stdout.splitlines() == ["ended 1", f"{out}.partial", "ended 0"], done.stderr
     first, _, second = done.stderr.partition("No space left on device\n")
-    assert first.startswith(
-        "interrupted; --resume goes on after the last whole chunk\nerror: [Errno 28] "
-    )
+    told, error = first.splitlines()
+    assert is_interrupted(told, disk / f"{out}.partial")
+    assert error.startswith("error: [Errno 28] ")
     assert counts(second) == (18_000, 16_000, 2_000)
     before = re.findall(r"^([\d,]+) of the rows were done before$", second, re.M)
     assert (before == ["18,000"]) == (size == "2900k")

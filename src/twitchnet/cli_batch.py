@@ -109,6 +109,7 @@ def score(
     import twitchnet
     from twitchnet.batch.files import score_files
     from twitchnet.engine.numpy.plan import BUDGET
+    from twitchnet.errors import TwitchnetError
     from twitchnet.io.column_map import read_column_map
     from twitchnet.show.progress import Meter
 
@@ -125,9 +126,9 @@ def score(
     try:
         with Meter(job.input.total) as meter:
             summary = score_files(job, meter)
-    except (OSError, KeyboardInterrupt) as error:
-        if Path(f"{output}.partial").is_dir():
-            typer.echo("interrupted; --resume goes on after the last whole chunk", err=True)
+    except (TwitchnetError, OSError, KeyboardInterrupt) as error:
+        for note in getattr(error, "__notes__", ()):
+            typer.echo(note, err=True)
         if isinstance(error, KeyboardInterrupt):
             raise typer.Exit(130) from None
         raise

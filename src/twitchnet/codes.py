@@ -477,7 +477,8 @@ _TABLE = (
     Code(
         "TN220",
         "A run that cannot go on",
-        "The interrupted run had another model, other inputs or other options.",
+        "The interrupted run had another model, other inputs or other options, or what it left "
+        "in `OUT.partial` is damaged.",
         "Repeat the run as it was, or start again without --resume.",
     ),
     Code(
@@ -491,6 +492,13 @@ _TABLE = (
         "An output that would replace an input",
         "Output, rejects and the file beside them have names of their own.",
         "Write to another file.",
+    ),
+    Code(
+        "TN223",
+        "An output that is neither a file nor a pipe",
+        "Files are replaced, pipes and devices of characters are written to; a socket or a disk "
+        "is neither.",
+        "Write to a file, or to standard output with `-o -`.",
     ),
     # Capacity.
     Code(

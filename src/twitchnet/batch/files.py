@@ -11,121 +11,35 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
-from twitchnet.batch.encode import Encoded, match_columns
+from twitchnet.batch.encode import Encoded
 from twitchnet.batch.interruption import Interruption
-from twitchnet.batch.journal import Journal, Position, put
+from twitchnet.batch.job import Job as Job
+from twitchnet.batch.job import Summary as Summary
+from twitchnet.batch.journal import Journal, Position
 from twitchnet.batch.opening import Chunk, Cursor, Reject, unreadable
+from twitchnet.batch.placing import check_place, is_stream, open_stream, put, real_place
 from twitchnet.batch.posteriors import SMALL
 from twitchnet.batch.readers import Input, packing_of
-from twitchnet.batch.rejects import REASONS, as_csv, refused
+from twitchnet.batch.rejects import as_csv, refused
 from twitchnet.batch.score import Scores
-from twitchnet.batch.stream import Scheme, arrow, metadata
-from twitchnet.batch.writers import finish, piece, pipe_end
+from twitchnet.batch.stream import arrow, metadata
+from twitchnet.batch.writers import finish, packing, piece, pipe_end
 from twitchnet.errors import Problem, RecordError
-from twitchnet.show.progress import Meter, duration
-
-CHUNK = 8192
-"""Rows between two entries of the journal: a kill loses less than this."""
+from twitchnet.show.progress import Meter
 
 BEHIND = 2
 """Scored chunks that may wait for the disk; more cost memory."""
 
 Told = Callable[[int], object]
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is scored into what.
-
-    ``output`` is a file, or ``-`` for standard output.  ``rejects`` is a file; '' is
-    ``OUT.rejects.csv``, and standard error where the output goes to a pipe.
-    """
-
-    input: Input
-    scheme: Scheme
-    output: str
-    format: str
-    rejects: str = ""
-    chunk: int = CHUNK
-    strict: bool = False
-    resume: bool = False
-    threads: int | None = None
-
-    @property
-    def rejects_path(self) -> Path | None:
-        """Where refused rows are listed; None for standard error."""
-        if self.rejects:
-            return Path(self.rejects)
-        return None if self.output == "-" else Path(f"{self.output}.rejects.csv")
-
-    @property
-    def wanted(self) -> Input:
-        """The input, told which of its columns are used."""
-        scheme = self.scheme
-        names, network = tuple(self.input.columns), scheme.scorer.network
-        used, _ = match_columns(network, names, scheme.names)
-        return replace(self.input, answers=tuple(used), kept=scheme.kept)
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """What must be equal for a run to go on where another stopped."""
-        scheme, scorer = self.scheme, self.scheme.scorer
-        return {
-            **metadata(scorer),
-            **self.input.state,
-            "output format": self.format,
-            "columns": scheme.schema.names,
-            "names": dict(scheme.names),
-            "top": scorer.top,
-            "long": scheme.long,
-            "chunk": self.chunk,
-            "budget": scorer.inference.budget,
-        }
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What became of every row: ``rows`` = ``scored`` + all of ``refused`` (by code).
-
-    ``before`` rows were done by an interrupted run; ``seconds`` are this run's.
-    """
-
-    rows: int
-    scored: int
-    refused: Mapping[str, int]
-    seconds: float
-    before: int = 0
-    rejects: str = ""
-
-    def __str__(self) -> str:
-        lines = [f"{self.rows:,} rows: {self.scored:,} scored, {self.rows - self.scored:,} refused"]
-        for code, count in sorted(self.refused.items()):
-            lines.append(f"  {count:,} {REASONS.get(code, 'refused')} ({code})")
-        if self.refused and self.rejects:
-            lines.append(f"  listed in {self.rejects}")
-        if self.before:
-            lines.append(f"{self.before:,} of the rows were done before")
-        rate = (self.rows - self.before) / self.seconds if self.seconds else 0.0
-        lines.append(f"{duration(self.seconds)}, {rate:,.0f} rows/s")
-        return "\n".join(lines)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; the keys are stable."""
-        return {
-            "rows": self.rows,
-            "scored": self.scored,
-            "refused": dict(self.refused),
-            "seconds": self.seconds,
-            "rows_done_before": self.before,
-        }
 
 
 def score_files(job: Job, progress: Told | None = None) -> Summary:
@@ -135,49 +49,72 @@ def score_files(job: Job, progress: Told | None = None) -> Summary:
     ``strict``, and for a run that cannot go on; ``OSError`` when nothing can be written.
     """
     start = time.monotonic()
-    _refuse_to_replace(job)
-    if job.output == "-":
-        position = _to_pipe(job, sys.stdout.buffer, progress)
+    if job.is_streamed:
+        position = _to_stream(job, progress)
         return _summary(job, position, start, 0)
+    _refuse_to_replace(job)
     if job.resume and "-" in job.input.paths:
         raise unreadable("-", "a pipe cannot be read again, so its run cannot be resumed")
     output = Path(job.output)
     packed = packing_of(job.output, job.format)
     for path in filter(None, (output, job.rejects_path)):
-        if not path.parent.is_dir():
-            raise FileNotFoundError(f"no such folder: {path.parent}")
-        if path.is_dir():
-            raise IsADirectoryError(f"{path} is a folder")
+        check_place(path)
     state = job.state if "-" not in job.input.paths else {}
     with Journal(output, state, job.resume) as journal:
         before = journal.position.rows
-        if not journal.position.whole:
-
-            def store(data: bytes, rejects: list[Reject], after: Position) -> None:
-                lines = as_csv(rejects, header=not journal.position.chunks)
-                journal.add(data, lines, after)
-
-            try:
-                _run(job, journal.position, store, progress)
-            except _Refused as stop:
+        try:
+            if not journal.position.whole:
+                _to_journal(job, journal, progress)
+            summary = _summary(job, journal.position, start, before)
+            _name(job, journal, summary, packed)
+        except _Refused as stop:
+            journal.discard()
+            raise _strict(stop.reject) from None
+        except BaseException as error:
+            if journal.position.chunks:
+                error.add_note(_left(job, journal))
+            else:
                 journal.discard()
-                raise _strict(stop.reject) from None
-            journal.add(b"", b"", replace(journal.position, whole=True))
-        summary = _summary(job, journal.position, start, before)
-        _name(job, journal, summary, packed)
+            raise
         journal.discard()
     return summary
+
+
+def _to_journal(job: Job, journal: Journal, progress: Told | None) -> None:
+    """Scores what is not scored yet, chunk by chunk."""
+
+    def store(data: bytes, rejects: list[Reject], after: Position) -> None:
+        lines = as_csv(rejects, header=not journal.position.chunks)
+        journal.add(data, lines, after)
+
+    _run(job, journal.position, store, progress)
+    journal.add(b"", b"", replace(journal.position, whole=True))
+
+
+def _left(job: Job, journal: Journal) -> str:
+    """What an interrupted run leaves behind, and what can be done with it."""
+    kept = f"{journal.position.rows:,} rows are kept in {journal.folder}"
+    if "-" in job.input.paths:
+        return (
+            f"interrupted; {kept}, but a pipe cannot be read again: remove the folder, start again"
+        )
+    return (
+        "interrupted; --resume goes on after the last whole chunk of the same input; "
+        f"{kept} (remove it, or run without --resume, to start again)"
+    )
 
 
 def _refuse_to_replace(job: Job) -> None:
     """Raises ``RecordError`` when a file that is written would take the place of another."""
     output = Path(job.output)
-    written = [] if job.output == "-" else [output, Path(f"{output}.meta.json")]
+    written = [] if job.is_streamed else [output, Path(f"{output}.meta.json")]
     written += [job.rejects_path] if job.rejects_path else []
     inputs = [Path(path) for path in job.input.paths if path != "-"]
-    taken = {path.resolve(): "an input of this run" for path in inputs}
+    taken = {real_place(path): "an input of this run" for path in inputs}
     for path in written:
-        place = path.resolve()
+        if is_stream(path):
+            continue
+        place = real_place(path)
         if place in taken:
             message = f"{path} is {taken[place]}"
             raise RecordError([Problem("TN222", message, hint="write to another file")])
@@ -185,51 +122,79 @@ def _refuse_to_replace(job: Job) -> None:
 
 
 def _name(job: Job, journal: Journal, summary: Summary, packed: str) -> None:
-    """Gives everything its final name, the output last, compressed as ``packed`` says."""
+    """Gives everything its final name, the output last, compressed as ``packed`` says.
+
+    After a kill some files have theirs already; they must be what this run has written.
+    """
     output, rejects = Path(job.output), job.rejects_path
     data, listed, final = (journal.folder / name for name in ("data", "rejects", "final"))
-    if data.exists():
+    is_text = job.format in ("csv", "jsonl")
+    is_named = is_text and not packed and not data.exists()
+    if is_named:
+        journal.compare("data", output)
+    elif not data.exists():
+        raise journal.cannot_go_on(f"{data} is missing")
+    elif packed or not is_text:
         finish(job.format, data, final, job.input.columns, packed)
     if rejects is not None and listed.exists():
         if summary.refused:
             put(listed, rejects)
         else:
             listed.unlink()
-            rejects.unlink(missing_ok=True)  # of an earlier run
-    if job.format in ("csv", "jsonl"):  # they have no place for it themselves
+            if not is_stream(rejects):
+                real_place(rejects).unlink(missing_ok=True)  # of an earlier run
+    elif rejects is not None and summary.refused and not is_stream(rejects):
+        journal.compare("rejects", rejects)
+    if is_text:  # they have no place for it themselves
         about = journal.folder / "about"
         told = metadata(job.scheme.scorer) | summary.to_dict()
         about.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
         put(about, Path(f"{job.output}.meta.json"))
-    if final.exists():  # also when a run was killed between the two
-        put(final, output)
-    data.unlink(missing_ok=True)
+    if not is_named:
+        put(final if packed or not is_text else data, output)
 
 
-def _to_pipe(job: Job, stream: BinaryIO, progress: Told | None) -> Position:
-    """Writes to standard output, and refused rows to their file or to standard error."""
-    end = pipe_end(job.format)
-    path = job.rejects_path
-    listed = path.open("wb") if path else None
+def _to_stream(job: Job, progress: Told | None) -> Position:
+    """Writes rows as they come, and refused ones to their file or to standard error."""
+    end = pipe_end(job.format, job.output)
+    if job.resume:
+        message = f"what was written to {_told(job)} cannot be gone on with"
+        hint = "write to a file, or run it without --resume"
+        raise RecordError([Problem("TN220", message, hint=hint)])
+    _refuse_to_replace(job)
+    path, packed = job.rejects_path, ""
+    if path:
+        check_place(path)
+    with ExitStack() as stack:
+        stream: BinaryIO = sys.stdout.buffer
+        if job.output != "-":
+            packed = packing_of(job.output, job.format)
+            stream = stack.enter_context(open_stream(Path(job.output)))
+        sink = stack.enter_context(packing(stream, packed)) if packed else stream
+        listed: BinaryIO | None = None
+        if path:
+            opened = open_stream(path) if is_stream(path) else path.open("wb")
+            listed = stack.enter_context(opened)
 
-    def store(data: bytes, rejects: list[Reject], after: Position) -> None:
-        stream.write(data)
-        stream.flush()
-        if listed:
-            listed.write(as_csv(rejects, header=after.chunks == 1))
-        else:
-            for reject in rejects:
-                sys.stderr.write(f"refused: {_problem(reject)}\n")
+        def store(data: bytes, rejects: list[Reject], after: Position) -> None:
+            sink.write(data)
+            sink.flush()
+            if listed:
+                listed.write(as_csv(rejects, header=after.chunks == 1))
+            else:
+                for reject in rejects:
+                    sys.stderr.write(f"refused: {_problem(reject)}\n")
 
-    try:
-        position = _run(job, Position(), store, progress)
-        stream.write(end)
-    except _Refused as stop:
-        raise _strict(stop.reject) from None
-    finally:
-        if listed:
-            listed.close()
+        try:
+            position = _run(job, Position(), store, progress)
+        except _Refused as stop:
+            raise _strict(stop.reject) from None
+        sink.write(end)
     return position
+
+
+def _told(job: Job) -> str:
+    return "standard output" if job.output == "-" else job.output
 
 
 def _summary(job: Job, position: Position, start: float, before: int) -> Summary:

@@ -7,7 +7,9 @@ A run writes into the folder ``OUT.partial`` and renames when everything is ther
     journal        a line per whole chunk: how far data and rejects had come by then
     lock           held while a process writes
 
-After a kill, ``data`` and ``rejects`` are cut to the last line of the journal.
+After a kill, ``data`` and ``rejects`` are cut to the last line of the journal.  Each line
+ends in a checksum of all lines up to it, and holds those of both files; a run whose folder
+does not agree with them does not go on.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO, Self
+from zlib import crc32
 
+from twitchnet.batch.placing import partial_folder, put
 from twitchnet.errors import Problem, RecordError
 
 try:
@@ -28,12 +32,16 @@ try:
 except ImportError:  # Windows has no flock; two runs are not told apart there
     fcntl = None  # type: ignore[assignment, unused-ignore]
 
+READ = 1 << 20
+"""Bytes that are checked at once."""
+
 
 @dataclass
 class Position:
     """How far a run has come: whole chunks, rows by outcome, bytes of both files.
 
-    ``cursor`` is where reading goes on, as ``opening.Cursor``; empty when it cannot.
+    ``data_sum`` and ``rejects_sum`` are CRC-32 sums of these bytes.  ``cursor`` is where
+    reading goes on, as ``opening.Cursor``; empty when it cannot.
     """
 
     chunks: int = 0
@@ -42,6 +50,8 @@ class Position:
     refused: dict[str, int] = field(default_factory=dict)
     data: int = 0
     rejects: int = 0
+    data_sum: int = 0
+    rejects_sum: int = 0
     cursor: list[int] = field(default_factory=list)
     whole: bool = False
 
@@ -50,19 +60,21 @@ class Journal:
     """The folder of a run; a context manager that holds its lock.
 
     Raises ``RecordError`` when another run is writing to the same output, or when
-    ``resume`` finds the folder of a different run.
+    ``resume`` finds the folder of a different run, or a part of it missing or damaged.
     """
 
     def __init__(self, output: Path, state: Mapping[str, Any], resume: bool) -> None:
         self.output = output
-        self.folder = output.with_name(output.name + ".partial")
-        self.state = dict(state)
+        self.folder = partial_folder(output)
+        self.state = json.loads(json.dumps(state))  # as it is read again
         self.resume = resume
         self.position = Position()
+        self._sum = 0  # of the lines of the journal
         self._files: list[BinaryIO] = []
 
     def __enter__(self) -> Self:
-        self.folder.mkdir(parents=True, exist_ok=True)
+        # nobody else reads along: the output may have a mode that says so
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = (self.folder / "lock").open("w")
         if fcntl is not None:
             try:
@@ -74,7 +86,7 @@ class Journal:
         try:
             kept = self.folder / "state.json"
             if self.resume and kept.is_file():
-                self._check(json.loads(kept.read_text(encoding="utf-8")))
+                self._check(kept)
                 self._read()
             else:
                 for name in ("state.json", "data", "rejects", "journal", "final"):
@@ -82,12 +94,8 @@ class Journal:
                 aside = self.folder / "state"
                 aside.write_text(json.dumps(self.state, indent=2), encoding="utf-8")
                 put(aside, kept)
-            for name, size in (("data", self.position.data), ("rejects", self.position.rejects)):
-                path = self.folder / name
-                if not (self.position.whole and not path.exists()):
-                    path.touch()
-                    os.truncate(path, size)
-                    self._files.append(path.open("ab"))
+            for name in ("data", "rejects"):
+                self._open(name)
             self._files.append((self.folder / "journal").open("ab"))
         except BaseException:
             self._close()
@@ -108,7 +116,20 @@ class Journal:
         self._files.clear()
         self._lock.close()
 
-    def _check(self, kept: Mapping[str, Any]) -> None:
+    def cannot_go_on(self, message: str, hint: str = "") -> RecordError:
+        """The error for a folder that no run can go on from."""
+        hint = hint or "start again without --resume"
+        message = f"the interrupted run of {self.output} cannot go on: {message}"
+        return RecordError([Problem("TN220", message, hint=hint)])
+
+    def _check(self, path: Path) -> None:
+        """Raises ``RecordError`` when the run that was interrupted is not this one."""
+        try:
+            kept = json.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, RecursionError):
+            kept = None
+        if not isinstance(kept, dict):
+            raise self.cannot_go_on(f"{path} is damaged")
         differ = [key for key in {**kept, **self.state} if kept.get(key) != self.state.get(key)]
         if differ:
             message = (
@@ -118,14 +139,55 @@ class Journal:
             raise RecordError([Problem("TN220", message, hint=hint)])
 
     def _read(self) -> None:
+        """Takes the position of the last whole line."""
         path = self.folder / "journal"
         lines = path.read_bytes().split(b"\n") if path.is_file() else []
         good = 0
         for line in lines[:-1]:  # what follows the last newline was not written whole
-            self.position = Position(**json.loads(line))
+            content, _, said = line.rpartition(b" ")
+            self._sum = crc32(content, self._sum)
+            try:
+                if int(said, 16) != self._sum:
+                    raise ValueError("another sum")
+                self.position = Position(**json.loads(content))
+            except (ValueError, TypeError, RecursionError):
+                raise self.cannot_go_on(f"{path} is damaged") from None
             good += len(line) + 1
         if path.is_file():
             os.truncate(path, good)
+
+    def _open(self, name: str) -> None:
+        """Opens ``data`` or ``rejects``, cut to its size, to be appended to."""
+        path, size = self.folder / name, self.size(name)
+        if self.position.whole and not path.exists():
+            return  # it may have its final name already
+        if size:
+            self.compare(name, path, cut=True)
+        path.touch()
+        os.truncate(path, size)
+        self._files.append(path.open("ab"))
+
+    def size(self, name: str) -> int:
+        """Bytes of ``data`` or ``rejects`` at the position."""
+        return self.position.data if name == "data" else self.position.rejects
+
+    def compare(self, name: str, path: Path, cut: bool = False) -> None:
+        """Raises ``RecordError`` unless a file holds the bytes that were written as ``name``.
+
+        With ``cut`` more bytes may follow them.
+        """
+        left, found = self.size(name), 0
+        if not path.is_file():
+            raise self.cannot_go_on(f"{path} is missing")
+        if path.stat().st_size < left:
+            raise self.cannot_go_on(f"{path} is shorter than it was")
+        is_longer = path.stat().st_size > left and not cut
+        with path.open("rb") as file:
+            while left and (part := file.read(min(left, READ))):
+                found, left = crc32(part, found), left - len(part)
+        position = self.position
+        if is_longer or found != (position.data_sum if name == "data" else position.rejects_sum):
+            raise self.cannot_go_on(f"{path} is not what was written")
 
     def add(self, data: bytes, rejects: bytes, position: Position) -> None:
         """Adds a whole chunk.  After this returns, a kill does not lose it."""
@@ -136,25 +198,17 @@ class Journal:
                 os.fsync(file.fileno())
         position.data = self.position.data + len(data)
         position.rejects = self.position.rejects + len(rejects)
-        self._files[-1].write(json.dumps(asdict(position)).encode() + b"\n")
+        position.data_sum = crc32(data, self.position.data_sum)
+        position.rejects_sum = crc32(rejects, self.position.rejects_sum)
+        line = json.dumps(asdict(position)).encode()
+        self._sum = crc32(line, self._sum)
+        self._files[-1].write(b"%s %08x\n" % (line, self._sum))
         self._files[-1].flush()
         os.fsync(self._files[-1].fileno())
         self.position = position
 
     def discard(self) -> None:
-        """Removes the folder and everything in it."""
+        """Removes the folder and everything in it; what is left after a kill is no run."""
         self._close()
+        (self.folder / "state.json").unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def put(source: Path, target: Path) -> None:
-    """Gives a whole file its final name, on disk before it is named."""
-    with source.open("rb") as file:
-        os.fsync(file.fileno())
-    source.replace(target)
-    if hasattr(os, "O_DIRECTORY"):  # the name, too, is on disk
-        folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from twitchnet.batch.encode import TRUTH
-from twitchnet.batch.journal import Journal, put
+from twitchnet.batch.journal import Journal
+from twitchnet.batch.placing import check_place, is_stream, open_stream, put
 from twitchnet.batch.posteriors import Progress
 from twitchnet.batch.readers import packing_of
 from twitchnet.batch.stream import arrow
-from twitchnet.batch.writers import finish, piece, pipe_end
+from twitchnet.batch.writers import finish, packing, piece, pipe_end
 from twitchnet.model.network import Network
 from twitchnet.model.sampling import hide, sample
 
@@ -71,23 +73,32 @@ def simulate(
 def write_batches(
     batches: Iterator[Any], output: Path, form: str, progress: Progress | None = None
 ) -> int:
-    """Writes batches to a file, which appears when it is whole, or to standard output (``-``).
+    """Writes batches to a file, which appears when it is whole; to standard output (``-``),
+    a pipe or a device as they come.
 
     ``progress`` is told the rows done; the number of rows is returned.
     """
-    if str(output) == "-":
-        end = pipe_end(form)
-        rows = _write(batches, sys.stdout.buffer, form, progress)
-        sys.stdout.buffer.write(end)
+    is_output = str(output) == "-"
+    if is_output or is_stream(output):
+        end = pipe_end(form, str(output))
+        packed = "" if is_output else packing_of(str(output), form)
+        with ExitStack() as stack:
+            stream: BinaryIO = sys.stdout.buffer
+            if not is_output:
+                stream = stack.enter_context(open_stream(output))
+            sink = stack.enter_context(packing(stream, packed)) if packed else stream
+            rows = _write(batches, sink, form, progress)
+            sink.write(end)
         return rows
     packed = packing_of(str(output), form)
+    check_place(output)
     with Journal(output, {}, resume=False) as journal:
-        data = journal.folder / "data"
+        data, final = journal.folder / "data", journal.folder / "final"
         with data.open("wb") as file:
             rows = _write(batches, file, form, progress)
-        final = journal.folder / "final"
-        finish(form, data, final, packed=packed)
-        put(final, output)
+        if packed or form in ("parquet", "arrow"):
+            finish(form, data, final, packed=packed)
+        put(final if final.exists() else data, output)
         journal.discard()
     return rows
 

@@ -42,10 +42,10 @@ def piece(form: str, batch: Any, first: bool) -> bytes:
     return bytes(head + batch.serialize().to_pybytes())
 
 
-def pipe_end(form: str) -> bytes:
+def pipe_end(form: str, path: str = "-") -> bytes:
     """The bytes after the last piece in a pipe.  Raises ``RecordError`` for Parquet."""
     if form == "parquet":
-        raise unreadable("-", "Parquet cannot be written to a pipe", "use --output-format arrow")
+        raise unreadable(path, "Parquet cannot be written to a pipe", "use --output-format arrow")
     return b"\xff\xff\xff\xff\0\0\0\0" if form == "arrow" else b""
 
 
@@ -59,14 +59,12 @@ def finish(
     """Makes the output ``target`` from the rows aside in ``data``.
 
     ``types`` are those of the input: texts that were dictionaries are so again in Parquet.
-    Text is compressed when ``packed`` is ``gzip`` or ``zstd``, always to the same bytes.
+    Text is compressed, ``packed`` by ``gzip`` or ``zstd``, always to the same bytes; text that
+    is not needs no finish.
     """
     pa = arrow()
     if form not in ("parquet", "arrow"):
-        if not packed:
-            data.rename(target)
-            return
-        with data.open("rb") as source, target.open("wb") as raw, _packing(raw, packed) as sink:
+        with data.open("rb") as source, target.open("wb") as raw, packing(raw, packed) as sink:
             shutil.copyfileobj(source, sink, COPIED)
         return
     with pa.OSFile(str(data), "rb") as source, pa.ipc.open_stream(source) as stream:
@@ -101,7 +99,8 @@ def finish(
                 waiting = table.slice(ROW_GROUP).to_batches()
 
 
-def _packing(raw: Any, kind: str) -> Any:
+def packing(raw: Any, kind: str) -> Any:
+    """A stream that compresses what it is given, by ``gzip`` or ``zstd``, into another one."""
     if kind == "gzip":  # without a name and a time in it
         return gzip.GzipFile("", "wb", PACKING, raw, mtime=0)
     return arrow().CompressedOutputStream(raw, kind)
