@@ -500,6 +500,12 @@ _TABLE = (
         "is neither.",
         "Write to a file, or to standard output with `-o -`.",
     ),
+    Code(
+        "TN224",
+        "A value that the output cannot hold",
+        "A column that stays has a value that the format of the output has no text for.",
+        "Write Parquet or Arrow, or leave the columns out with `--keep none`.",
+    ),
     # Capacity.
     Code(
         "TN301",

@@ -11,16 +11,18 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twitchnet.batch.encode import Encoded
+from twitchnet.batch.fitting import fit, fitted
 from twitchnet.batch.interruption import Interruption
 from twitchnet.batch.job import Job as Job
 from twitchnet.batch.job import Summary as Summary
@@ -49,6 +51,7 @@ def score_files(job: Job, progress: Told | None = None) -> Summary:
     ``strict``, and for a run that cannot go on; ``OSError`` when nothing can be written.
     """
     start = time.monotonic()
+    job = replace(job, scheme=fit(job.scheme, job.format))
     if job.is_streamed:
         position = _to_stream(job, progress)
         return _summary(job, position, start, 0)
@@ -233,10 +236,14 @@ def _run(job: Job, done: Position, store: Store, progress: Told | None) -> Posit
     writing = _Writing(job, done, store)
     if isinstance(progress, Meter):
         progress.before = done.rows
-    with ThreadPoolExecutor(1, "twitchnet-write") as pool, Interruption() as asked:
+    with (
+        ThreadPoolExecutor(1, "twitchnet-write") as pool,
+        Interruption() as asked,
+        closing(_ahead(_encoded(job, done))) as coming,
+    ):
         waiting: deque[Future[None]] = deque()
         index, rows = done.chunks, done.rows
-        for chunk, encoded in _ahead(_encoded(job, done)):
+        for chunk, encoded in coming:
             scores = job.scheme.scorer.score(
                 encoded,
                 threads=job.threads,
@@ -278,8 +285,7 @@ class _Writing:
         if job.strict and rejects:
             raise _Refused(rejects[0])
         ok = np.flatnonzero(scores.status == "ok")
-        kept = {name: chunk.column(name, job.scheme.types[name]) for name in job.scheme.kept}
-        batch = job.scheme.rows(kept, scores, ok, chunk.numbers)
+        data = self._piece(chunk, scores, ok, first=before.chunks == 0)
         counts = dict(before.refused)
         for reject in rejects:
             counts[reject.code] = counts.get(reject.code, 0) + 1
@@ -288,9 +294,23 @@ class _Writing:
             before.chunks + 1, before.rows + chunk.rows, before.scored + len(ok), counts,
             cursor=cursor,
         )  # fmt: skip
-        self.store(piece(job.format, batch, first=before.chunks == 0), rejects, after)
+        self.store(data, rejects, after)
         self.position = after
         self.failed = False
+
+    def _piece(self, chunk: Chunk, scores: Scores, ok: NDArray[np.int64], first: bool) -> bytes:
+        """The bytes of the scored rows of a chunk."""
+        scheme, form = self.job.scheme, self.job.format
+        try:
+            kept = {
+                name: fitted(chunk.column(name, kind), kind)
+                for name, kind in ((name, scheme.types[name]) for name in scheme.kept)
+            }
+            return piece(form, scheme.rows(kept, scores, ok, chunk.numbers), first)
+        except (arrow().ArrowException, ValueError, OverflowError) as error:
+            message = f"{form} cannot hold a value of these rows: {str(error)[:200]}"
+            hint = "write Parquet or Arrow, or leave the columns out: --keep none"
+            raise RecordError([Problem("TN224", message, "", chunk.file, hint=hint)]) from None
 
 
 def _estimate(found: Input, chunk: Chunk, rows: int) -> int:
@@ -313,7 +333,7 @@ def _shifted(progress: Told | None, before: int, asked: Interruption) -> Told:
     return told
 
 
-def _encoded(job: Job, done: Position) -> Iterator[tuple[Chunk, Encoded]]:
+def _encoded(job: Job, done: Position) -> Generator[tuple[Chunk, Encoded], None, None]:
     start = Cursor(*done.cursor) if done.cursor else Cursor()
     skip = 0 if done.cursor else done.chunks
     for index, chunk in enumerate(job.wanted.chunks(job.chunk, start)):
@@ -321,10 +341,15 @@ def _encoded(job: Job, done: Position) -> Iterator[tuple[Chunk, Encoded]]:
             yield chunk, job.scheme.encode(chunk.frame)
 
 
-def _ahead(items: Iterator[tuple[Chunk, Encoded]]) -> Iterator[tuple[Chunk, Encoded]]:
+def _ahead(
+    items: Generator[tuple[Chunk, Encoded], None, None],
+) -> Generator[tuple[Chunk, Encoded], None, None]:
     """The same items, each made while the one before is in use."""
-    with ThreadPoolExecutor(1, "twitchnet-read") as pool:
-        coming = pool.submit(next, items, None)
-        while (item := coming.result()) is not None:
+    try:
+        with ThreadPoolExecutor(1, "twitchnet-read") as pool:
             coming = pool.submit(next, items, None)
-            yield item
+            while (item := coming.result()) is not None:
+                coming = pool.submit(next, items, None)
+                yield item
+    finally:
+        items.close()  # with what reads ahead of it

@@ -5,8 +5,10 @@ Each column becomes a column of JSON texts, and the columns are joined row by ro
 
 from __future__ import annotations
 
+import base64
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -53,13 +55,69 @@ def _texts(column: Any) -> Any:
         encoded = column.dictionary_encode()
         said = [json.dumps(value, ensure_ascii=False) for value in encoded.dictionary.to_pylist()]
         return pa.array(said, text).take(encoded.indices)
-    return pa.array([_text(value) for value in column.to_pylist()], text)
+    return pa.array([json_text(value) for value in python_values(column)], text)
 
 
-def _text(value: object) -> str | None:
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return None
+def python_values(column: Any) -> list[Any]:
+    """The cells as Python values; those of times that Python cannot hold as texts.
+
+    Raises an error of Arrow, ``ValueError`` or ``OverflowError`` for what is neither.
+    """
+    kind = column.type
     try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, default=str)
-    except ValueError:  # somewhere inside; JSON has no such number
-        return json.dumps(str(value), ensure_ascii=False)
+        return list(_cast(column, _without_times(kind, nanoseconds=True)).to_pylist())
+    except (OverflowError, ValueError):  # a year after 9999
+        return list(_cast(column, _without_times(kind)).to_pylist())
+
+
+def _cast(column: Any, kind: Any) -> Any:
+    return column if column.type == kind else column.cast(kind)
+
+
+def _without_times(kind: Any, nanoseconds: bool = False) -> Any:
+    """A type with texts for its times, or only for those that Python cuts to microseconds."""
+    pa = arrow()
+    types = pa.types
+    if types.is_time64(kind) if nanoseconds else types.is_temporal(kind):
+        return pa.string() if not nanoseconds or kind.unit == "ns" else kind
+    if types.is_struct(kind):
+        return pa.struct([one.with_type(_without_times(one.type, nanoseconds)) for one in kind])
+    if types.is_map(kind):
+        key, item = (_without_times(one, nanoseconds) for one in (kind.key_type, kind.item_type))
+        return pa.map_(key, item)
+    if types.is_list(kind) or types.is_large_list(kind):
+        make = pa.list_ if types.is_list(kind) else pa.large_list
+        field = kind.value_field
+        return make(field.with_type(_without_times(field.type, nanoseconds)))
+    return kind
+
+
+def cell_text(value: object) -> str | None:
+    """A cell as text: a text as it is, bytes in base64, a list or mapping as JSON.
+
+    >>> cell_text("a"), cell_text([1, "a"]), cell_text(b"a")
+    ('a', '[1, "a"]', 'YQ==')
+    """
+    plain = _plain(value)
+    return plain if isinstance(plain, str) else json_text(plain)
+
+
+def json_text(value: object) -> str | None:
+    """The JSON of a value, None where there is none; a number that is not finite is null."""
+    plain = _plain(value)
+    return None if plain is None else json.dumps(plain, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: object) -> object:
+    """A value of Python as one of JSON."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if isinstance(value, list) or type(value) is tuple:
+        return [_plain(item) for item in value]
+    return str(value)

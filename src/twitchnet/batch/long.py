@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from twitchnet.batch.columnar import one_batch
 from twitchnet.batch.columns import Levels, open_source
 from twitchnet.batch.encode import BadCell
+from twitchnet.batch.fitting import fitted, plain_type
 from twitchnet.batch.opening import Chunk, Cursor, Reject
 from twitchnet.batch.readers import Input
 from twitchnet.batch.rejects import bad_cell
@@ -78,9 +79,9 @@ def widen(source: Input, network: Network, names: Mapping[str, str]) -> LongInpu
     """
     parts = parts_of(source.columns, names, source.paths[0])
     record, _, value = parts
-    kind = _plain_type(source.columns[value])
+    kind = plain_type(_scalar_type(source.columns[value]))
     columns = {name.name: kind for name in network.variables if name.name != record}
-    columns = {record: source.columns[record], **columns}
+    columns = {record: _scalar_type(source.columns[record]), **columns}
     source = replace(source, answers=(), kept=parts)
     return LongInput(
         source.paths, source.format, columns,
@@ -88,8 +89,13 @@ def widen(source: Input, network: Network, names: Mapping[str, str]) -> LongInpu
     )  # fmt: skip
 
 
-def _plain_type(kind: Any) -> Any:
-    return kind.value_type if arrow().types.is_dictionary(kind) else kind
+def _scalar_type(kind: Any) -> Any:
+    """The type as which a column is read: a list or the like is told as its text."""
+    pa, plain = arrow(), plain_type(kind)
+    if pa.types.is_nested(plain) or isinstance(plain, pa.BaseExtensionType):
+        return pa.string()
+    is_coded = pa.types.is_dictionary(kind) and kind.value_type == plain
+    return kind if is_coded else plain
 
 
 class _Waiting:
@@ -129,7 +135,8 @@ class _Widening:
 
     def __init__(self, long: LongInput) -> None:
         self.long = long
-        self.schema = arrow().schema([(name, long.source.columns[name]) for name in long.parts])
+        types = long.source.columns
+        self.schema = arrow().schema([(name, _scalar_type(types[name])) for name in long.parts])
         self.widener = Widener(long.network, long.names)
         self.seen: set[object] = set()
         self.file = long.paths[0]
@@ -156,7 +163,7 @@ class _Widening:
 
     def _table(self, chunk: Chunk) -> Any:
         """The three columns of a chunk."""
-        columns = [chunk.column(field.name, field.type) for field in self.schema]
+        columns = [fitted(chunk.column(one.name, one.type), one.type) for one in self.schema]
         return arrow().table(columns, names=self.schema.names).cast(self.schema)
 
     def _records(
@@ -207,4 +214,4 @@ def _starts(ids: Levels) -> NDArray[np.int64]:
 def _dictionary(levels: Levels, kind: Any) -> Any:
     pa = arrow()
     index = pa.array(levels.index.astype(np.int32), mask=levels.index < 0)
-    return pa.DictionaryArray.from_arrays(index, pa.array(levels.values, type=_plain_type(kind)))
+    return pa.DictionaryArray.from_arrays(index, pa.array(levels.values, type=plain_type(kind)))

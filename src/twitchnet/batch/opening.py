@@ -8,9 +8,10 @@ is not judged here.
 from __future__ import annotations
 
 import io
-import json
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from twitchnet.batch.json_text import cell_text
 from twitchnet.batch.stream import arrow
 from twitchnet.errors import Problem, RecordError
 
@@ -30,6 +32,16 @@ MARKS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 BLOCK = 1 << 24
 """Bytes of text that are looked at first; a header of 100,000 names must fit."""
+
+LONGEST = 1 << 28
+"""Bytes of a row of text; a longer one is not read into memory."""
+
+KINDS = {
+    b"PAR1": "a Parquet file", b"ARROW1": "an Arrow file", b"PK\x03\x04": "an Excel or zip file",
+    b"\xd0\xcf\x11\xe0": "an old Excel file", b"\x1f\x8b": "compressed by gzip",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd",
+}  # fmt: skip
+"""How files begin that are no text, whatever their names say."""
 
 Columns = tuple[list[tuple[str, Any]], int]
 """Names and Arrow types of a file, and its rows when it says how many."""
@@ -90,7 +102,7 @@ class Chunk:
             return self.frame.column(name)
         pa, values = arrow(), self.frame[name]
         if pa.types.is_string(kind):
-            values = [v if isinstance(v, str | None) else json.dumps(v) for v in values]
+            values = [cell_text(value) for value in values]
         try:
             return pa.array(values, type=kind)
         except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
@@ -170,6 +182,42 @@ def peek(path: str) -> bytes:
         raise unreadable(path, f"cannot be read: {error}", "is the file whole?") from None
 
 
+def peek_text(path: str) -> bytes:
+    """The first block of a text file.  Raises ``RecordError`` for one that is not UTF-8 text
+    as a whole, and says what it is.
+    """
+    head = peek(path)
+    for mark, kind in KINDS.items():
+        # letters alone may be the name of a column
+        if head.startswith(mark) and (not mark.isalnum() or b"\0" in head[:BLOCK]):
+            hint = "give a text file, or a suffix or --format that says what it is"
+            raise unreadable(path, f"this is {kind}, not text", hint)
+    if wide := _wide_text(head):
+        raise unreadable(path, f"this is {wide} text", "save the file as UTF-8")
+    return head
+
+
+def _wide_text(head: bytes) -> str:
+    """The name of an encoding of two or four bytes a character, '' for another one.
+
+    The marks of Unicode tell, else the zeros: both CSV and JSON begin with two ASCII letters.
+    """
+    if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "UTF-32"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "UTF-16"
+    zeros = [byte == 0 for byte in head[:4]]
+    if zeros in ([False, True, True, True], [True, True, True, False]):
+        return "UTF-32"
+    return "UTF-16" if zeros in ([False, True, False, True], [True, False, True, False]) else ""
+
+
+def too_long(path: str, row: int) -> RecordError:
+    """The error for a row that does not end."""
+    message = f"row {row} is longer than {LONGEST >> 20} MB"
+    return unreadable(path, message, "is it a file of rows, each on a line of its own?")
+
+
 class _Stdin:
     """Standard input, whose first block is looked at and then read again."""
 
@@ -201,6 +249,7 @@ class _Joined(io.RawIOBase):
 
     def __init__(self, head: bytes, rest: Any, tail: bytes) -> None:
         self.parts = [io.BytesIO(head), rest, io.BytesIO(tail)]
+        self.ended = threading.Event()
 
     def readable(self) -> bool:
         return True
@@ -211,13 +260,34 @@ class _Joined(io.RawIOBase):
             if data:
                 buffer[: len(data)] = data
                 return len(data)
-            self.parts.pop(0)
+            del self.parts[:1]
+        self.ended.set()
         return 0
 
 
 def joined(head: bytes, rest: Any, tail: bytes = b"") -> io.BufferedReader:
     """A stream of bytes that gives ``head``, then ``rest``, then ``tail``."""
     return io.BufferedReader(_Joined(head, rest, tail), BLOCK)
+
+
+@contextmanager
+def read_ahead(stream: io.BufferedReader) -> Iterator[Any]:
+    """A stream of ``joined`` for a reader of Arrow that reads ahead in a thread of its own.
+
+    At the end that thread meets the end of the stream: one that still calls Python while the
+    process ends aborts it.
+    """
+    raw = stream.raw
+    assert isinstance(raw, _Joined)
+    try:
+        yield arrow().PythonFile(stream, "r")
+    finally:
+        raw.parts.clear()
+        raw.ended.wait(PATIENCE)
+
+
+PATIENCE = 0.5
+"""Seconds until a reader that does not read on is left alone: it has stopped by itself."""
 
 
 STDIN = _Stdin()

@@ -11,6 +11,7 @@ import gzip
 import io
 import shutil
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,21 @@ def packing(raw: Any, kind: str) -> Any:
     return arrow().CompressedOutputStream(raw, kind)
 
 
+@lru_cache(maxsize=1024)
+def parquet_holds(kind: Any) -> bool:
+    """Whether one null of a type can be written to a Parquet file and read again."""
+    pa = arrow()
+    from pyarrow import parquet
+
+    try:
+        sink = pa.BufferOutputStream()
+        parquet.write_table(pa.table({"x": pa.nulls(1, kind)}), sink)
+        parquet.read_table(pa.BufferReader(sink.getvalue()))
+    except (pa.ArrowException, OSError, ValueError, TypeError, NotImplementedError):
+        return False
+    return True
+
+
 def _with_dictionaries(schema: Any, types: Mapping[str, Any]) -> Any:
     """A schema with the dictionaries of ``types``; the order of ordered ones is not kept."""
     pa = arrow()
@@ -113,7 +129,7 @@ def _with_dictionaries(schema: Any, types: Mapping[str, Any]) -> Any:
         kind = types.get(field.name)
         if kind is None or not pa.types.is_dictionary(kind) or kind.ordered:
             continue
-        if kind.value_type == field.type:
+        if kind.value_type == field.type and parquet_holds(pa.dictionary(pa.int32(), field.type)):
             schema = schema.set(i, field.with_type(pa.dictionary(pa.int32(), field.type)))
     return schema
 
