@@ -315,7 +315,8 @@ def test_json_values_of_another_type_than_their_column(tmp_path: Path) -> None:
     ("name", "content", "message"),
     [
         ("r.csv", b"", "the file is empty"),
-        ("r.csv", "leg_twitching,x\nyes,1\n".encode("utf-16"), "not UTF-8"),
+        ("r.csv", "leg_twitching,x\nyes,1\n".encode("utf-16"), "TN210 this is UTF-16 text"),
+        ("r.csv", b"leg_twitching,\xff\nyes,1\n", "TN210 the header is not UTF-8"),
         ("r.csv", b"leg_twitching,a,a\nyes,1,2\n", "TN212 a: two columns are called 'a'"),
         ("r.csv", b"leg_twitching,leg twitching\nyes,1\n", "TN204 leg twitching: answers"),
         ("r.csv", b"id,x\n1,2\n", "TN201 no column is a variable"),

@@ -11,27 +11,26 @@ row of our own tells: it is read as a row, or that cell has it too.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twitchnet.batch.columnar import one_batch
+from twitchnet.batch.csv_header import QUOTE, read_header
 from twitchnet.batch.opening import (
     BLOCK,
+    LONGEST,
     Chunk,
-    Columns,
     Cursor,
     Reject,
     guarded,
     guarded_batches,
     joined,
     open_measured,
-    peek,
+    read_ahead,
+    too_long,
     unreadable,
 )
 from twitchnet.batch.stream import arrow
@@ -40,55 +39,10 @@ from twitchnet.errors import RecordError
 PIECE = 1 << 22
 """Bytes parsed at once; smaller ones cost more calls, larger ones memory."""
 
-LONGEST = 1 << 28
-"""Bytes of a row; where a quote is not closed, the rest of the file would be one row."""
-
-QUOTE, NEWLINE = b'"', b"\n"
+NEWLINE = b"\n"
 
 END = "\x1eend of file\x1e"
 """The cell of a last row that is added to see whether a quote is open; nobody else has it."""
-
-
-class Header(NamedTuple):
-    """The names of the columns, the bytes up to the first row, what stands between cells."""
-
-    names: list[str]
-    begin: int
-    between: str
-
-
-def csv_columns(path: str) -> Columns:
-    """Names of the header, all of them text, and no count."""
-    try:
-        names = read_header(path).names
-    except csv.Error as error:
-        raise unreadable(path, f"the header cannot be read: {error}") from None
-    if not names:
-        raise unreadable(path, "the file is empty: a CSV file begins with the names of its columns")
-    if any("\0" in name or any("\udc80" <= c <= "\udcff" for c in name) for name in names):
-        raise unreadable(path, "the header is not UTF-8 text", "save the file as UTF-8")
-    return [(name, arrow().string()) for name in names], 0
-
-
-def read_header(path: str) -> Header:
-    """The first row.
-
-    Cells are separated by tabs in ``.tsv``, else by commas; by semicolons, tabs or bars in a
-    file whose first row has these and no comma.
-    """
-    head = peek(path)
-    mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
-    # the header ends before the first cell that is not UTF-8, or the header is not UTF-8
-    whole = head[mark:].decode("utf-8", errors="surrogateescape")
-    found = []
-    for between in "\t" if ".tsv" in Path(path).name.lower() else ",;\t|":
-        text = io.StringIO(whole, newline="")
-        names = next(csv.reader(text, delimiter=between), [])
-        read = whole[: text.tell()].encode("utf-8", errors="surrogateescape")
-        found.append(Header(names, mark + len(read), between))
-        if len(names) > 1:
-            return found[-1]
-    return found[0]
 
 
 class _Part(NamedTuple):
@@ -172,7 +126,8 @@ def _blocks(path: str, start: Cursor, columns: Mapping[str, Any], between: str) 
             if is_last:
                 return
             if size >= LONGEST:
-                raise _never_closed(path, base + 1)
+                # a newline that ends no row stands between quotes
+                raise (_never_closed if NEWLINE in block else too_long)(path, base + 1)
             rest, size = block, 2 * size  # a row that is longer than a block
             continue
         origin = Cursor(start.file, 0, offset, base)
@@ -246,17 +201,31 @@ def _stream(
     """The rest of a file, cut by Arrow; it ends in a row of our own."""
     pa = arrow()
     parser = _Parser(path, columns, origin.base, between)
-    reader = guarded(path, lambda: parser.open(pa.PythonFile(rest, "r")))
     ended = False
-    for batch in guarded_batches(path, reader):
-        table = pa.Table.from_batches([batch])
-        ended = parser.ends(table)
-        part = parser.part(table.slice(0, len(table) - ended), origin)
-        yield swallowed(path, part)
+    with read_ahead(rest) as source:
+        reader = guarded(path, lambda: parser.open(source))
+        for batch in _batches(path, parser, reader):
+            table = pa.Table.from_batches([batch])
+            ended = parser.ends(table)
+            part = parser.part(table.slice(0, len(table) - ended), origin)
+            yield swallowed(path, part)
     if not ended:
         raise _never_closed(path, parser.seen + len(parser.ragged))
     if parser.ragged:
         yield parser.part(reader.schema.empty_table(), origin, whole=True)
+
+
+def _batches(path: str, parser: _Parser, reader: Any) -> Iterator[Any]:
+    """The batches of a reader, which takes no row that is longer than its block."""
+    try:
+        yield from guarded_batches(path, reader)
+    except RecordError as error:
+        if "straddling object" not in str(error):
+            raise
+        row = parser.seen + len(parser.ragged) + 1
+        size = f"{BLOCK >> 20} MB"
+        message = f"after row {row - 1}: a row of more than {size}, or a quote that is not closed"
+        raise unreadable(path, message, "is the file whole?") from None
 
 
 def swallowed(path: str, part: _Part) -> _Part:

@@ -15,13 +15,15 @@ import numpy as np
 
 from twitchnet.batch.opening import (
     BLOCK,
+    LONGEST,
     Chunk,
     Columns,
     Cursor,
     Reject,
     guarded,
     open_measured,
-    peek,
+    peek_text,
+    too_long,
     unreadable,
 )
 from twitchnet.batch.stream import arrow
@@ -31,20 +33,56 @@ PIECE = 1 << 20
 """Bytes read at once."""
 
 
+MAX_DEPTH = 64
+"""Levels of a record: Arrow reads and writes no more, and no recursion over them can fail."""
+
+
 def _read_line(line: bytes) -> dict[str, Any]:
     """One record.  Raises ``ValueError`` with what is wrong."""
-    document = json.loads(line.decode("utf-8-sig"))
+    text = line.decode("utf-8-sig")
+    try:
+        document = json.loads(text)
+    except RecursionError:
+        raise ValueError(TOO_DEEP) from None
     if not isinstance(document, dict):
         raise ValueError(f"a record is a JSON object, not {type(document).__name__}")
+    if text.count("[") + text.count("{") > MAX_DEPTH and _is_deep(document):
+        raise ValueError(TOO_DEEP)
+    if "\\u" in text:
+        try:
+            json.dumps(document, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("a half of a surrogate pair is no UTF-8 text") from None
     return document
+
+
+TOO_DEEP = f"the record nests more than {MAX_DEPTH} levels deep"
+
+
+def _is_deep(document: object) -> bool:
+    """Whether lists and mappings stand in more than ``MAX_DEPTH`` levels; level by level."""
+    level = [document]
+    for _ in range(MAX_DEPTH):
+        inside: list[object] = []
+        for one in level:
+            inside += (
+                one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+            )
+        level = [one for one in inside if isinstance(one, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def json_columns(path: str) -> Columns:
     """Every key of the first block, with the type that its values have."""
     pa = arrow()
     values: dict[str, list[Any]] = {}
-    head = peek(path)
+    head = peek_text(path)
     lines = head.split(b"\n")
+    if len(head) == BLOCK and len(lines) == 1:
+        message = f"the first line is longer than {BLOCK >> 20} MB"
+        raise unreadable(path, message, "write each record on a line of its own")
     for line in lines[:-1] if len(head) == BLOCK else lines:
         try:
             for name, value in _read_line(line).items():
@@ -57,7 +95,7 @@ def json_columns(path: str) -> Columns:
     for name, cells in values.items():
         try:
             kind = pa.array(cells).type
-        except (pa.ArrowInvalid, pa.ArrowTypeError):
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
             kind = pa.string()  # values of several types: kept as JSON text
         columns.append((name, pa.string() if pa.types.is_null(kind) else kind))
     return columns, 0
@@ -72,7 +110,7 @@ def json_chunks(
     """
     offset, row = start.offset, start.row
     stream, share = guarded(path, lambda: open_measured(path, offset))
-    for lines, taken, read in _lines(path, size, stream):
+    for lines, taken, read in _lines(path, size, stream, row):
         offset += taken
         frame = _at_once(lines, columns)
         numbers = np.arange(row + 1, row + 1 + len(lines))
@@ -84,25 +122,35 @@ def json_chunks(
         yield Chunk(path, frame, numbers, rejects, Cursor(start.file, row, offset, row), part)
 
 
-def _lines(path: str, size: int, stream: Any) -> Iterator[tuple[list[bytes], int, int]]:
+def _lines(path: str, size: int, stream: Any, row: int) -> Iterator[tuple[list[bytes], int, int]]:
     """Lines that are not empty, the bytes that they and the empty ones before take, and the
     bytes that are read so far.
+
+    Raises ``RecordError`` for a line that is longer than ``LONGEST``; ``row`` lines came before.
     """
     waiting: list[bytes] = []
-    taken, read, rest, is_last = 0, 0, b"", False
+    taken, read, is_last = 0, 0, False
+    rest: list[bytes] = []  # of a line, joined when it ends
     while not is_last:
         fresh = guarded(path, lambda: stream.read(PIECE))
         is_last = not fresh
         read += len(fresh)
-        *lines, rest = (rest + fresh).split(b"\n")
-        if is_last and rest.strip():
-            lines.append(rest)
+        if fresh and b"\n" not in fresh:
+            rest.append(fresh)
+            if len(rest) * PIECE > LONGEST:
+                raise too_long(path, row + len(waiting) + 1)
+            continue
+        *lines, last = b"".join([*rest, fresh]).split(b"\n")
+        rest = [last]
+        if is_last and last.strip():
+            lines.append(last)
         for line in lines:
             taken += len(line) + 1
             if line.strip():
                 waiting.append(line)
             if len(waiting) == size:
                 yield waiting, taken, read
+                row += size
                 waiting, taken = [], 0
     if waiting:
         yield waiting, taken, read

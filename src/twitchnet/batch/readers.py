@@ -19,7 +19,8 @@ from twitchnet.batch.columnar import (
     parquet_chunks,
     parquet_columns,
 )
-from twitchnet.batch.csv_reader import csv_chunks, csv_columns
+from twitchnet.batch.csv_header import csv_columns
+from twitchnet.batch.csv_reader import csv_chunks
 from twitchnet.batch.json_reader import json_chunks, json_columns
 from twitchnet.batch.opening import COMPRESSED, Chunk, Cursor, unreadable
 from twitchnet.errors import Problem, RecordError
