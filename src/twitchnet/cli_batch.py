@@ -127,9 +127,10 @@ def score(
         with Meter(job.input.total) as meter:
             summary = score_files(job, meter)
     except (TwitchnetError, OSError, KeyboardInterrupt) as error:
-        for note in getattr(error, "__notes__", ()):
+        is_asked = isinstance(error, KeyboardInterrupt)
+        for note in getattr(error, "__notes__", ["interrupted"] if is_asked else []):
             typer.echo(note, err=True)
-        if isinstance(error, KeyboardInterrupt):
+        if is_asked:
             raise typer.Exit(130) from None
         raise
     typer.echo(str(summary), err=True)

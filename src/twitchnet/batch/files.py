@@ -74,10 +74,11 @@ def score_files(job: Job, progress: Told | None = None) -> Summary:
             journal.discard()
             raise _strict(stop.reject) from None
         except BaseException as error:
-            if journal.position.chunks:
-                error.add_note(_left(job, journal))
-            else:
+            cannot_go_on = isinstance(error, RecordError) and error.problems[0].code == "TN220"
+            if not journal.position.chunks:
                 journal.discard()
+            elif not cannot_go_on:
+                error.add_note(_left(job, journal))
             raise
         journal.discard()
     return summary

@@ -26,8 +26,8 @@ def held(form: str, kind: Any) -> Any:
     """The type that a column has in an output: its own, that of its values, or text.
 
     >>> import pyarrow
-    >>> held("csv", pyarrow.list_(pyarrow.int8())), held("parquet", pyarrow.list_(pyarrow.int8()))
-    (DataType(string), ListType(list<element: int8>))
+    >>> held("csv", pyarrow.list_(pyarrow.int8())), held("parquet", pyarrow.uuid())
+    (DataType(string), UuidType(extension<arrow.uuid>))
     """
     kind = plain_type(kind)
     return kind if _holds(form, kind) else arrow().string()

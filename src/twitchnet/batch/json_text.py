@@ -110,10 +110,10 @@ def json_text(value: object) -> str | None:
 
 def _plain(value: object) -> object:
     """A value of Python as one of JSON."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if value is None or isinstance(value, bool | int):
-        return value
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, bytes):
