@@ -184,6 +184,13 @@ def nested(path: Path) -> None:
     path.write_bytes(b"[" * 50_000 + b"\n")
 
 
+def renumber(path: Path) -> None:
+    """A line that reads well and says something else."""
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b'"rows": 128', b'"rows": 127'))
+    assert path.read_bytes() != data
+
+
 def zeros(path: Path) -> None:
     path.write_bytes(bytes(path.stat().st_size))
 
@@ -224,6 +231,7 @@ def test_a_damaged_folder_is_told_or_begun_anew(
         ("rejects", zeros, "rejects is not what was written"),
         ("journal", flip, "journal is damaged"),
         ("journal", nested, "journal is damaged"),
+        ("journal", renumber, "journal is damaged"),
         ("state.json", nested, "state.json is damaged"),
         ("state.json", zeros, "state.json is damaged"),
     ],

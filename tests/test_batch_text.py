@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from pyarrow import csv as arrow_csv
 
 import twitchnet as tn
 from twitchnet.batch import csv_reader, json_reader, opening
 from twitchnet.batch.files import Job, Summary, score_files
-from twitchnet.batch.opening import Chunk
+from twitchnet.batch.opening import Chunk, joined, read_ahead
 from twitchnet.batch.readers import Input, format_of, open_input
 from twitchnet.batch.score import Scorer
 from twitchnet.batch.stream import make_scheme
@@ -161,6 +165,30 @@ def test_a_first_line_that_does_not_end(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "r.jsonl").write_text('{"leg_twitching": "' + "x" * 5000 + '"}\n')
     with pytest.raises(tn.RecordError, match="TN210 the first line is longer than"):
         open_input([str(tmp_path / "r.jsonl")])
+
+
+class Slow(io.BytesIO):
+    """A disk that takes its time, and is told apart from one that rests."""
+
+    is_busy = False
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.is_busy = True
+        time.sleep(0.3)
+        self.is_busy = False
+        return super().read(size)
+
+
+def test_nothing_is_read_ahead_of_an_error() -> None:
+    disk = Slow(b"2,x\n" * 20_000_000)
+    stream = joined(b'a,b\n1,"open\n', disk)
+    options = arrow_csv.ReadOptions(use_threads=False, block_size=1 << 23)
+    parse = arrow_csv.ParseOptions(newlines_in_values=True)
+    with pytest.raises(pa.ArrowInvalid, match="straddling"), read_ahead(stream) as source:
+        list(arrow_csv.open_csv(source, read_options=options, parse_options=parse))
+    for _ in range(8):
+        assert not disk.is_busy
+        time.sleep(0.05)
 
 
 @pytest.mark.slow

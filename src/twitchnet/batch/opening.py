@@ -249,18 +249,20 @@ class _Joined(io.RawIOBase):
 
     def __init__(self, head: bytes, rest: Any, tail: bytes) -> None:
         self.parts = [io.BytesIO(head), rest, io.BytesIO(tail)]
+        self.reading = threading.Lock()
         self.ended = threading.Event()
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        while self.parts:
-            data = self.parts[0].read(len(buffer))
-            if data:
-                buffer[: len(data)] = data
-                return len(data)
-            del self.parts[:1]
+        with self.reading:
+            while self.parts:
+                data = self.parts[0].read(len(buffer))
+                if data:
+                    buffer[: len(data)] = data
+                    return len(data)
+                self.parts.pop(0)
         self.ended.set()
         return 0
 
@@ -274,20 +276,25 @@ def joined(head: bytes, rest: Any, tail: bytes = b"") -> io.BufferedReader:
 def read_ahead(stream: io.BufferedReader) -> Iterator[Any]:
     """A stream of ``joined`` for a reader of Arrow that reads ahead in a thread of its own.
 
-    At the end that thread meets the end of the stream: one that still calls Python while the
-    process ends aborts it.
+    At the end its last read is waited for, and a further one meets the end of the stream: a
+    thread that calls Python while the process ends aborts it, or hangs it.
     """
     raw = stream.raw
     assert isinstance(raw, _Joined)
     try:
         yield arrow().PythonFile(stream, "r")
     finally:
-        raw.parts.clear()
-        raw.ended.wait(PATIENCE)
+        if raw.reading.acquire(timeout=PATIENCE):
+            raw.parts.clear()
+            raw.reading.release()
+        raw.ended.wait(SOON)
 
 
-PATIENCE = 0.5
-"""Seconds until a reader that does not read on is left alone: it has stopped by itself."""
+PATIENCE = 5.0
+"""Seconds until a read is left alone: nobody writes to a pipe."""
+
+SOON = 0.1
+"""Seconds in which a reader that reads on meets the end; another one has stopped by itself."""
 
 
 STDIN = _Stdin()
