@@ -7,7 +7,7 @@ It imports ``twitchnet.model`` and nothing else of ours, and follows the definit
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -41,25 +41,35 @@ def strength(part: Leak | Link, world: Mapping[str, int]) -> object:
     return part.strength[index]
 
 
-def enumerate_joint(network: Network, weights: Weights, present: Sequence[str] = ()) -> Joint:
+def enumerate_joint(
+    network: Network,
+    weights: Weights,
+    present: Sequence[str] = (),
+    number: Callable[[float], float] = float,
+) -> Joint:
     """Every world of a small network.
 
     ``weights`` gives a weight per state for observed variables; ``present`` names the
-    findings observed in a state other than the baseline (for ``explains``).
+    findings observed in a state other than the baseline (for ``explains``).  ``number`` makes what
+    is computed with of a float: ``Fraction`` gives sums without rounding.
     """
     names = list(network.topological)
     described = {v.local.of for v in network.nodes if isinstance(v.local, Descriptor)}
     if network.complaint:
         described.add(network.complaint)
     described = {n for n in described if isinstance(network.by_name[n].local, NoisyOr)}
+    none = number(0.0)
     result = Joint(
-        marginal={n: [0.0] * network.by_name[n].card for n in names},
-        produced=dict.fromkeys(network.ranked, 0.0),
-        explains=dict.fromkeys(network.ranked, 0.0),
+        evidence=none,
+        marginal={n: [none] * network.by_name[n].card for n in names},
+        produced=dict.fromkeys(network.ranked, none),
+        explains=dict.fromkeys(network.ranked, none),
+        none_present=none,
+        unexplained=none,
     )
 
     def times(*factors: float) -> float:
-        mass = math.prod(factors)
+        mass = math.prod(factors[1:], start=factors[0])
         result.underflowed |= mass == 0.0 and all(factors)
         return mass
 
@@ -81,7 +91,7 @@ def enumerate_joint(network: Network, weights: Weights, present: Sequence[str] =
         name = names[at]
         variable = network.by_name[name]
         local = variable.local
-        row = weights.get(name, [1.0] * variable.card)
+        row = [number(weight) for weight in weights.get(name, [1.0] * variable.card)]
         if isinstance(local, Table):
             cells = local.probabilities[tuple(world[parent] for parent in local.parents)]
             for state in range(variable.card):
@@ -89,7 +99,7 @@ def enumerate_joint(network: Network, weights: Weights, present: Sequence[str] =
                     at + 1,
                     world | {name: state},
                     mechanisms,
-                    times(mass, float(cells[state]), row[state]),
+                    times(mass, number(float(cells[state])), row[state]),
                 )
             return
         parts = switches(name)
@@ -104,19 +114,20 @@ def enumerate_joint(network: Network, weights: Weights, present: Sequence[str] =
                     of_parts = switches(local.of)
                     keys = [p.parent if isinstance(p, Link) else "" for p in of_parts]
                     on = mechanisms[local.of][keys.index(source)] == 1
-                p = 0.0
+                p = number(0.0)
                 if isinstance(part, Link):
-                    p = float(part.strength[(*index, int(on))])
+                    p = number(float(part.strength[(*index, int(on))]))
                 elif on:
-                    p = float(part.strength[index])
-                chances.append([1.0 - p, p])
+                    p = number(float(part.strength[index]))
+                chances.append([1 - p, p])
             elif isinstance(local, NoisyMax):
-                chances.append([float(x) for x in strength(part, world)])  # type: ignore[attr-defined]
+                levels_of = strength(part, world)
+                chances.append([number(float(x)) for x in levels_of])  # type: ignore[attr-defined]
             else:
-                p = float(strength(part, world))  # type: ignore[arg-type]
-                chances.append([1.0 - p, p])
+                p = number(float(strength(part, world)))  # type: ignore[arg-type]
+                chances.append([1 - p, p])
         for levels in product(*(range(len(chance)) for chance in chances)):
-            chance = 1.0
+            chance = number(1.0)
             for level, options in zip(levels, chances, strict=True):
                 chance = times(chance, options[level])
             state = max(levels)
@@ -148,9 +159,9 @@ def enumerate_joint(network: Network, weights: Weights, present: Sequence[str] =
                 if name in present and part.parent in result.explains:
                     result.explains[part.parent] += mass
                     pair = part.parent, name
-                    result.accounts[pair] = result.accounts.get(pair, 0.0) + mass
+                    result.accounts[pair] = result.accounts.get(pair, none) + mass
         if not made_by_cause:
             result.unexplained += mass
 
-    visit(0, {}, {}, 1.0)
+    visit(0, {}, {}, number(1.0))
     return result

@@ -25,23 +25,33 @@ probabilities = st.one_of(
 )
 
 
+Numbers = st.SearchStrategy[float]
+
+
 @st.composite
-def arrays(draw: st.DrawFn, shape: tuple[int, ...]) -> np.ndarray:
+def arrays(draw: st.DrawFn, shape: tuple[int, ...], numbers: Numbers = probabilities) -> np.ndarray:
     size = int(np.prod(shape, dtype=int))
-    return np.array(draw(st.lists(probabilities, min_size=size, max_size=size))).reshape(shape)
+    return np.array(draw(st.lists(numbers, min_size=size, max_size=size))).reshape(shape)
 
 
 @st.composite
-def distributions(draw: st.DrawFn, shape: tuple[int, ...]) -> np.ndarray:
+def distributions(
+    draw: st.DrawFn, shape: tuple[int, ...], numbers: Numbers = probabilities
+) -> np.ndarray:
     """Rows that sum to 1 along the last axis."""
-    values = draw(arrays(shape))
+    values = draw(arrays(shape, numbers))
     values[values.sum(axis=-1) == 0.0] = 1.0
     return values / values.sum(axis=-1, keepdims=True)
 
 
 @st.composite
 def local_models(
-    draw: st.DrawFn, name: str, card: int, earlier: list[Variable], complaint: str
+    draw: st.DrawFn,
+    name: str,
+    card: int,
+    earlier: list[Variable],
+    complaint: str,
+    numbers: Numbers = probabilities,
 ) -> LocalModel:
     cards = {v.name: v.card for v in earlier}
     names = [v.name for v in earlier]
@@ -49,7 +59,8 @@ def local_models(
     kind = draw(st.sampled_from(kinds))
     parents = draw(st.lists(st.sampled_from(names), max_size=3, unique=True)) if names else []
     if kind == "table":
-        return Table(tuple(parents), draw(distributions((*(cards[p] for p in parents), card))))
+        shape = (*(cards[p] for p in parents), card)
+        return Table(tuple(parents), draw(distributions(shape, numbers)))
     free = [n for n in names if n not in parents]
     pool = draw(st.lists(st.sampled_from(free), max_size=1, unique=True)) if free else []
     links = []
@@ -61,29 +72,34 @@ def local_models(
 
     for parent in parents:
         mods = modifiers()
-        value = draw(make((*(cards[m] for m in mods), cards[parent], *tail)))
+        value = draw(make((*(cards[m] for m in mods), cards[parent], *tail), numbers))
         if kind == "or":
             value[..., 0] = 0.0
         if kind == "max":
             value[..., 0, :] = np.eye(card)[0]
         links.append(Link(parent, mods, value))
     mods = modifiers()
-    leak = Leak(mods, draw(make((*(cards[m] for m in mods), *tail))))
+    leak = Leak(mods, draw(make((*(cards[m] for m in mods), *tail), numbers)))
     model = {"or": NoisyOr, "and": NoisyAnd, "max": NoisyMax}[kind]
     return model(leak, tuple(links))
 
 
 @st.composite
-def networks(draw: st.DrawFn, largest: int = 6) -> Network:
+def networks(
+    draw: st.DrawFn,
+    largest: int = 6,
+    numbers: Numbers = probabilities,
+    cards: tuple[int, ...] = (2, 2, 2, 3),
+) -> Network:
     """A network of 2 to ``largest`` variables, small enough to enumerate with its mechanisms."""
     count = draw(st.integers(2, largest))
     variables: list[Variable] = []
     for i in range(count):
-        card = draw(st.sampled_from([2, 2, 2, 3]))
-        states = ("absent", "present") if card == 2 else ("low", "mid", "high")
+        card = draw(st.sampled_from(cards))
+        states = ("absent", "present") if card == 2 else ("low", "mid", "high", "top")[:card]
         kind = draw(st.sampled_from(["context", "cause", "finding"]))
         name = f"v{i}"
-        local = draw(local_models(name, card, variables, ""))
+        local = draw(local_models(name, card, variables, "", numbers))
         variables.append(Variable(name, kind, states, name, local))
     targets = [v.name for v in variables if v.kind == "cause"] or [variables[0].name]
     complaints = [v.name for v in variables if isinstance(v.local, NoisyOr) and v.kind == "finding"]
@@ -95,8 +111,8 @@ def networks(draw: st.DrawFn, largest: int = 6) -> Network:
             chosen = [link.parent for link in local.links if draw(st.booleans())]
             if draw(st.booleans()):
                 chosen.append(complaint)
-            links = tuple(Link(p, (), np.array([0.0, draw(probabilities)])) for p in chosen)
-            leak = Leak((), np.array(draw(probabilities)))
+            links = tuple(Link(p, (), np.array([0.0, draw(numbers)])) for p in chosen)
+            leak = Leak((), np.array(draw(numbers)))
             variables.append(
                 Variable(
                     f"d{j}",
