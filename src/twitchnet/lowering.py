@@ -18,7 +18,7 @@ No part ever spans more than one parent and its modifiers, so nothing here grows
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -153,9 +153,13 @@ class _Builder:
         assert local is not None
         if isinstance(local, Table):
             owner = self.node(name, variable.card, is_max=False)
-            numbers = self.take(name, "table", local.probabilities)
-            self.full(owner, self.ids(local.parents), numbers, local.probabilities)
+            rows = _whole(local.probabilities)
+            self.full(owner, self.ids(local.parents), self.take(name, "table", rows), rows)
             return
+        if isinstance(local, NoisyMax):
+            leak = replace(local.leak, strength=_whole(local.leak.strength))
+            links = tuple(replace(link, strength=_whole(link.strength)) for link in local.links)
+            local = NoisyMax(leak, links)
         parts: list[tuple[Leak | Link, str, Ints]] = [
             (local.leak, "", self.take(name, "leak", local.leak.strength))
         ]
@@ -236,6 +240,17 @@ class _Builder:
         return Lowered(
             program, tuple(self.names), self.producer, numbers, self.number_first, number, kind
         )
+
+
+def _whole(rows: Array) -> Array:
+    """Distributions (last axis) that sum to 1; those that do but for rounding stay as they are.
+
+    Rows that are off by a millionth are accepted, and two passes that sum over different ones
+    would contradict each other by as much.
+    """
+    total = rows.sum(axis=-1, keepdims=True)
+    whole: Array = np.where(np.abs(total - 1.0) > 1e-12, rows / total, rows)
+    return whole
 
 
 def _ints(values: object) -> Ints:
