@@ -214,11 +214,15 @@ def test_what_is_described_goes_with_its_descriptors_whatever_it_is() -> None:
     codes = np.array([[answers.hard.get(v.name, -1) for v in network.nodes]], dtype=np.int8)
     names = [v.name for v in network.nodes]
     leader = columns(network).index(("flu", 1))
-    before = slow_posterior(network, answers, "flu", 1)
+
+    def odds(network: Network, left: Answers) -> tuple[float, float]:
+        return tuple(slow_posterior(network, left, "flu", state) for state in (1, 0))  # type: ignore[return-value]
+
+    before = odds(network, answers)
     for form in FORMS:
         found = weights_by(form, Inference(network), codes, np.array([leader]))
         for one, _, left in zip(*left_out_answers(network, answers), strict=True):
-            expected = weight(before, slow_posterior(network, left, "flu", 1))
+            expected = weight(before, odds(network, left))
             assert found[0, names.index(one)] == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 

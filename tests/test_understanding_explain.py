@@ -118,9 +118,10 @@ def test_open_questions_that_would_matter() -> None:
 
 
 def test_weights_of_certainties_are_infinite_and_of_nothing_zero() -> None:
-    assert weight(1.0, 0.5) == math.inf
-    assert weight(0.0, 0.5) == -math.inf
-    assert weight(0.3, 0.3) == 0.0
+    even = 0.5, 0.5
+    assert weight((1.0, 0.0), even) == math.inf
+    assert weight((0.0, 1.0), even) == -math.inf
+    assert weight((0.3, 0.7), (0.3, 0.7)) == 0.0
 
 
 def test_names_that_are_not_causes_are_refused() -> None:

@@ -1,9 +1,9 @@
 """What does each code mean, and what cures it?
 
 The one table of codes: TN1xx speak of a model (TN180 to TN199 are warnings), TN2xx of a
-record, TN3xx of capacity, TN4xx of anchors.  A code is never given another meaning.
-Errors, reject files and JSON carry the code; docs/codes.md is made from this table.
-Data only: imports nothing of ours.
+record, TN3xx of capacity (from TN390 on of errors of ours), TN4xx of anchors.  A code is
+never given another meaning.  Errors, reject files and JSON carry the code; docs/codes.md is
+made from this table.  Data only: imports nothing of ours.
 """
 
 from __future__ import annotations
@@ -528,6 +528,12 @@ _TABLE = (
         "found within it.",
         "Answer more contexts, or leave out findings.",
     ),
+    Code(
+        "TN390",
+        "A probability came out below 0 or above 1",
+        "By more than rounding explains: an error of twitchnet, so nothing is answered.",
+        "Please report the model and the record.",
+    ),
     # Queries.
     Code(
         "TN401",
@@ -555,7 +561,7 @@ CODES: dict[str, Code] = {code.code: code for code in _TABLE}
 _CHAPTERS = {
     "TN1": "A model is wrong",
     "TN2": "A record is wrong",
-    "TN3": "Nobody's fault",
+    "TN3": "Nobody's fault, or ours",
     "TN4": "A table of anchors is wrong",
 }
 

@@ -5,6 +5,8 @@
     |-- RecordError     the record is wrong: every problem of the record at once
     `-- CapacityError   nobody's fault: the exact answer is too wide for one of the limits
 
+The root itself is raised for an error of ours: an answer that cannot be right.
+
 Each problem carries a stable code (``TN101`` ...), a place, and what to do.  The
 table of codes is ``twitchnet.codes.CODES``; a page of the documentation is made from it.
 This module imports nothing of ours, so every room may raise from it.

@@ -20,6 +20,7 @@ from twitchnet.engine.host.batch import STATUS, BatchInput, BatchOutput
 from twitchnet.engine.kernels import compiler
 from twitchnet.engine.kernels.layout import Packed
 from twitchnet.engine.program import Floats, Ints, Program
+from twitchnet.engine.shares import ratio, within
 from twitchnet.model.care import URGENCIES
 
 Column = NDArray[np.float64] | NDArray[np.object_]
@@ -81,9 +82,7 @@ class Batch:
         found[at] = 0.0
         at = at[~denied]
         out = self.run(with_fixed(self.with_codes(self.codes[at]), fixed), (), forms=main.forms[at])
-        with np.errstate(invalid="ignore"):
-            share = np.exp(np.minimum(out.log_evidence - main.log_evidence[at], 0.0))
-        found[at] = share
+        found[at] = ratio(out.log_evidence, main.log_evidence[at])
         return found
 
     def watched(
@@ -120,7 +119,7 @@ class Batch:
         for watch in network.watches:
             name, _, state = watch.target.partition("=")
             at = [i for i, pair in enumerate(columns) if pair[0] == name and state in ("", pair[1])]
-            found[watch.target] = probability[:, at].sum(axis=1)
+            found[watch.target] = within(probability[:, at].sum(axis=1))
         return found, failed
 
 

@@ -24,6 +24,7 @@ from twitchnet.diagnosis.pages import Shown, lines, page, table
 from twitchnet.diagnosis.triage import Triage
 from twitchnet.diagnosis.twin import Change, twin_network
 from twitchnet.diagnosis.wording import percent
+from twitchnet.engine.shares import ratio
 from twitchnet.errors import CapacityError
 from twitchnet.model.care import Effect, Option, Urgency
 from twitchnet.model.network import Network
@@ -203,6 +204,6 @@ def relief(inference: Inference, answers: Answers, log_evidence: float, change: 
     both.engine = inference.engine
     gone = answers.with_answers(dict.fromkeys(twin.silent, 0))
     try:
-        return min(math.exp(both.log_evidence(both.evidence(gone)) - log_evidence), 1.0)
+        return float(ratio(both.log_evidence(both.evidence(gone)), log_evidence))
     except CapacityError:
         return math.nan

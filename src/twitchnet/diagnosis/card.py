@@ -8,13 +8,13 @@ this page as Markdown; a test compares the two, so the card cannot fall behind t
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.wording import DISCLAIMER, percent
+from twitchnet.engine.shares import ratio
 from twitchnet.model.care import Effect
 from twitchnet.model.local import Table as LocalTable
 from twitchnet.model.network import Network, Variable
@@ -159,7 +159,7 @@ def _contexts(network: Network, inference: Inference) -> Section | None:
 
 def _marginal(inference: Inference, name: str, state: int) -> float:
     """P(state) with nothing observed; cheap for what stands near the roots."""
-    return math.exp(inference.log_evidence(inference.evidence(Answers({name: state}))))
+    return float(ratio(inference.log_evidence(inference.evidence(Answers({name: state}))), 0.0))
 
 
 def _findings(network: Network) -> Section | None:

@@ -22,6 +22,7 @@ from twitchnet.diagnosis.report import build_report
 from twitchnet.diagnosis.triage import Triage, triage, watch_answers, watched
 from twitchnet.diagnosis.understanding import Understanding
 from twitchnet.diagnosis.wording import DISCLAIMER, page_of
+from twitchnet.engine.shares import present, ratio
 from twitchnet.errors import CapacityError, needs
 from twitchnet.model.network import Network
 
@@ -44,10 +45,7 @@ class Diagnosis(Understanding):
     def posterior(self) -> Mapping[str, float]:
         """P(not in the baseline state | answers) by cause, in the order of the model."""
         return MappingProxyType(
-            {
-                name: float(1.0 - row[0]) if len(row) > 2 else float(row[1])
-                for name, row in self.beliefs.probability.items()
-            }
+            {name: float(present(row)) for name, row in self.beliefs.probability.items()}
         )
 
     @property
@@ -122,7 +120,7 @@ class Diagnosis(Understanding):
                     if self.answers.soft[name][0]
                     else -math.inf
                 )
-        return math.exp(min(joint - self.log_evidence, 0.0))
+        return float(ratio(joint, self.log_evidence))
 
     @cached_property
     def unexplained(self) -> float:
@@ -133,7 +131,7 @@ class Diagnosis(Understanding):
         for (of, parent), node in self.inference.lowered.producer.items():
             if of == self.network.complaint and parent:
                 evidence.hard[node] = 0
-        return math.exp(min(self.inference.log_evidence(evidence) - self.log_evidence, 0.0))
+        return float(ratio(self.inference.log_evidence(evidence), self.log_evidence))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; the keys are stable.  NaN becomes None."""

@@ -49,22 +49,29 @@ class Dials:
     row_rest: Ints
 
     def turned(self, shifts: Floats) -> Floats:
-        """The numbers (..., N) after each dial is shifted by ``shifts`` (..., D) in logits."""
+        """The numbers (..., N) after each dial is shifted by ``shifts`` (..., D) in logits.
+
+        What no shift moves stays what it is, to the last bit.
+        """
         numbers = np.broadcast_to(self.numbers, (*shifts.shape[:-1], len(self.numbers))).copy()
         before = self.numbers[self.cell]
         free = (before > 0.0) & (before < 1.0)
         p = before[free]
         odds = p / (1.0 - p) * np.exp(np.clip(shifts[..., self.of[free]], -700.0, 700.0))
-        numbers[..., self.cell[free]] = np.where(np.isinf(odds), 1.0, odds / (1.0 + odds))
+        turned = np.where(np.isinf(odds), 1.0, odds / (1.0 + odds))
+        still = shifts[..., self.of[free]] == 0.0
+        numbers[..., self.cell[free]] = np.where(still, p, turned)
         for card in np.unique(self.row_card).tolist():
             mine = self.row_card == card
             first, rest = self.row_first[mine], self.row_rest[mine]
+            before = self.numbers[first[:, None] + np.arange(card)]  # (rows, card)
             row = numbers[..., first[:, None] + np.arange(card)]  # (..., rows, card)
+            still = (row == before).all(axis=-1, keepdims=True)
             row[..., np.arange(len(rest)), rest] = 0.0
             taken = row.sum(axis=-1)
             row /= np.maximum(taken, 1.0)[..., None]
             row[..., np.arange(len(rest)), rest] = 1.0 - np.minimum(taken, 1.0)
-            numbers[..., first[:, None] + np.arange(card)] = row
+            numbers[..., first[:, None] + np.arange(card)] = np.where(still, before, row)
         return numbers
 
     @cached_property
@@ -137,6 +144,15 @@ class Dials:
         shifts = np.zeros(len(self.parameters))
         shifts[dial] = shift
         return self.turned(shifts)
+
+    def emptied(self, dial: int) -> Floats:
+        """The numbers when the only cell of a dial is 0, and its baseline state takes the rest."""
+        numbers = self.numbers.copy()
+        (at,) = np.flatnonzero(self.of == dial).tolist()
+        if self.rest[at] >= 0:
+            numbers[self.rest[at]] += numbers[self.cell[at]]
+        numbers[self.cell[at]] = 0.0
+        return numbers
 
 
 def dials(network: Network, lowered: Lowered) -> Dials:

@@ -143,17 +143,17 @@ def evaluate(
             rows.append(i)
         except RecordError:
             continue
-    log_evidence, posterior = _posteriors(inference, read)
+    log_evidence, posterior, rest = _posteriors(inference, read)
     good = np.isfinite(log_evidence)
-    p, y = posterior[good], labels[rows][good]
+    p, q, y = posterior[good], rest[good], labels[rows][good]
     if not len(p) or np.isnan(y).all():
         raise ValueError("no record can be scored")
     causes = tuple(
-        _scores(name, network.by_name[name].states[state], p[:, i], y[:, i])
+        _scores(name, network.by_name[name].states[state], p[:, i], q[:, i], y[:, i])
         for i, (name, state) in enumerate(places)
         if not np.isnan(y[:, i]).all()
     )
-    total = _scores("", "", p.reshape(-1), y.reshape(-1))
+    total = _scores("", "", p.reshape(-1), q.reshape(-1), y.reshape(-1))
     return Evaluation(
         len(records),
         len(records) - len(p),
@@ -164,14 +164,17 @@ def evaluate(
     )
 
 
-def _posteriors(inference: Inference, records: Sequence[Answers]) -> tuple[Floats, Floats]:
-    """The log of P (N,) and posteriors (N, columns); equal records are solved once."""
+def _posteriors(inference: Inference, records: Sequence[Answers]) -> tuple[Floats, Floats, Floats]:
+    """The log of P (N,), posteriors and their complements (N, columns).
+
+    Equal records are solved once.
+    """
     keys = [(frozenset(one.hard.items()), frozenset(one.soft.items())) for one in records]
     first = dict(zip(keys, records, strict=True))
     place = {key: i for i, key in enumerate(first)}
     found = suppose(inference, list(first.values()))
     rows = np.array([place[key] for key in keys], dtype=np.int64)
-    return found.log_evidence[rows], found.posterior[rows]
+    return found.log_evidence[rows], found.posterior[rows], found.rest[rows]
 
 
 def _truth(inference: Inference, row: Mapping[str, object]) -> dict[str, int]:
@@ -193,10 +196,11 @@ def _truth(inference: Inference, row: Mapping[str, object]) -> dict[str, int]:
     return found
 
 
-def _scores(cause: str, state: str, p: Floats, y: Floats) -> Scores:
+def _scores(cause: str, state: str, p: Floats, q: Floats, y: Floats) -> Scores:
+    """The scores of predictions ``p`` with complements ``q``."""
     known = ~np.isnan(y)
-    p, y = p[known], y[known]
-    right = np.where(y == 1.0, p, 1.0 - p)
+    p, q, y = p[known], q[known], y[known]
+    right, wrong = np.where(y == 1.0, p, q), np.where(y == 1.0, q, p)
     share = float(y.mean())
     return Scores(
         cause,
@@ -204,10 +208,16 @@ def _scores(cause: str, state: str, p: Floats, y: Floats) -> Scores:
         len(y),
         int(y.sum()),
         float(p.mean()),
-        float(-np.log(np.maximum(right, FLOOR)).mean()),
-        float(((p - y) ** 2).mean()),
+        float(-_logs(right, wrong).mean()),
+        float((wrong**2).mean()),
         share * (1.0 - share),
     )
+
+
+def _logs(right: Floats, wrong: Floats) -> Floats:
+    """Natural logs of probabilities ``right``, from their complements where they are near 1."""
+    logs: Floats = np.log(np.maximum(right, FLOOR))
+    return np.where(wrong < 0.5, np.log1p(-np.minimum(wrong, 0.5)), logs)
 
 
 def calibration(p: Floats, y: Floats, bins: int = BINS) -> tuple[Bin, ...]:

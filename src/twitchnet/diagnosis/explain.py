@@ -171,29 +171,40 @@ class LeftOut:
     now: Supposed
 
 
-def weight(with_it: float, without: float) -> float:
-    """The log Bayes factor in decibans between two probabilities of one hypothesis.
+Odds = tuple[float, float]
+"""The probabilities that a hypothesis holds and that it does not.
 
-    >>> weight(0.5, 0.5), round(weight(0.9, 0.5), 2)
+The second is no ``1 - p`` of the first, which keeps no digits where p is all but 1.
+"""
+
+
+def weight(with_it: Odds, without: Odds) -> float:
+    """The log Bayes factor in decibans between two odds of one hypothesis.
+
+    >>> weight((0.5, 0.5), (0.5, 0.5)), round(weight((0.9, 0.1), (0.5, 0.5)), 2)
     (0.0, 9.54)
     """
-    if with_it == without or math.isnan(with_it) or math.isnan(without):
-        return 0.0 if with_it == without else math.nan
-    return 10.0 * (_log10_odds(with_it) - _log10_odds(without))
+    if math.isnan(with_it[0]) or math.isnan(without[0]):
+        return math.nan
+    now, before = _log10_odds(*with_it), _log10_odds(*without)
+    return 0.0 if now == before else 10.0 * (now - before)
 
 
-def _log10_odds(p: float) -> float:
+def _log10_odds(p: float, rest: float) -> float:
     if p <= 0.0:
         return -math.inf
-    return math.inf if p >= 1.0 else math.log10(p) - math.log10(1.0 - p)
+    return math.inf if rest <= 0.0 else math.log10(p) - math.log10(rest)
+
+
+def _odds(one: Supposed, row: int, column: int) -> Odds:
+    return float(one.posterior[row, column]), float(one.rest[row, column])
 
 
 def leave_out(inference: Inference, answers: Answers) -> LeftOut:
     """Every answer left out in turn, as one batch.  Screens have no probability and no row."""
     names, together, records = left_out_answers(inference.network, answers)
     found = suppose(inference, [answers, *records])
-    now = Supposed(found.log_evidence[:1], found.posterior[:1])
-    return LeftOut(names, together, Supposed(found.log_evidence[1:], found.posterior[1:]), now)
+    return LeftOut(names, together, found.take(slice(1, None)), found.take(slice(1)))
 
 
 def left_out_answers(
@@ -253,8 +264,8 @@ def explain(
     if decisive and cause not in answers.hard:
         known = {*answers.hard, *answers.soft}
         names = [name for name in neighbours(network, cause) if name not in known]
-        possible = possible_answers(inference, answers, left.now, names)
-        found = _decisive(network, possible, column, float(left.now.posterior[0, column]))
+        possible = possible_answers(inference, answers, left.now, names, cause)
+        found = _decisive(network, possible, column, _odds(left.now, 0, column))
     return Explanation(
         cause,
         variable.states[at],
@@ -297,7 +308,7 @@ def _weigh(
     """The weight of answer ``i``; ``shares`` are those of each cause in having produced it."""
     name = left.names[i]
     without = float(left.rows.posterior[i, column])
-    decibans = weight(float(left.now.posterior[0, column]), without)
+    decibans = weight(_odds(left.now, 0, column), _odds(left.rows, i, column))
     rivals = [c for c in shares if c != cause]
     rival = max(rivals, key=lambda c: shares[c], default="")
     return Weight(
@@ -352,15 +363,13 @@ def _producers(network: Network, name: str) -> tuple[str, ...]:
     return tuple(link.parent for link in local.links)
 
 
-def _decisive(
-    network: Network, possible: Possible, column: int, now: float
-) -> tuple[Decisive, ...]:
+def _decisive(network: Network, possible: Possible, column: int, now: Odds) -> tuple[Decisive, ...]:
     found = []
     for r, (name, state) in enumerate(possible.answer):
         then = float(possible.posterior[r, column])
         if possible.probability[r] <= 0.0 or math.isnan(then):
             continue
-        size = weight(then, now)
+        size = weight(_odds(possible.then, r, column), now)
         if abs(size) >= DECISIVE:
             answer = network.by_name[name].states[state]
             found.append(Decisive(name, answer, float(possible.probability[r]), then, size))

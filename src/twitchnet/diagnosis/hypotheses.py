@@ -8,7 +8,6 @@ otherwise.  The answers are the same either way.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,8 +16,9 @@ import numpy as np
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.inference import HEAVY, Inference, kernels_are_loaded
 from twitchnet.engine.program import Floats, Ints, Program
+from twitchnet.engine.shares import normalised, others, ratio
 from twitchnet.engine.weights import balanced
-from twitchnet.errors import CapacityError, limit_of
+from twitchnet.errors import CapacityError
 from twitchnet.model.network import Network
 
 WORTH_COMPILING = 5e8
@@ -30,19 +30,55 @@ class Supposed:
     """What each of N hypothetical records would say.
 
     ``log_evidence`` (N,) is the natural log of P(answers), ``-inf`` when impossible;
-    ``posterior`` (N, columns) are the posteriors of :func:`columns`, NaN when impossible
-    (or (N, 0) when nobody asked for them).
+    ``states`` (N, states) are the posteriors of :func:`all_states`; ``posterior`` (N, columns)
+    those of :func:`columns`, and ``rest`` (N, columns) the probabilities that the target is
+    in another state.  NaN when impossible; (N, 0) when nobody asked for them.
     """
 
     log_evidence: Floats
+    states: Floats
     posterior: Floats
+    rest: Floats
+
+    def take(self, some: slice) -> Supposed:
+        """The records ``some``."""
+        return Supposed(
+            self.log_evidence[some], self.states[some], self.posterior[some], self.rest[some]
+        )
 
 
 def columns(network: Network) -> tuple[tuple[str, int], ...]:
     """(target, state) of each column of posteriors: every state but the baseline."""
+    return tuple((name, state) for name, state in all_states(network) if state)
+
+
+def all_states(network: Network) -> tuple[tuple[str, int], ...]:
+    """(target, state) of every state of every target, the states of one beside each other."""
     return tuple(
-        (name, state) for name in network.ranked for state in range(1, network.by_name[name].card)
+        (name, state) for name in network.ranked for state in range(network.by_name[name].card)
     )
+
+
+def supposed(network: Network, log_evidence: Floats, states: Floats) -> Supposed:
+    """Posteriors of records, from those of every state of every target (N, states)."""
+    each = _by_target(network, states)
+    posterior = [of_target[:, 1:] for of_target in each]
+    rest = [others(of_target)[:, 1:] for of_target in each]
+    return Supposed(
+        log_evidence, states, np.concatenate(posterior, axis=1), np.concatenate(rest, axis=1)
+    )
+
+
+def _by_target(network: Network, states: Floats) -> list[Floats]:
+    """The parts (..., states of a target) of posteriors (..., states of all targets)."""
+    cards = [network.by_name[name].card for name in network.ranked]
+    return np.split(states, np.cumsum(cards)[:-1], axis=-1)
+
+
+def _nothing_asked(log_evidence: Floats) -> Supposed:
+    """Records whose posteriors nobody asked for."""
+    none = np.zeros((len(log_evidence), 0))
+    return Supposed(log_evidence, none, none, none)
 
 
 def suppose(
@@ -58,11 +94,15 @@ def suppose(
     Raises ``CapacityError`` when one of them is too wide for both.
     """
     if not records:
-        width = len(columns(inference.network)) if posteriors else 0
-        return Supposed(np.zeros(0), np.zeros((0, width)))
-    if runs_compiled(inference, records[0], len(records)):
-        return _batch(inference, records, posteriors, program or inference.lowered.program)
-    return _one_by_one(inference, records, posteriors, program)
+        log_evidence, states = np.zeros(0), np.zeros((0, len(all_states(inference.network))))
+    elif runs_compiled(inference, records[0], len(records)):
+        numbers = program or inference.lowered.program
+        log_evidence, states = _batch(inference, records, posteriors, numbers)
+    else:
+        log_evidence, states = _one_by_one(inference, records, posteriors, program)
+    if not posteriors:
+        return _nothing_asked(log_evidence)
+    return supposed(inference.network, log_evidence, states)
 
 
 def runs_compiled(inference: Inference, answers: Answers, count: int) -> bool:
@@ -83,11 +123,11 @@ def runs_compiled(inference: Inference, answers: Answers, count: int) -> bool:
 
 def _one_by_one(
     inference: Inference, records: Sequence[Answers], posteriors: bool, program: Program | None
-) -> Supposed:
-    """The same, a record at a time."""
-    places = columns(inference.network)
+) -> tuple[Floats, Floats]:
+    """Log P (N,) and posteriors (N, states) of :func:`all_states`, a record at a time."""
+    places = all_states(inference.network)
     log_evidence = np.zeros(len(records))
-    posterior = np.full((len(records), len(places) if posteriors else 0), np.nan)
+    states = np.full((len(records), len(places) if posteriors else 0), np.nan)
     for i, answers in enumerate(records):
         if not posteriors and program is None:
             log_evidence[i] = inference.log_evidence(inference.evidence(answers))
@@ -95,15 +135,15 @@ def _one_by_one(
         beliefs = inference.beliefs(answers, program, accounts=False)
         log_evidence[i] = beliefs.log_evidence
         if posteriors:
-            posterior[i] = [beliefs.probability[name][state] for name, state in places]
-    return Supposed(log_evidence, posterior)
+            states[i] = [beliefs.probability[name][state] for name, state in places]
+    return log_evidence, states
 
 
 def _batch(
     inference: Inference, records: Sequence[Answers], posteriors: bool, program: Program
-) -> Supposed:
+) -> tuple[Floats, Floats]:
     """The same by one run of the compiled kernels."""
-    from twitchnet.engine.host.batch import LIMITS, STATUS, BatchInput, run_batch
+    from twitchnet.engine.host.batch import STATUS, BatchInput, run_batch
 
     low, network = inference.lowered, inference.network
     names = [name for name in low.index if any(name in one.hard for one in records)]
@@ -118,7 +158,7 @@ def _batch(
             if name in one.soft:
                 row = one.soft[name]
                 soft[i, j, : len(row)], exponent[i, j] = balanced(np.array(row))
-    places = columns(network) if posteriors else ()
+    places = all_states(network) if posteriors else ()
     out = run_batch(
         program,
         BatchInput(codes, _nodes(low.index, names), soft, _nodes(low.index, soft_names)),
@@ -132,13 +172,10 @@ def _batch(
     out.log_evidence[:] += exponent.sum(axis=1) * np.log(2.0)
     wide = np.flatnonzero(out.status == STATUS.index("too wide"))
     if len(wide):
-        if inference.engine == "compiled":
-            limit = limit_of(LIMITS[out.limits[wide[0]]])
-            raise CapacityError(float(out.cells[wide[0]]), inference.budget, limit)
         given = None if program is low.program else program
-        rest = _one_by_one(inference, [records[i] for i in wide.tolist()], posteriors, given)
-        out.log_evidence[wide], out.probability[wide] = rest.log_evidence, rest.posterior
-    return Supposed(out.log_evidence, out.probability)
+        again = _one_by_one(inference, [records[i] for i in wide.tolist()], posteriors, given)
+        out.log_evidence[wide], out.probability[wide] = again
+    return out.log_evidence, out.probability
 
 
 def _nodes(index: dict[str, int], names: Sequence[str]) -> Ints:
@@ -150,13 +187,18 @@ class Possible:
     """What each possible answer to some open questions would do.
 
     Row r supposes ``answer[r] = (name, state)``: ``probability[r]`` is its predictive
-    probability, ``posterior[r]`` (columns,) what the targets would then be (NaN where the
-    answer is impossible).  Exact, not sampled.
+    probability, and row r of ``then`` what the targets would then be (NaN where the answer is
+    impossible).  Exact, not sampled.
     """
 
     answer: tuple[tuple[str, int], ...]
     probability: Floats
-    posterior: Floats
+    then: Supposed
+
+    @property
+    def posterior(self) -> Floats:
+        """(rows, columns) what the targets would then be."""
+        return self.then.posterior
 
     def rows(self, name: str) -> list[int]:
         """The rows of one question, in the order of its states."""
@@ -164,38 +206,53 @@ class Possible:
 
 
 def possible_answers(
-    inference: Inference, answers: Answers, now: Supposed, names: Sequence[str]
+    inference: Inference, answers: Answers, now: Supposed, names: Sequence[str], about: str = ""
 ) -> Possible:
     """Every answer to each of ``names``, none of which is answered yet.
 
-    One state of each question needs no pass of its own: P(c, e) is the sum over the
-    answers, so the most expensive one (the last state; a present finding couples its
-    parents, an absent one does not) follows by subtraction.  ``now`` is the row of the
-    answers as they are.
+    P(c, e) is the sum over the answers, so the most expensive one (the last state; a present
+    finding couples its parents, an absent one does not) follows by subtraction where that
+    keeps the digits (``KEPT``), and has a pass of its own elsewhere.  ``now`` is the row of the
+    answers as they are; ``about`` names the one target whose posteriors are wanted.
     """
-    by_name, places = inference.network.by_name, columns(inference.network)
-    asked = [(name, state) for name in names for state in range(by_name[name].card)]
-    supposed = [a for a in asked if a[1] < by_name[a[0]].card - 1]
-    found = suppose(inference, [answers.with_answers({name: state}) for name, state in supposed])
-    chance = np.exp(found.log_evidence - now.log_evidence[0])
-    joint = np.where(chance[:, None] > 0.0, chance[:, None] * found.posterior, 0.0)
-    probability, posterior = np.zeros(len(asked)), np.full((len(asked), len(places)), np.nan)
-    place = {answer: i for i, answer in enumerate(supposed)}
-    for r, (name, state) in enumerate(asked):
-        rows = [place[name, s] for s in range(by_name[name].card - 1)]
-        if (name, state) in place:
-            here, both = chance[place[name, state]], joint[place[name, state]]
+    network = inference.network
+    places = all_states(network)
+    mine = np.array([about in ("", name) for name, _ in places], dtype=np.bool_)
+    asked = [(name, state) for name in names for state in range(network.by_name[name].card)]
+    cards = [network.by_name[name].card for name in names]
+    ends = np.cumsum(cards).tolist()
+    groups = [list(range(end - card, end)) for end, card in zip(ends, cards, strict=True)]
+    chance, states = np.zeros(len(asked)), np.full((len(asked), len(places)), np.nan)
+
+    def run(rows: list[int]) -> None:
+        """A pass for each of some rows."""
+        found = suppose(inference, [answers.with_answers(dict([asked[r]])) for r in rows])
+        chance[rows] = ratio(found.log_evidence, now.log_evidence[0])
+        states[rows] = found.states
+
+    run([r for group in groups for r in group[:-1]])
+    dear = []
+    for *rest, last in groups:
+        joint = np.where(chance[rest, None] > 0.0, chance[rest, None] * states[rest], 0.0)
+        left = now.states[0] - joint.sum(axis=0)
+        chance[last] = 1.0 - chance[rest].sum()
+        keeps = (left >= KEPT * now.states[0])[mine].all() and chance[last] >= KEPT
+        if keeps:
+            of_targets = _by_target(network, np.where(mine, left, np.nan))
+            states[last] = np.concatenate([normalised(masses) for masses in of_targets])
         else:
-            here, both = 1.0 - chance[rows].sum(), now.posterior[0] - joint[rows].sum(axis=0)
-            if here < LEAST_LEFT:  # subtraction would leave noise: its own pass
-                own = suppose(inference, [answers.with_answers({name: state})])
-                here = math.exp(own.log_evidence[0] - now.log_evidence[0])
-                both = here * own.posterior[0]
-        probability[r] = min(max(here, 0.0), 1.0)
-        if here > 0.0:
-            posterior[r] = np.clip(both / here, 0.0, 1.0)
-    return Possible(tuple(asked), probability, posterior)
+            dear.append(last)
+    run(dear)
+    for group in groups:
+        chance[group] = normalised(chance[group])
+    states[~(chance > 0.0)] = np.nan
+    with np.errstate(divide="ignore"):
+        log_evidence = np.log(chance) + now.log_evidence[0]
+    return Possible(tuple(asked), chance, supposed(network, log_evidence, states))
 
 
-LEAST_LEFT = 1e-6
-"""A remainder below this has lost six digits of sixteen, and gets a pass of its own."""
+KEPT = 1.0 / 64.0
+"""The least share that a difference keeps of what it is taken from: it loses six bits.
+
+Evaluations are believed to 3e-12 of each other, so what is left is right to 4e-10.
+"""

@@ -22,6 +22,7 @@ from twitchnet.diagnosis.dials import Dials, dials
 from twitchnet.engine.numpy.plan import BUDGET, WORKSPACE, Plan, build_plan, evidence_arrays
 from twitchnet.engine.numpy.sweep import Sweep, sweep
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
+from twitchnet.engine.shares import normalised, within
 from twitchnet.engine.weights import balanced
 from twitchnet.errors import CapacityError, limit_of
 from twitchnet.lowering import Lowered, lower
@@ -251,7 +252,7 @@ class Inference:
         rows, findings = np.nonzero(of_targets)
         found = targets[rows].tolist(), findings.tolist(), of_targets[rows, findings].tolist()
         shares = {
-            (low.names[cause], low.names[finding]): value
+            (low.names[cause], low.names[finding]): float(within(value))
             for cause, finding, value in zip(*found, strict=True)
         }
         explains = dict.fromkeys(network.ranked, 0.0)
@@ -277,7 +278,7 @@ class Inference:
                     np.add.at(result, states, run.total * by)
                 elif node in run.marginal:
                     result += run.marginal[node].sum(axis=0) * by
-            return result / total
+            return normalised(result)
 
         def posterior(node: int) -> Floats:
             state = int(evidence.hard[node])
@@ -302,8 +303,10 @@ class Inference:
                 name, finding = low.names[leaf.credit], low.names[leaf.own - plan.sliced.count]
                 if name in explains:
                     share = float(joint.sum()) * by / total
-                    explains[name] += share
                     shares[name, finding] = shares.get((name, finding), 0.0) + share
+        for (name, finding), share in shares.items():
+            shares[name, finding] = float(within(share))
+            explains[name] += shares[name, finding]
         unexplained = np.nan
         if self.complaint in runs[0][1].marginal and evidence.hard[self.complaint] >= 0:
             unexplained = float(marginal(self.complaint)[0])

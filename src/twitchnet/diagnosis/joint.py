@@ -27,11 +27,12 @@ from itertools import combinations
 import numpy as np
 
 from twitchnet.diagnosis.answers import Answers
-from twitchnet.diagnosis.hypotheses import columns, suppose
+from twitchnet.diagnosis.hypotheses import all_states, columns, suppose
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.pages import Shown, lines, page, table
 from twitchnet.diagnosis.wording import percent
 from twitchnet.engine.program import Floats
+from twitchnet.engine.shares import ACCURACY, ratio, within
 from twitchnet.model.local import Descriptor, Leak, Link, Table
 from twitchnet.model.network import Network
 from twitchnet.show.page import Page
@@ -171,7 +172,7 @@ def best_explanations(
     now = suppose(inference, [answers])
     start = float(now.log_evidence[0])
     heap: list[tuple[float, int, float, dict[str, int], Floats]] = []
-    heapq.heappush(heap, (-1.0, 0, 1.0, {}, now.posterior[0]))
+    heapq.heappush(heap, (-1.0, 0, 1.0, {}, now.states[0]))
     found: list[JointExplanation] = []
     count, passes = 1, 1
     while heap and len(found) < k:
@@ -195,39 +196,37 @@ def best_explanations(
             for fixed, name in opened
             for state in range(network.by_name[name].card)
         ]
-        weights = [_factor(answers, one) for one in children]
+        weights = np.array([_log_factor(answers, one) for one in children])
         tried = suppose(inference, [answers.with_answers(one) for one in children])
         passes += len(children)
-        for i, one in enumerate(children):
-            p = weights[i] * math.exp(tried.log_evidence[i] - start)
+        chance = ratio(weights + tried.log_evidence, start).tolist()
+        for i, (one, p) in enumerate(zip(children, chance, strict=True)):
             if p > 0.0:
                 left = 1.0
                 if len(one) < len(free):
-                    left = _most_open(network, free, one, tried.posterior[i])[1]
-                heapq.heappush(heap, (-p * left, count, p, one, tried.posterior[i]))
+                    left = _most_open(network, free, one, tried.states[i])[1]
+                heapq.heappush(heap, (-p * left, count, p, one, tried.states[i]))
                 count += 1
     return tuple(found), 0.0
 
 
-def _factor(answers: Answers, fixed: dict[str, int]) -> float:
-    """The likelihoods that hard assignments replaced."""
-    return math.prod(
-        answers.soft[name][state] for name, state in fixed.items() if name in answers.soft
-    )
+def _log_factor(answers: Answers, fixed: dict[str, int]) -> float:
+    """The natural log of the likelihoods that hard assignments replaced."""
+    weights = [answers.soft[name][state] for name, state in fixed.items() if name in answers.soft]
+    return -math.inf if 0.0 in weights else math.fsum(map(math.log, weights))
 
 
 def _most_open(
     network: Network, free: Sequence[str], fixed: dict[str, int], row: Floats
 ) -> tuple[str, float]:
-    """The cause whose most probable state is least sure, and how probable that state is."""
-    rows: dict[str, list[float]] = {}
-    for (name, _), p in zip(columns(network), row, strict=True):
-        rows.setdefault(name, []).append(float(p))
-    open_ones = {
-        name: max(max(1.0 - sum(rows[name]), 0.0), *rows[name])
-        for name in free
-        if name not in fixed
-    }
+    """The cause whose most probable state is least sure, and how probable that state is.
+
+    ``row`` (states,) are the probabilities of ``all_states``.
+    """
+    surest = dict.fromkeys(network.ranked, 0.0)
+    for (name, _), p in zip(all_states(network), row.tolist(), strict=True):
+        surest[name] = max(surest[name], p)
+    open_ones = {name: surest[name] for name in free if name not in fixed}
     best = min(open_ones, key=lambda name: open_ones[name])
     return best, min(open_ones[best] + 1e-12, 1.0)  # rounding must not cut off the best
 
@@ -271,8 +270,8 @@ def covers(inference: Inference, answers: Answers, posterior: Floats) -> tuple[C
     tried = suppose(
         inference, [answers.with_answers(one) for one in (*with_all, *alone)], posteriors=False
     )
-    weights = [_factor(answers, one) for one in (*with_all, *alone)]
-    p = np.array(weights) * np.exp(tried.log_evidence - start)
+    weights = np.array([_log_factor(answers, one) for one in (*with_all, *alone)])
+    p = ratio(weights + tried.log_evidence, start)
     result = [Cover(s, float(p[i]), float(p[len(sets) + i])) for i, s in enumerate(sets)]
     return tuple(sorted(result, key=lambda one: -one.probability))
 
@@ -294,17 +293,35 @@ def dependences(
     """Every pair of ranked causes, strongest dependence first; one pass per cause."""
     network = inference.network
     places = columns(network)
+    now = suppose(inference, [answers]).rest[0]
     free = [
         i
         for i, (name, state) in enumerate(places)
-        if state == 1 and name not in answers.hard and 0.0 < posterior[i] < 1.0
+        if state == 1 and name not in answers.hard and posterior[i] > 0.0 and now[i] > 0.0
     ]
     tried = suppose(inference, [answers.with_answers({places[i][0]: 1}) for i in free])
     result = []
     for a, i in enumerate(free):
-        for j in free[a + 1 :]:
+        for b, j in enumerate(free[a + 1 :], a + 1):
             p, q = float(posterior[i]), float(posterior[j])
             both = p * float(tried.posterior[a, j])
-            phi = (both - p * q) / math.sqrt(p * (1 - p) * q * (1 - q))
+            first, second = p * float(tried.rest[a, j]), q * float(tried.rest[b, i])
+            phi = _phi(both, first, second, (p, float(now[i])), (q, float(now[j])))
             result.append(Dependence(places[i][0], places[j][0], both, phi))
     return tuple(sorted(result, key=lambda one: -abs(one.phi)))
+
+
+def _phi(
+    both: float, first: float, second: float, p: tuple[float, float], q: tuple[float, float]
+) -> float:
+    """The phi coefficient of two events.
+
+    ``both``, ``first`` and ``second`` are the probabilities of both and of one alone, ``p`` and
+    ``q`` those that either holds and does not.  P(both) - P(first) P(second) is the same as
+    P(both) P(neither) - P(first alone) P(second alone), which keeps its digits where both
+    events are all but certain.
+    """
+    neither = max(p[1] - second if p[1] < q[1] else q[1] - first, 0.0)
+    spread = math.sqrt(p[0] * p[1]) * math.sqrt(q[0] * q[1])
+    phi = (both * neither - first * second) / spread
+    return math.copysign(float(within(abs(phi), ACCURACY)), phi)

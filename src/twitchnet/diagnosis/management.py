@@ -208,23 +208,22 @@ class _Scene:
             if effect.target in weight:
                 given = self.posterior.get(effect.given, 0.0) if effect.given else 1.0
                 share = weight[effect.target] * given
-                yield _action(effect, effect.target, share, effect.factor, effect.low, effect.high)
+                taken = 1.0 - effect.factor
+                yield _action(effect, effect.target, share * taken, *_range(effect))
         elif effect.kind == "link":
             state = self.answers.get(effect.target)
             if effect.child in weight and state is not None:
                 link = self.strength(effect.target, state, effect.child)
-                left, low, high = (
-                    1.0 - link * (1.0 - factor)
-                    for factor in (effect.factor, effect.low, effect.high)
-                )
-                share = weight[effect.child]
-                yield _action(effect, effect.child, share, left, low, high, effect.target)
+                left, low, high = (1.0 - link * (1.0 - factor) for factor in _range(effect))
+                taken = weight[effect.child] * (link * (1.0 - effect.factor))
+                yield _action(effect, effect.child, taken, left, low, high, effect.target)
         elif self.to_change(effect):
             for cause, share in weight.items():
                 now = self.strength(effect.target, self.answers[effect.target], cause)
-                left = 1.0 - now + self.strength(effect.target, effect.state, cause)
-                if left < 1.0:
-                    yield _action(effect, cause, share, left, left, left, effect.target)
+                taken = now - self.strength(effect.target, effect.state, cause)
+                if taken > 0.0:
+                    left = 1.0 - taken
+                    yield _action(effect, cause, share * taken, left, left, left, effect.target)
 
     def strength(self, parent: str, state: str, child: str) -> float:
         """The strength of a noisy-OR link in a state of its parent; 0 when there is none.
@@ -245,9 +244,14 @@ class _Scene:
         return 0.0
 
 
+def _range(effect: Effect) -> tuple[float, float, float]:
+    """The factor of an effect and the ends of its range."""
+    return effect.factor, effect.low, effect.high
+
+
 def _action(
-    effect: Effect, cause: str, share: float, left: float, low: float, high: float, via: str = ""
+    effect: Effect, cause: str, taken: float, left: float, low: float, high: float, via: str = ""
 ) -> Action:
-    """An effect that leaves the part ``left`` of a cause's ``share``."""
+    """An effect that leaves the part ``left`` of a cause, and takes ``taken`` of the complaint."""
     words = (effect.quality, via, effect.given, effect.sources, effect.note)
-    return Action(cause, share * max(1.0 - left, 0.0), left, low, high, *words)
+    return Action(cause, max(taken, 0.0), left, low, high, *words)

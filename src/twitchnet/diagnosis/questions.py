@@ -24,6 +24,7 @@ from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.hypotheses import (
     Possible,
     Supposed,
+    all_states,
     columns,
     possible_answers,
     runs_compiled,
@@ -36,6 +37,7 @@ from twitchnet.diagnosis.triage import triage
 from twitchnet.diagnosis.wording import percent
 from twitchnet.engine.kernels import compiler
 from twitchnet.engine.program import Floats
+from twitchnet.engine.shares import others
 from twitchnet.errors import CapacityError, Problem, RecordError, nearest
 from twitchnet.model.care import Urgency
 from twitchnet.model.network import Network
@@ -198,7 +200,7 @@ def _question(
             _urgency_bits(urgencies, chances)
             if about == URGENCY
             else math.fsum(
-                information(network, cause, now.posterior[0], chances, possible.posterior[places])
+                information(network, cause, now.states[0], chances, possible.then.states[places])
                 for cause in (network.ranked if about == CAUSES else (about,))
                 if cause not in (*answers.hard, name)
             )
@@ -212,10 +214,10 @@ def _question(
 def information(network: Network, cause: str, now: Floats, chances: Floats, then: Floats) -> float:
     """The mutual information in bits of an answer and a cause.
 
-    ``now`` (columns,) are the posteriors, ``then`` (A, columns) those after each answer,
-    ``chances`` (A,) the probabilities of the answers.
+    ``now`` (states,) are the posteriors of ``all_states``, ``then`` (A, states) those after
+    each answer, ``chances`` (A,) the probabilities of the answers.
     """
-    mine = [i for i, (name, _) in enumerate(columns(network)) if name == cause]
+    mine = [i for i, (name, _) in enumerate(all_states(network)) if name == cause]
     gain = entropy(now[mine])
     for chance, row in zip(chances, then, strict=True):
         if chance > 0.0:
@@ -224,14 +226,15 @@ def information(network: Network, cause: str, now: Floats, chances: Floats, then
 
 
 def entropy(posterior: Floats) -> float:
-    """The entropy in bits of a variable with these probabilities and one for the rest.
+    """The entropy in bits of a variable with these probabilities of all its states.
 
     >>> import numpy as np
-    >>> entropy(np.array([0.5])), entropy(np.array([0.0]))
+    >>> entropy(np.array([0.5, 0.5])), entropy(np.array([1.0, 0.0]))
     (1.0, 0.0)
     """
-    rest = max(1.0 - float(posterior.sum()), 0.0)
-    return math.fsum(-p * math.log2(p) for p in (*map(float, posterior), rest) if p > 0.0)
+    pairs = zip(posterior.tolist(), others(posterior).tolist(), strict=True)
+    nats = (-p * (math.log(p) if p < 0.5 else math.log1p(-rest)) for p, rest in pairs if p > 0.0)
+    return math.fsum(nats) / math.log(2.0) + 0.0
 
 
 def _urgency_bits(urgencies: Sequence[Urgency], chances: Floats) -> float:

@@ -25,7 +25,7 @@ import numpy as np
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.dials import NINETY, Dials
 from twitchnet.diagnosis.explain import column_of
-from twitchnet.diagnosis.hypotheses import columns
+from twitchnet.diagnosis.hypotheses import KEPT, columns
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.pages import Shown, page, table
 from twitchnet.diagnosis.wording import percent
@@ -35,6 +35,7 @@ from twitchnet.engine.numpy.plan import modifier_lanes
 from twitchnet.engine.numpy.reduce import Sliced
 from twitchnet.engine.numpy.search import find_order
 from twitchnet.engine.program import Floats
+from twitchnet.engine.shares import ACCURACY, normalised, others, ratio, within
 from twitchnet.errors import CapacityError
 from twitchnet.lowering import COMPLEMENT, NUMBER
 from twitchnet.show.page import Page
@@ -44,10 +45,6 @@ RIVALS = 3
 
 REACH, PACE = 8.0, 0.125
 """How far (in logits) and how finely a change of the leader is searched for."""
-
-
-TINY = 1e-12
-"""A setting that makes the answers this much less likely leaves only rounding of P(e)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +202,16 @@ WORKSPACE = 2 * 2**30
 
 @dataclass(frozen=True)
 class Slopes:
-    """P(e) and P(column, e) with their derivatives by every number, all divided by P(e)."""
+    """P(e) and P(column, e) with their derivatives by every number, all divided by P(e).
 
+    ``log_evidence`` is the log of it, and ``against`` the same for P(not the first wanted
+    column, e).
+    """
+
+    log_evidence: float
     evidence: Floats
     joint: dict[int, tuple[float, Floats]]
+    against: tuple[float, Floats]
 
 
 def slopes(inference: Inference, answers: Answers, wanted: list[int]) -> Slopes:
@@ -224,8 +227,12 @@ def slopes(inference: Inference, answers: Answers, wanted: list[int]) -> Slopes:
     log_evidence = float(np.logaddexp.reduce([log_p for log_p, _, _ in found]))
     parts = [_exp(scale - log_evidence) * slope for _, scale, slope in found]
     own: Floats = np.sum(parts, axis=0)
+    against = 0.0, np.zeros_like(own)
     if split:
-        joint[wanted[0]] = math.exp(found[at][0] - log_evidence), parts[at]
+        shares = normalised(np.exp([log_p - log_evidence for log_p, _, _ in found]))
+        joint[wanted[0]] = float(shares[at]), parts[at]
+        rest = [part for state, part in enumerate(parts) if state != at]
+        against = float(others(shares)[at]), np.sum(rest, axis=0)
     for column in wanted:
         if column in joint:
             continue
@@ -240,9 +247,10 @@ def slopes(inference: Inference, answers: Answers, wanted: list[int]) -> Slopes:
             joint[column] = (0.0, np.zeros_like(own))
             continue
         ((log_joint, scale, slope),) = number_gradient(inference, with_it)
-        more = math.log(factor) - log_evidence
-        joint[column] = _exp(log_joint + more), _exp(scale + more) * slope
-    return Slopes(own, joint)
+        log_whole = log_evidence - math.log(factor)
+        posterior = float(ratio(log_joint, log_whole))
+        joint[column] = posterior, _exp(scale - log_whole) * slope
+    return Slopes(log_evidence, own, joint, against)
 
 
 def _exp(x: float) -> float:
@@ -276,7 +284,7 @@ def sensitivity(
     wanted = list(dict.fromkeys([column, *([leader, *against] if against else [])]))
     found = slopes(inference, answers, wanted)
     turn = inference.dials
-    turns = _turns(turn, found, column)
+    turns = _turns(inference, answers, found, column)
     flips: list[Flip] = []
     for rival in against:
         names = places[leader][0], places[rival][0]
@@ -296,9 +304,23 @@ def sensitivity(
     )
 
 
-def _turns(turn: Dials, found: Slopes, column: int) -> list[Turn]:
-    """The effect of every dial, all at once."""
-    p, slope = found.joint[column]
+def _turns(inference: Inference, answers: Answers, found: Slopes, column: int) -> list[Turn]:
+    """The effect of every dial, all at once.
+
+    What is left when a number takes away nearly all of P(e), or of P(column, e), has few digits
+    of them: it gets a pass of its own.
+    """
+    turn = inference.dials
+    (p, slope), (q, against) = found.joint[column], found.against
+    name, state = columns(inference.network)[column]
+
+    def again(numbers: Floats) -> tuple[float, float]:
+        """P(e), over that of the numbers as they are, and the posterior."""
+        program = inference.lowered.with_numbers(numbers)
+        beliefs = inference.beliefs(answers, program, accounts=False)
+        left = math.exp(beliefs.log_evidence - found.log_evidence)
+        return left, float(beliefs.probability[name][state])
+
     ends: list[Floats] = []
     for shifts in (turn.middle - NINETY * turn.spread, turn.middle + NINETY * turn.spread):
         moved = turn.moved(shifts)
@@ -306,15 +328,23 @@ def _turns(turn: Dials, found: Slopes, column: int) -> list[Turn]:
         for d in np.flatnonzero(turn.overflows(shifts)).tolist():  # the whole row is scaled down
             change = turn.one(d, float(shifts[d])) - turn.numbers
             evidence[d], joint[d] = found.evidence @ change, slope @ change
-        total = 1.0 + evidence
-        value = (p + joint) / np.where(total > TINY, total, np.nan)
-        ends.append(np.clip(value, 0.0, 1.0))
+        total, both = 1.0 + evidence, p + joint
+        few = (total < KEPT) | (both < KEPT * p)
+        value = within(both / np.where(few, np.nan, total), ACCURACY)
+        for d in np.flatnonzero(few).tolist():
+            value[d] = again(turn.one(d, float(shifts[d])))[1]
+        ends.append(value)
     tangent = turn.tangent()
     c, a = turn.along(found.evidence, tangent), turn.along(slope, tangent)
+    rest = turn.along(against, tangent)
     result = []
     for d, one in enumerate(turn.parameters):
         t = one.value
-        curve = (float(a[d]), float(p - a[d] * t), float(c[d]), float(1.0 - c[d] * t))
+        free = p - a[d] * t, 1.0 - c[d] * t  # what is left of both at t = 0
+        if turn.alone[d] and (free[0] < KEPT * p or free[1] < KEPT):
+            left, posterior = again(turn.emptied(d))
+            free = (left * posterior if left else 0.0), left
+        curve = (float(a[d]), float(free[0]), float(c[d]), float(free[1]))
         at_low, at_high = float(ends[0][d]), float(ends[1][d])
         result.append(
             Turn(
@@ -326,7 +356,7 @@ def _turns(turn: Dials, found: Slopes, column: int) -> list[Turn]:
                 one.high,
                 at_low,
                 at_high,
-                float(a[d] - p * c[d]),
+                float(q * a[d] - p * rest[d]),
                 curve if turn.alone[d] else None,
             )
         )

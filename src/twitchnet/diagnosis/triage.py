@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.engine.program import Floats
+from twitchnet.engine.shares import present
 from twitchnet.model.care import URGENCIES, Rule, Urgency
 from twitchnet.model.network import Network
 from twitchnet.model.rules import Condition, answers_read, holds, names_read, parse
@@ -138,7 +139,7 @@ def watched(network: Network, probability: Mapping[str, Floats]) -> dict[str, fl
         row = probability.get(name)
         if row is not None:
             at = network.by_name[name].states.index(state) if state else 0
-            found[watch.target] = float(row[at] if state else 1.0 - row[0])
+            found[watch.target] = float(row[at] if state else present(row))
     return found
 
 

@@ -18,6 +18,7 @@ what changes, and primed names for the copies.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -234,13 +235,24 @@ def coupled(before: Array, after: Array, state: int) -> Array:
     >>> coupled(np.array([0.5, 0.5]), np.array([0.8, 0.2]), 1).round(3).tolist()
     [0.6, 0.4]
     """
-    start, end = float(before[:state].sum()), float(before[: state + 1].sum())
-    if end <= start:
+    if before[state] <= 0.0:
         stays: Array = np.eye(len(after))[state]
         return stays
-    edges = np.concatenate([[0.0], np.cumsum(after)])
-    edges[-1] = max(edges[-1], 1.0)
-    overlap = np.minimum(edges[1:], end) - np.maximum(edges[:-1], start)
-    inside: Array = np.maximum(overlap, 0.0)
+    inside = np.array([_overlap(before, state, after, other) for other in range(len(after))])
     share: Array = inside / float(inside.sum())
     return share
+
+
+def _overlap(before: Array, state: int, after: Array, other: int) -> float:
+    """How much of one uniform number lies in ``state`` before and in ``other`` after.
+
+    A place is measured from the end that is nearer, so that rare states keep their digits, and
+    sums are rounded once.
+    """
+    if math.fsum(before[:state]) + before[state] / 2.0 > 0.5:  # counted from the top
+        last, rank = len(before) - 1, len(after) - 1
+        before, state, after, other = before[::-1], last - state, after[::-1], rank - other
+    ends = (before[: state + 1], after[: other + 1])
+    starts = (before[:state], after[:other])
+    end, start = min(ends, key=math.fsum), max(starts, key=math.fsum)
+    return max(math.fsum([*end, *-start]), 0.0)

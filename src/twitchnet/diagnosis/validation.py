@@ -15,12 +15,14 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.diagnosis import Diagnosis
+from twitchnet.diagnosis.hypotheses import KEPT
 from twitchnet.diagnosis.inference import Beliefs, Inference
+from twitchnet.engine.shares import ACCURACY, within
 from twitchnet.model.anchors import Anchor, Anchors
 from twitchnet.model.care import URGENCIES
 from twitchnet.model.query import Level, Operation, Place, Probability, Query, walk
@@ -30,9 +32,6 @@ Outcome = Literal["met", "missed", "missed as expected", "met against expectatio
 
 WORTH_A_PASS = 4
 """Targets asked of one piece of evidence from which one full pass is the cheaper way."""
-
-CANCELS = 1e-5
-"""Below this share a difference has lost more than five of its sixteen digits."""
 
 Claims = tuple[tuple[str, tuple[int, ...]], ...]
 """What is supposed: (name, allowed states), sorted; the key of everything remembered."""
@@ -130,6 +129,8 @@ class Evaluator:
     def value(self, query: Query) -> float:
         """What a query is worth; NaN when it divides by 0 or supposes the impossible."""
         if isinstance(query, Operation):
+            if query.sign == "odds" and isinstance(query.parts[0], Probability):
+                return self.odds(query.parts[0])
             return _calculated(query.sign, [self.value(part) for part in query.parts])
         if isinstance(query, Probability):
             return self.probability(query)
@@ -143,14 +144,36 @@ class Evaluator:
 
     def probability(self, query: Probability) -> float:
         """P(event | given)."""
-        event = query.event
-        if query.is_any:
-            event = tuple(Claim(one.name, one.states, not one.is_not) for one in event)
-        both = self.mass(self.claims((*event, *query.given)))
         given = self.mass(self.claims(query.given))
         if not given > 0:
             return math.nan
-        return 1.0 - both / given if query.is_any else both / given
+        if not query.is_any:
+            both = self.mass(self.claims((*query.event, *query.given)))
+            return float(within(both / given, ACCURACY))
+        none = self.mass(self.claims((*map(_turned, query.event), *query.given)))
+        if given - none >= KEPT * given:
+            return float(within((given - none) / given, ACCURACY))
+        total, before = 0.0, list(query.given)  # the first that holds is each one in turn
+        for one in query.event:
+            total += self.mass(self.claims((one, *before)))
+            before.append(_turned(one))
+        return float(within(total / given, ACCURACY))
+
+    def odds(self, query: Probability) -> float:
+        """P(event | given) over P(not event | given)."""
+        p = self.probability(query)
+        if 1.0 - p >= KEPT or math.isnan(p):
+            return p / (1.0 - p)
+        parts = [other for one in query.event for other in self.spelt_out(one)]
+        against = replace(query, event=tuple(map(_turned, parts)), is_any=not query.is_any)
+        return _divided(p, self.probability(against))
+
+    def spelt_out(self, one: Claim) -> tuple[Claim, ...]:
+        """A claim without "only": its target is present and no other is."""
+        if not one.only:
+            return (one,)
+        rest = [name for name in self.network.ranked if name != one.name]
+        return (replace(one, only=False), *(Claim(name, is_not=True) for name in rest))
 
     def diagnosis(self, given: tuple[Claim, ...]) -> Diagnosis:
         """The diagnosis of a record; its inference is shared with the probabilities."""
@@ -210,7 +233,7 @@ class Evaluator:
             rest = tuple(claim for claim in claims if claim[0] != seen[0])
             absent = tuple(sorted((*rest, (seen[0], (0,)))))
             present = self.mass(rest) - self.mass(absent)
-            if present > CANCELS * self.mass(rest):
+            if present >= KEPT * self.mass(rest):
                 return present
         for name in asked[:1]:
             rest = tuple(claim for claim in claims if claim[0] != name)
@@ -225,6 +248,11 @@ class Evaluator:
     def _is_wide(self, finding: str) -> bool:
         """Whether an absent finding couples too: it has states between, or describes another."""
         return self.network.by_name[finding].card > 2 or finding in self.network.descriptors
+
+
+def _turned(one: Claim) -> Claim:
+    """The claim that holds where this one does not."""
+    return replace(one, is_not=not one.is_not)
 
 
 def _calculated(sign: str, values: list[float]) -> float:

@@ -66,7 +66,7 @@ def to_networkx(network: Network) -> nx.DiGraph[str]:
 
 def _strength(link: Link, graded: bool) -> float:
     """The largest probability of an effect; in a noisy-MAX, of any level but the baseline."""
-    return float((1.0 - link.strength[..., 0]).max() if graded else link.strength.max())
+    return float((link.strength[..., 1:].sum(axis=-1) if graded else link.strength).max())
 
 
 def _number(strength: float | None, parameters: list[Parameter]) -> dict[str, Any]:

@@ -108,15 +108,20 @@ class _Independent:
         return tuple(dict.fromkeys(name for part in self.parts for name in part.modifiers))
 
 
-def _silent(parts: Iterable[Leak | Link], values: Mapping[str, int]) -> float:
-    """The product of 1 - strength over the parts, at one setting of the parents."""
-    result = 1.0
+def _silent(parts: Iterable[Leak | Link], values: Mapping[str, int]) -> tuple[float, float]:
+    """The product of 1 - strength over the parts, at one setting of the parents, and the rest.
+
+    The rest is the sum over the first part that acts: 1 less the product would keep no digits.
+    """
+    silent, acting = 1.0, 0.0
     for part in parts:
         index = tuple(values[name] for name in part.modifiers)
         if isinstance(part, Link):
             index += (values[part.parent],)
-        result *= 1.0 - float(part.strength[index])
-    return result
+        strength = float(part.strength[index])
+        acting += silent * strength
+        silent *= 1.0 - strength
+    return silent, acting
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +133,7 @@ class NoisyOr(_Independent):
         parents = self.parents
         table = np.empty((*(cards[name] for name in parents), 2))
         for states in product(*(range(cards[name]) for name in parents)):
-            absent = _silent(self.parts, dict(zip(parents, states, strict=True)))
-            table[states] = absent, 1.0 - absent
+            table[states] = _silent(self.parts, dict(zip(parents, states, strict=True)))
         return table
 
 
@@ -146,8 +150,7 @@ class NoisyAnd(_Independent):
         parents = self.parents
         table = np.empty((*(cards[name] for name in parents), 2))
         for states in product(*(range(cards[name]) for name in parents)):
-            present = _silent(self.parts, dict(zip(parents, states, strict=True)))
-            table[states] = 1.0 - present, present
+            table[states] = _silent(self.parts, dict(zip(parents, states, strict=True)))[::-1]
         return table
 
 
@@ -166,13 +169,15 @@ class NoisyMax(_Independent):
         table = np.empty((*(cards[name] for name in parents), card))
         for states in product(*(range(cards[name]) for name in parents)):
             values = dict(zip(parents, states, strict=True))
-            at_most = np.ones(card)
+            so_far = np.eye(card)[0]
             for part in self.parts:
                 index = tuple(values[name] for name in part.modifiers)
                 if isinstance(part, Link):
                     index += (values[part.parent],)
-                at_most = at_most * np.cumsum(part.strength[index])
-            table[states] = np.diff(at_most, prepend=0.0)
+                level = part.strength[index]
+                below = np.concatenate([[0.0], np.cumsum(level)[:-1]])
+                so_far = np.cumsum(so_far) * level + so_far * below
+            table[states] = so_far
         return table
 
 

@@ -221,11 +221,14 @@ def evaluate(
     for v in range(p.n[P_COUNT, 0]):
         if wanted[v] == 0:
             continue
+        sum_ = 0.0  # of its own masses: over any other sum, a posterior may exceed 1
+        for state in range(p.n[V_CARD, v]):
+            sum_ += s.f[MARGINAL + 4 * state, v]
         for state in range(p.n[V_CARD, v]):
             if s.n[FIXED, v] == 1:
                 s.f[MARGINAL + 4 * state, v] = 1.0 if state == s.n[HARD, v] else 0.0
             else:
-                s.f[MARGINAL + 4 * state, v] /= total
+                s.f[MARGINAL + 4 * state, v] /= sum_ if down else 1.0
     if total != 1.0:
         for i in range(accounts.shape[0]):
             for j in range(accounts.shape[1]):
