@@ -25,6 +25,9 @@ from tools.accuracy import (
 
 import twitchnet as tn
 from twitchnet.diagnosis.inference import Inference
+from twitchnet.engine.host.packing import pack
+from twitchnet.engine.kernels.layout import V_RISING
+from twitchnet.lowering import lower
 from twitchnet.model.local import Leak, Link, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
 
@@ -138,3 +141,17 @@ def test_the_search_asks_about_present_findings() -> None:
     network = two_layers("clean", np.random.default_rng(3))
     codes = records(network, 5, np.random.default_rng(4))
     assert all(any(state > 0 for state in hard_of(network, row).values()) for row in codes)
+
+
+@pytest.mark.parametrize(("least", "rises"), [(1e-17, 0), (3e-17, 1), (4e-17, 1)])
+def test_a_fall_counts_however_small_it_is(least: float, rises: int) -> None:
+    rows = np.array([[1.0, 3e-17], [1.0, least]])
+    network = Network(
+        "fall",
+        "1",
+        (
+            Variable("p", "cause", STATES, "", Table((), np.array([0.5, 0.5]))),
+            Variable("c", "cause", STATES, "", Table(("p",), rows)),
+        ),
+    )
+    assert pack(lower(network).program).n[V_RISING, 0] == rises

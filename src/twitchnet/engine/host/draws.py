@@ -17,7 +17,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchnet.engine.host.packing import Structure, structure_of, surprise
+from twitchnet.engine.host.packing import EQUAL, Structure, structure_of, surprise
 from twitchnet.engine.kernels.layout import P_BITS, TINIEST, V_RISING, V_SURPRISE, Packed
 from twitchnet.engine.program import Floats, Ints, Program
 
@@ -63,7 +63,7 @@ def _rising(program: Program, structure: Structure, groups: list[Floats]) -> Fla
     for (parts, _), table in zip(structure.groups, groups, strict=True):
         above = table[:, ::-1].cumsum(axis=1)
         for axis in range(2, table.ndim - 1):
-            less = above < above.take([0], axis=axis) - 1e-15
+            less = above < above.take([0], axis=axis) * EQUAL
             falls[program.scope_first[parts] + axis - 2] = less.any(
                 axis=tuple(range(1, table.ndim - 1))
             )

@@ -39,6 +39,7 @@ class Structure(NamedTuple):
     stages: list[tuple[int, Ints]]
 
 
+EQUAL = 1.0 - 1e-14  # what sums of equal levels differ by is no fall, however small they are
 MOST_MASKS = 2**30  # bytes of the masks of a workspace, see ``serves``
 MOST_LEAVES = 2**28  # bytes that a workspace may take for a program's own tables
 
@@ -187,7 +188,7 @@ def rising(program: Program, structure: Structure, tables: list[Floats]) -> Ints
         above = table[:, ::-1].cumsum(axis=1)
         for axis in range(2, table.ndim):
             low = above.take([0], axis=axis)
-            less = np.any(above < low - 1e-15, axis=tuple(range(1, table.ndim)))
+            less = np.any(above < low * EQUAL, axis=tuple(range(1, table.ndim)))
             falls[program.scope_first[parts] + axis - 2] = less
     good = np.ones(len(program.card), dtype=np.int64)
     owners = np.repeat(program.part_owner, np.diff(program.scope_first))
