@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,9 @@ from hypothesis import strategies as st
 
 import twitchnet as tn
 from tests.strategies import networks
+from twitchnet import bundled
+from twitchnet.cli import convert as convert_command
+from twitchnet.codes import CODES
 from twitchnet.errors import ModelError, Problem, RecordError
 from twitchnet.io.bif import format_bif, parse_bif
 from twitchnet.io.foreign import MAX_CELLS
@@ -223,6 +227,17 @@ def test_every_format_converts_to_every_other(source: str, target: str, tmp_path
     assert len(again.nodes) == len(tabulated(done.network).nodes) or target in (".yaml", ".xdsl")
     if ".uai" not in (source, target):
         assert {v.name for v in demo.nodes} <= {v.name for v in again.nodes}
+
+
+def test_every_list_of_formats_is_complete() -> None:
+    every = {*YAML, *FORMATS}
+    assert set(bundled.SUFFIXES) == every
+    assert set(READERS) == {one.module for one in FORMATS.values()}  # broken and hostile files
+    page = (MODELS.parent / "docs" / "formats.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`(\.\w+)`", page.partition("## Writing")[0])) == every
+    for text in (convert_command.__doc__, tn.load.__doc__, CODES["TN153"].cure):
+        assert text is not None
+        assert set(re.findall(r"\.[a-z]+\b", text)) >= every - {".yml"}
 
 
 def test_convert_says_what_is_lost(tmp_path: Path) -> None:

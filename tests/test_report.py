@@ -343,6 +343,13 @@ def test_a_report_says_what_it_is(pump: Model) -> None:
     assert "No engineer has reviewed this model." in shown
 
 
+def test_every_field_of_a_row_is_in_the_data(pump: Model) -> None:
+    dx = pump.diagnose(noise=True)
+    names = {field.name for field in fields(tn.RankedCause)}
+    assert set(dx.to_dict()["ranking"][0]) == names
+    assert set(dx.to_frame().columns) == names
+
+
 def test_a_model_without_rules_has_no_urgency(pump: Model) -> None:
     bare = Model(replace(pump.network, rules=(), watches=(), options=()))
     report: Report = bare.diagnose(noise=True).report
