@@ -12,7 +12,7 @@ import twitchnet as tn
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.model.network import Network
 
-MEDIAN, THREE_QUARTERS, LARGEST = 5.3e5, 9.9e6, 1.5e8
+MEDIAN, THREE_QUARTERS, LARGEST = 2.9e5, 5.8e6, 7.6e7
 
 
 @pytest.fixture(scope="module")
