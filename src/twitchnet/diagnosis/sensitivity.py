@@ -1,7 +1,7 @@
 """Which hand-set numbers does a posterior hang on?
 
 P(e) and P(c, e) are linear in the numbers of any one leak, link or table, so one reverse
-pass for each gives the derivative by *every* number (``engine/gradient.py``), and with it
+pass for each gives the derivative by *every* number (``engine/numpy/gradient.py``), and with it
 the value at any other setting of one dial, exactly and without another pass.  In a dial
 of a single cell with value t the posterior is the sensitivity function
 

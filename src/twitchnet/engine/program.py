@@ -1,6 +1,6 @@
 """The flat arrays that every computation runs on, and the letters of their axes.
 
-No names and no strings may enter the engine; ``plan/lower.py`` turns a network into
+No names and no strings may enter the engine; ``lowering.py`` turns a network into
 a :class:`Program` and keeps the names on its side.
 
 Letters, fixed here for the whole engine:
@@ -34,7 +34,7 @@ class Program(NamedTuple):
     ``part_table[part_entry[p]:part_entry[p + 1]]`` is the row-major table of part
     ``p`` with the owner's levels as first axis and then the nodes of its scope.
     Entry ``e`` is ``number[e]``-th of the network's numbers (``kind`` 1), one minus
-    it (2), or a constant (0); see ``plan.lower``.
+    it (2), or a constant (0); see ``lowering.py``.
     """
 
     card: Ints  # (V,) number of states

@@ -15,7 +15,7 @@ that nothing is divided.  All groups of one shape are computed together.
 The evidence may be *split* by the state of a hidden node, which is then a lane: P(state,
 evidence) and its derivatives come out for every state, of one slicing and one order.
 
-The answers are those of ``reference.sweep``; a test compares them with finite differences.
+The answers are those of ``sweep.sweep``; a test compares them with finite differences.
 """
 
 from __future__ import annotations

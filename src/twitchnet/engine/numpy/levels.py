@@ -2,7 +2,7 @@
 
 A level says how far the parts merged so far have raised a max node.  Two contributions
 merge by maximum; a contribution and a table that holds the axis *backward* (what the final
-level leads to) merge by the transpose of that (``axes.py`` says why).  Both are sums of
+level leads to) merge by the transpose of that (``merge.py`` says why).  Both are sums of
 products of one level of the first table and one level, or a running sum of levels, of the
 second: the *terms* of the axis.  Nothing here subtracts.
 """

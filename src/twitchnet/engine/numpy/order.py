@@ -1,7 +1,7 @@
 """What is an order of closing axes, and what does it depend on?
 
 An :class:`Order` is the list of steps that an executor runs, with their exact price before
-anything is allocated: the number of multiply-adds of every merge (see ``axes.py``), the
+anything is allocated: the number of multiply-adds of every merge (see ``merge.py``), the
 largest table and the sum of all tables.  It depends on a :class:`Structure`: which axes
 the factors of a record speak about, never on their numbers.  ``search.py`` looks for it.
 """
