@@ -130,6 +130,19 @@ def test_every_page_is_in_the_index() -> None:
     assert listed == {page.name for page in FOLDER.glob("*.md")} - {"index.md"}
 
 
+def test_the_files_and_tests_that_contributing_names_are_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").glob("test_*.py"))
+    for test in re.findall(r"`(test_\w+)`", text):
+        assert f"def {test}(" in tests, test
+    named = set(re.findall(r"`([\w/]+\.(?:py|md))`", text)) - {"src/twitchnet/io/tables.py"}
+    folders = [ROOT, *(ROOT / name for name in ("tests", "src/twitchnet"))]
+    folders += [path for path in PACKAGE.rglob("*") if path.is_dir()]
+    assert {name for name in named if not any((one / name).is_file() for one in folders)} == set()
+    rooms = re.findall(r"^\| `([\w/.]+)` \|", text, re.MULTILINE)
+    assert {name for name in rooms if not any((one / name).exists() for one in folders)} == set()
+
+
 def test_the_two_commands_of_the_readme_are_those_of_ci() -> None:
     assert "\n./run test\n" in README
     assert "./run test" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
