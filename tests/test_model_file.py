@@ -293,12 +293,8 @@ def test_all_problems_at_once_in_file_order() -> None:
         ("factor: .5, range: [.3, .8]", "factor: ^x, range: [.3, .8]"),
     )
     found = problems_of(text)
-    # The watch misses its key at the key of the watch itself, just before the wrong one.
-    expected = list(places)
-    watch = (places[9][0], text.split("\n")[places[9][0] - 1].index("fatigue") + 1)
-    expected.insert(9, watch)
-    assert [(p.line, p.column) for p in found] == expected
-    codes = "TN122 TN112 TN106 TN120 TN134 TN114 TN131 TN142 TN133 TN121 TN120 TN122"
+    assert [(p.line, p.column) for p in found] == places
+    codes = "TN122 TN112 TN106 TN120 TN134 TN114 TN131 TN142 TN133 TN120 TN122"
     assert " ".join(p.code for p in found) == codes
 
 
@@ -631,6 +627,7 @@ def test_reading_is_lazy() -> None:
 # -- hostile files ------------------------------------------------------------------------------
 
 HEAD = "twitchnet: 1\nname: h\nversion: v\nsources: {s: {kind: judgement, cite: c}}\n"
+ONE = HEAD + "causes: {v: {label: x}}\nmechanisms: {v: {leak: .1}}\n"
 
 
 def causes(links: list[tuple[str, str]], count: int) -> str:
@@ -662,13 +659,13 @@ HOSTILE = {
     "too many variables": (causes([], 20_001), "TN148"),
     "many unknown parents": (causes([(f"w{i}", f"v{i}") for i in range(4000)], 4000), "TN112"),
     "many unknown keys": (HEAD + "".join(f"k{i}: 1\n" for i in range(50_000)), "TN120"),
-    "many states": (HEAD + f"causes: {{v: {{label: x, states: [{'a, ' * 200_000}b]}}}}", "TN147"),
+    "many states": (HEAD + f"causes: {{v: {{label: x, states: [{'a, ' * 40_000}b]}}}}", "TN147"),
     "many gates": (HEAD + WIDE + f"causes: {{v: {{label: x}}}}\nmechanisms: {{v: {{gate: [{ALL}], leak: .1}}}}", "TN148"),
     "many cells of their own": (HEAD + AXES + "causes: {v: {label: x}}\nmechanisms: {v: {leak: {by: [c0, c1, c2, c3], p: " + nested("{p: .1, source: s}", 10, 4) + "}}}", "TN140"),
-    "many rules": (HEAD + "rules:\n" + "".join(f"  r{i}: {{when: a, urgency: soon, reason: r}}\n" for i in range(20_000)), "TN148"),
-    "much coverage": (HEAD + "coverage:\n" + "".join(f"  {i}: {{assertion: a, by: duplicate:1}}\n" for i in range(20_000)), "TN148"),
-    "many references": (HEAD + "coverage: {1: {assertion: a, by: [" + "rule:r, " * 100_000 + "rule:s]}}", "TN148"),
-    "many targets": (HEAD + "targets: [" + ", ".join(f"t{i}" for i in range(100_000)) + "]", "TN112"),
+    "many rules": (ONE + "rules:\n" + "".join(f"  r{i}: {{when: a, urgency: soon, reason: r}}\n" for i in range(20_000)), "TN148"),
+    "much coverage": (ONE + "coverage:\n" + "".join(f"  {i}: {{assertion: a, by: duplicate:1}}\n" for i in range(20_000)), "TN148"),
+    "many references": (ONE + "coverage: {1: {assertion: a, by: [" + "rule:r, " * 100_000 + "rule:s]}}", "TN148"),
+    "many targets": (ONE + "targets: [" + ", ".join(f"t{i}" for i in range(40_000)) + "]", "TN112"),
     "a deep condition": (HEAD + "causes: {v: {label: x, ask_if: '" + "(" * 500_000 + "'}}", "TN160"),
     "brackets": ("[" * 1_000_000, "TN105"),
     "dashes": ("- " * 1_000_000, "TN104"),

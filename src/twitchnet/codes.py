@@ -37,7 +37,7 @@ _TABLE = (
     Code(
         "TN102",
         "The file is empty",
-        "There is no document in the file.",
+        "There is no document in the file, or no variable in its network.",
         "Start from models/demo.yaml.",
     ),
     Code(

@@ -29,7 +29,7 @@ from twitchnet.io.anchors_schema import (
 from twitchnet.io.document import Document, Keys
 from twitchnet.io.report import Report
 from twitchnet.io.schema import SourceSpec
-from twitchnet.io.validation import describe_error
+from twitchnet.io.validation import describe_errors
 from twitchnet.io.yaml_reader import read, read_file
 from twitchnet.model.anchors import Anchor, Anchors, Band, Group
 from twitchnet.model.network import Network, Source
@@ -87,8 +87,7 @@ class _Reader:
         try:
             return spec.model_validate(raw)
         except ValidationError as error:
-            for one in error.errors(include_url=False):
-                describe_error(one, raw, keys, spec, self.report)
+            describe_errors(error.errors(include_url=False), raw, keys, spec, self.report)
             return None
 
     def table(self, raw: Any) -> Anchors | None:
@@ -142,10 +141,10 @@ class _Reader:
     def grid(self, group: str, spec: GridSpec, keys: Keys) -> Iterator[Anchor]:
         """The anchors of a grid, row by row."""
         reasons: dict[str, str] = {}
+        known = dict.fromkeys(self.cells(spec))
         for index, failure in enumerate(spec.expected_failures):
             place: Keys = (*keys, "expected_failures", index, "cells")
             reasons |= dict.fromkeys(failure.cells, failure.reason)
-            known = self.cells(spec)
             for at, cell in enumerate(failure.cells):
                 if cell not in known:
                     self.report("TN403", (*place, at), f"no cell {cell[:80]!r}", cell, known)
@@ -203,7 +202,7 @@ class _Reader:
         for index, key in enumerate(words.source):
             if key not in self.known:
                 place: Keys = (*keys, "source", index)
-                self.report("TN114", place, f"no source {key[:80]!r}", key, sorted(self.known))
+                self.report("TN114", place, f"no source {key[:80]!r}", key, self.known)
         return Anchor(
             name=name,
             text=spec.query,
@@ -274,7 +273,7 @@ class _Reader:
         for one in literals:
             variable = self.network.by_name.get(one.name)
             if variable is None:
-                names = list(self.network.by_name)
+                names = self.network.by_name
                 self.report("TN112", keys, f"no variable {one.name[:80]!r}", one.name, names)
                 continue
             if asks and variable.local is None:

@@ -10,9 +10,10 @@ from collections.abc import Iterable
 
 from twitchnet.errors import Problem
 from twitchnet.io.care_reader import CareReader
-from twitchnet.io.document import Document, Key, Keys
+from twitchnet.io.document import Document, Keys
+from twitchnet.io.ghosts import ghosts
 from twitchnet.io.mechanisms import Built, MechanismReader
-from twitchnet.io.numbers import NumberReader, States
+from twitchnet.io.numbers import Names, NumberReader, States
 from twitchnet.io.report import Report
 from twitchnet.io.schema import (
     CauseSpec,
@@ -21,7 +22,7 @@ from twitchnet.io.schema import (
     ScreenSpec,
     VariableSpec,
 )
-from twitchnet.io.validation import validated
+from twitchnet.io.validation import Cut, validated
 from twitchnet.model.check import MAX_STATES, found
 from twitchnet.model.lint import linted
 from twitchnet.model.network import Kind, Network, Source, Variable
@@ -35,47 +36,47 @@ def built(
 
     Warnings are among the problems when ``lints`` asks for them.
     """
-    report = Report(document, file)
+    report = Report(document, file, lints=lints)
     if document.broken:
         return None, report.problems()
-    spec, cut = validated(document.value, report)
+    spec, cut = validated(document.value, report, document.lost())
     if spec is None:
         return None, report.problems()
     builder = _Builder(document, report, spec, cut)
     network = builder.network()
-    builder.put_back(found(network, builder.ghosts()))
+    builder.put_back(found(network, builder.ghosts | builder.built.ghosts))
     if report.counts["error"]:
-        return None, report.problems(warnings=lints)
+        return None, report.problems()
     if lints:
         builder.put_back(linted(network))
-    return network, report.problems(warnings=lints)
+    return network, report.problems()
 
 
 class _Builder:
     """Builds the network of one document."""
 
-    def __init__(
-        self, document: Document, report: Report, file: ModelFile, cut: list[Keys]
-    ) -> None:
+    def __init__(self, document: Document, report: Report, file: ModelFile, cut: Cut) -> None:
         self.document = document
         self.report = report
         self.file = file
-        self.cut = frozenset(cut)
+        self.cut = cut
         self.built = Built()
         self.places: dict[str, str] = {}  # section of each variable
         self.specs: dict[str, VariableSpec] = {}
         self.unreadable: set[str] = set()
         for section in SECTIONS.values():
             self._declare(section)
-        sources = document.get(("sources",))
-        self.sources = sources if isinstance(sources, dict) else {}
+        self.ghosts = frozenset(ghosts(document, cut)) | {
+            f"variable:{name}" for name in self.unreadable
+        }
         screens = frozenset(name for name, section in self.places.items() if section == "screens")
         states: dict[str, States] = {
             name: tuple(spec.states)
             for name, spec in self.specs.items()
             if name not in screens and name not in self.unreadable
         }
-        self.numbers = NumberReader(states, self.places, screens, self.sources, report)
+        names = Names(states, self.places, screens, frozenset(file.sources), self.ghosts)
+        self.numbers = NumberReader(names, cut, report)
 
     def _declare(self, section: str) -> None:
         """Take in the variables of one section, also those that the schema cut out."""
@@ -86,6 +87,7 @@ class _Builder:
             if name in self.places:
                 message = f"{name!r} is declared in {self.places[name]} already"
                 self.report("TN118", keys, message, at_key=True)
+                self.unreadable.add(name)
                 continue
             self.places[name] = section
             spec = specs.get(name)
@@ -94,8 +96,9 @@ class _Builder:
                 continue
             self.specs[name] = spec
             usable = 2 <= len(spec.states) <= MAX_STATES
-            if not usable or len(set(spec.states)) < len(spec.states):
-                self.unreadable.add(name)  # reported by check, and not again at each use
+            twice = len(set(spec.states)) < len(spec.states) or keys in self.cut
+            if not usable or twice:
+                self.unreadable.add(name)  # reported once, and not again at each use
             for index, state in enumerate(spec.states):
                 if state.lower() == "unknown":
                     message = "a state cannot be called 'unknown', which means: no answer"
@@ -173,36 +176,6 @@ class _Builder:
             if isinstance(spec, CauseSpec) and spec.course
         }
         return self.file.extra | courses
-
-    # -- what check found -----------------------------------------------------------
-
-    def ghosts(self) -> frozenset[str]:
-        """What stands in the file but could not be read: check does not miss it."""
-        ghosts = set(self.built.ghosts)
-        ghosts |= {f"variable:{name}" for name in self.places if name not in self.specs}
-        ghosts |= {f"variable:{name}" for name in self.unreadable}
-        for keys in self.cut:
-            if keys == ("mechanisms",):
-                ghosts |= {f"mechanism:{name}" for name in self.places}
-            elif keys[0] == "mechanisms":
-                ghosts |= self._cut_links(keys)
-            elif keys[0] in ("rules", "options"):
-                names: Iterable[Key] = [keys[1]] if len(keys) > 1 else self._names(keys)
-                ghosts |= {f"{str(keys[0])[:-1]}:{name}" for name in names}
-        return frozenset(ghosts)
-
-    def _names(self, keys: Keys) -> list[str]:
-        raw = self.document.get(keys)
-        return list(raw) if isinstance(raw, dict) else []
-
-    def _cut_links(self, keys: Keys) -> set[str]:
-        child = keys[1]
-        if len(keys) == 2:
-            return {f"mechanism:{child}"}
-        if keys[2] != "links":
-            return set()
-        links = [str(keys[3])] if len(keys) > 3 else self._names(keys)
-        return {f"link:{link.partition('=')[0]}->{child}" for link in links}
 
     def put_back(self, problems: Iterable[Found]) -> None:
         """Report what check found at its place in the file."""

@@ -335,13 +335,23 @@ def _indices(slots: tuple[int, ...], slotted: bool, own: bool) -> list[tuple[Any
 
 
 def _is_distribution(number: NumberSpec, states: States) -> bool:
-    """Whether a table of a two-state variable gives both states, not P(second state)."""
-    nest = number.p
-    for _ in number.by:
-        items = list(nest.values()) if isinstance(nest, dict) else nest
-        if not isinstance(items, list) or not items:
+    """Whether a table of a two-state variable gives both states, not P(second state).
+
+    The first cell that is either a number or one entry for each state tells.
+    """
+    waiting: list[tuple[int, Any]] = [(len(number.by), number.p)]
+    nested = False
+    while waiting:
+        depth, nest = waiting.pop()
+        if isinstance(nest, list | dict) and depth:
+            items = list(nest.values()) if isinstance(nest, dict) else nest
+            waiting += [(depth - 1, item) for item in reversed(items)]
+        elif isinstance(nest, dict):
+            return "p" not in nest or set(nest) <= set(states)  # else it is a cell
+        elif isinstance(nest, list) and len(nest) == len(states):
+            return True
+        elif not isinstance(nest, list):
             return False
-        nest = items[0]
-    if isinstance(nest, dict):
-        return "p" not in nest or set(nest) <= set(states)  # else it is a cell
-    return isinstance(nest, list)
+        else:
+            nested = True  # of the wrong length; others may tell more
+    return nested

@@ -7,7 +7,7 @@ stands in for what could not be read, so that the rest is checked in the same ru
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from typing import Any
@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from twitchnet.io.document import Keys
 from twitchnet.io.report import Report
 from twitchnet.io.schema import CellSpec, NumberSpec
-from twitchnet.io.validation import describe_error, described
+from twitchnet.io.validation import describe_errors, described
 from twitchnet.model.local import Array
 
 STAND_IN = 0.5
@@ -56,21 +56,28 @@ class Reading:
     groups: list[Group] = field(default_factory=list)
 
 
-class NumberReader:
-    """Reads the numbers of one file."""
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What may be named in a file; ``ghosts`` are what could not be read (see there)."""
 
-    def __init__(
-        self,
-        states: dict[str, States],
-        names: Collection[str],
-        screens: frozenset[str],
-        sources: dict[str, object],
-        report: Report,
-    ) -> None:
-        self.states = states  # of the variables that have a probability and readable states
-        self.names = names  # every declared name, readable or not
-        self.screens = screens
-        self.sources = sources
+    states: Mapping[str, States]  # of the variables that have a probability and readable states
+    declared: Collection[str]  # every name, readable or not
+    screens: Collection[str]
+    sources: Collection[str]
+    ghosts: Collection[str]
+
+    def lost(self, kind: str, name: str) -> bool:
+        """Whether the file holds, or may hold, this but it could not be read."""
+        return f"{kind}:{name}" in self.ghosts or f"{kind}:*" in self.ghosts
+
+
+class NumberReader:
+    """Reads the numbers of one file; ``cut`` is what the schema cut out of it."""
+
+    def __init__(self, names: Names, cut: Collection[Keys], report: Report) -> None:
+        self.names = names
+        self.states = names.states
+        self.cut = cut
         self.report = report
         self.cells_left = MAX_CELLS
 
@@ -80,13 +87,15 @@ class NumberReader:
         """Whether ``name`` may stand among the parents here; reported if not."""
         if name in self.states:
             return True
-        if name in self.screens:
+        if self.names.lost("variable", name):
+            return False  # its fault is reported where it is declared
+        if name in self.names.screens:
             message = f"{name!r} is a screen question, which has no probability"
             self.report("TN141", keys, message, at_key=at_key)
-        elif name not in self.names:
+        else:
             message = f"no variable named {name!r}"
-            self.report("TN112", keys, message, name, self.names, at_key=at_key)
-        return False  # declared, but its states cannot be read: reported there
+            self.report("TN112", keys, message, name, self.names.declared, at_key=at_key)
+        return False
 
     def known_by(self, names: Sequence[str], keys: Keys) -> tuple[str, ...]:
         """The usable names of a ``by`` or ``gate`` list, each once."""
@@ -100,16 +109,22 @@ class NumberReader:
 
     def known_sources(self, names: Sequence[str], keys: Keys) -> tuple[str, ...]:
         """The declared sources among ``names``; the others are reported."""
+        sources = self.names.sources
         for index, name in enumerate(names):
-            if name not in self.sources:
+            if name not in sources and not self.names.lost("source", name):
                 message = f"no source {name[:80]!r} in sources"
-                self.report("TN114", (*keys, "source", index), message, name, self.sources)
-        return tuple(dict.fromkeys(name for name in names if name in self.sources))
+                self.report("TN114", (*keys, "source", index), message, name, sources)
+        return tuple(dict.fromkeys(name for name in names if name in sources))
 
     def allocate(self, shape: Sequence[int], keys: Keys) -> bool:
         """Take the cells of an array out of the file's budget."""
+        if len(shape) > MAX_MODIFIERS + 2:  # before the product, which would be huge
+            message = f"a table over {len(shape)} variables is too large"
+            hint = f"a number may depend on {MAX_MODIFIERS} variables"
+            self.report("TN148", keys, message, hint=hint, at_key=True)
+            return False
         cells = prod(shape)
-        if cells > self.cells_left or len(shape) > MAX_MODIFIERS + 2:
+        if cells > self.cells_left:
             message = f"a table of {cells:,} cells over {len(shape)} variables is too large"
             self.report("TN148", keys, message, at_key=True)
             return False
@@ -120,6 +135,8 @@ class NumberReader:
 
     def read(self, spec: NumberSpec, raw: Any, keys: Keys, own: States = ()) -> Reading:
         """The numbers at ``keys``; with ``own``, distributions over those states."""
+        if (*keys, "by") in self.cut:
+            return self.stand_in(own)
         by = self.known_by(spec.by, (*keys, "by"))
         shape = [len(self.states[name]) for name in by] + ([len(own)] if own else [])
         short = not isinstance(raw, dict)
@@ -210,8 +227,9 @@ class NumberReader:
         # In a distribution the baseline may be left out: it takes the rest.
         needed = states if name else states[1:]
         missing = [state for state in needed if state not in value]
-        if missing and not strange:
-            self.report("TN134", keys, f"no entry for {', '.join(missing)} {over}")
+        unsaid = [state for state in missing if (*keys, state) not in self.cut]
+        if unsaid and not strange:
+            self.report("TN134", keys, f"no entry for {', '.join(unsaid)} {over}")
         if missing or strange:
             return None
         return [(position[key], key) for key in value]
@@ -239,8 +257,8 @@ class NumberReader:
         try:
             cell = CellSpec.model_validate(raw)
         except ValidationError as found:
-            for error in found.errors(include_url=False):
-                describe_error(error, raw, keys, CellSpec, self.report)
+            errors = found.errors(include_url=False)
+            describe_errors(errors, raw, keys, CellSpec, self.report)
             return None
         fixed = cell.fixed or spec.fixed
         value = self._probability(cell.p, (*keys, "p"))
@@ -248,7 +266,7 @@ class NumberReader:
         sources = self.known_sources(cell.source, keys)
         self._complain(cell.range, cell.source or spec.source, fixed, keys)
         if not cell.source:
-            sources = tuple(name for name in spec.source if name in self.sources)
+            sources = tuple(name for name in spec.source if name in self.names.sources)
         shape = reading.array.shape
         flat = np.array([np.ravel_multi_index(index, shape) if shape else 0], dtype=np.intp)
         reading.groups.append(Group(flat, point, low, high, sources, cell.note, keys))
@@ -273,7 +291,11 @@ class NumberReader:
             value = float(values[0] if same else values.mean())
         if spec.overall is not None:
             value = self._probability(spec.overall, (*keys, "overall"))
-        elif spec.range is not None and not same and not spec.fixed:
+        elif (
+            spec.range is not None
+            and not same
+            and not (spec.fixed or (*keys, "overall") in self.cut)
+        ):
             message = "the cells differ: `overall` must say which value the range belongs to"
             self.report("TN135", (*keys, "range"), message, at_key=True)
         point, low, high = self.range(spec.range, value, keys, fixed=spec.fixed)
@@ -317,14 +339,16 @@ class NumberReader:
         self, range_: object, sources: Sequence[str], fixed: bool, keys: Keys, short: bool = False
     ) -> None:
         """Lints of provenance; a missing source is an error in the long form."""
-        if fixed:
+        if fixed or (*keys, "fixed") in self.cut:
             return
-        if not sources and short:
+        if (*keys, "source") in self.cut:
+            pass
+        elif not sources and short:
             self.report("TN181", keys, "a number without a source", severity="warning")
         elif not sources:
             hint = "a judgement is a source too; a definition is `fixed: true`"
             self.report("TN136", keys, "a number without a source", hint=hint)
-        if range_ is None:
+        if range_ is None and (*keys, "range") not in self.cut:
             self.report("TN182", keys, "a number without a range", severity="warning")
 
     def _complete(self, array: Array, by: Sequence[str], keys: Keys) -> bool:

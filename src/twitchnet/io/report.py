@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection
 
-from twitchnet.errors import Problem, Severity, nearest
+from twitchnet.errors import Problem, Severity, nearest_name
 from twitchnet.io.document import Document, Keys
 
 MAX_PROBLEMS = 1000
@@ -28,9 +28,10 @@ _COMPARISONS = 20_000
 class Report:
     """The problems of one document, in the order of its text."""
 
-    def __init__(self, document: Document, file: str) -> None:
+    def __init__(self, document: Document, file: str, *, lints: bool = False) -> None:
         self.document = document
         self.file = file
+        self.lints = lints  # otherwise no warning is kept
         self.counts: Counter[Severity] = Counter()
         self._problems: list[Problem] = []
         self._seen: set[tuple[str, str, int, int]] = set()
@@ -51,6 +52,8 @@ class Report:
         severity: Severity = "error",
     ) -> None:
         """Add a problem at ``keys``; ``wrong`` is looked for among ``choices`` for a hint."""
+        if severity == "warning" and not self.lints:
+            return
         path, mark, hole = self.document.find(keys, at_key=at_key)
         if hole:
             return  # what stands here could not be read, and that has been said
@@ -62,16 +65,31 @@ class Report:
                 file=self.file,
                 line=mark.line,
                 column=mark.column,
-                hint=hint or self._nearest(wrong, choices) or _listed(code, choices),
+                hint=hint or self.suggested(wrong, choices) or _listed(code, choices),
                 severity=severity,
             )
         )
 
-    def _nearest(self, wrong: str, choices: Collection[str]) -> str:
+    def meant(self, wrong: str, choices: Collection[str]) -> str:
+        """The nearest of the right names, or '' when none is near or too many were compared."""
         if not wrong or not choices or len(choices) > self._comparisons:
             return ""
         self._comparisons -= len(choices)
-        return nearest(wrong, choices)
+        return nearest_name(wrong, choices)
+
+    def suggested(self, wrong: str, choices: Collection[str]) -> str:
+        """The hint that names it."""
+        name = self.meant(wrong, choices)
+        return f"did you mean {name!r}?" if name else ""
+
+    @property
+    def full(self) -> bool:
+        """Whether no further error would be listed."""
+        return self.counts["error"] >= MAX_PROBLEMS
+
+    def skip(self, errors: int) -> None:
+        """Count errors that would not be listed."""
+        self.counts["error"] += errors
 
     def _keep(self, problem: Problem) -> None:
         same = (problem.code, problem.message, problem.line, problem.column)
@@ -82,11 +100,11 @@ class Report:
             self._seen.add(same)
             self._problems.append(problem)
 
-    def problems(self, *, warnings: bool = False) -> list[Problem]:
-        """The problems, with the warnings if asked for, in the order of the text."""
-        kept = [p for p in self._problems if warnings or p.severity == "error"]
-        kept.sort(key=lambda problem: (problem.line, problem.column))
-        for severity in ("error", "warning") if warnings else ("error",):
+    def problems(self) -> list[Problem]:
+        """The problems in the order of the text."""
+        kept = sorted(self._problems, key=lambda problem: (problem.line, problem.column))
+        severities: tuple[Severity, ...] = ("error", "warning")
+        for severity in severities:
             more = self.counts[severity] - MAX_PROBLEMS
             if more > 0:
                 message = f"{more} more {severity}s are not listed"

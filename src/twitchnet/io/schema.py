@@ -71,12 +71,14 @@ class VariableSpec(_Part):
 
     label: Text
     states: States = Field(
-        default=["absent", "present"], description="the first state is the baseline"
+        default_factory=lambda: ["absent", "present"],
+        description="the first state is the baseline",
+        json_schema_extra={"default": ["absent", "present"]},
     )
     question: str = Field(default="", description="what to ask, in plain words")
     description: str = ""
     group: str = ""
-    synonyms: list[Text] = []
+    synonyms: list[Text] = Field(default_factory=list)
     always_ask: bool = False
     ask_cost: Annotated[float, Field(ge=0)] = 1.0
     ask_if: Condition = ""
@@ -90,7 +92,7 @@ class CauseSpec(VariableSpec):
     """What may be behind the complaint."""
 
     severity: Literal["", "not_serious", "treatable", "serious", "emergency"] = ""
-    icd10: list[Text] = []
+    icd10: list[Text] = Field(default_factory=list)
     course: str = ""
 
 
@@ -113,7 +115,7 @@ class CellSpec(_Part):
 
     p: Annotated[float, Field(description="a probability")]
     range: Range | None = Field(default=None, description="[low, high], central 90 %")
-    source: Sources = []
+    source: Sources = Field(default_factory=list)
     note: str = ""
     fixed: bool = Field(default=False, description="a definition, without range and source")
 
@@ -121,13 +123,13 @@ class CellSpec(_Part):
 class NumberSpec(_Part):
     """A probability, or a table of probabilities over the states of `by`."""
 
-    by: Names = Field(default=[], description="the variables that `p` is nested over")
+    by: Names = Field(default_factory=list, description="the variables that `p` is nested over")
     p: Nest
     overall: float | None = Field(
         default=None, description="the value that `range` belongs to, when the cells differ"
     )
     range: Range | None = Field(default=None, description="[low, high], central 90 %")
-    source: Sources = []
+    source: Sources = Field(default_factory=list)
     note: str = ""
     fixed: bool = Field(default=False, description="a definition, without range and source")
 
@@ -158,11 +160,11 @@ class MechanismSpec(_Part):
     kind: Literal["", "table", "noisy_or", "noisy_max", "noisy_and"] = ""
     describes: Name | None = Field(default=None, description="the finding that this one describes")
     gate: Names = Field(
-        default=[], description="when one of these is in its baseline state, nothing acts"
+        default_factory=list, description="when one of these is in its baseline state, nothing acts"
     )
     table: Table | None = None
     leak: Number | None = None
-    links: dict[str, Number] = {}
+    links: dict[str, Number] = Field(default_factory=dict)
     note: str = ""
 
 
@@ -172,7 +174,7 @@ class RuleSpec(_Part):
     when: Condition = ""
     urgency: Urgency
     reason: Text
-    source: Sources = []
+    source: Sources = Field(default_factory=list)
     follow_up: str = ""
     alone: bool = False
     default: bool = False
@@ -184,7 +186,7 @@ class WatchSpec(_Part):
     above: Annotated[float, Field(gt=0, lt=1)]
     urgency: Urgency
     reason: Text
-    source: Sources = []
+    source: Sources = Field(default_factory=list)
 
 
 class EffectSpec(_Part):
@@ -201,7 +203,7 @@ class EffectSpec(_Part):
     given: Name | None = Field(
         default=None, description="a cause whose posterior weighs the effect"
     )
-    source: Sources = []
+    source: Sources = Field(default_factory=list)
     note: str = ""
 
 
@@ -216,8 +218,8 @@ class OptionSpec(_Part):
     caution: str = ""
     clinician: bool = False
     time_scale: str = ""
-    source: Sources = []
-    effects: list[EffectSpec] = []
+    source: Sources = Field(default_factory=list)
+    effects: list[EffectSpec] = Field(default_factory=list)
 
 
 class CoverageSpec(_Part):
@@ -239,21 +241,25 @@ class ModelFile(_Part):
     population: str = ""
     window: str = ""
     reviewed: str = ""
-    limits: Texts = []
-    notes: Texts = []
+    limits: Texts = Field(default_factory=list)
+    notes: Texts = Field(default_factory=list)
     complaint: Name | None = None
-    targets: Names = []
-    sources: dict[Name, SourceSpec] = {}
-    contexts: dict[Name, ContextSpec] = {}
-    causes: dict[Name, CauseSpec] = {}
-    findings: dict[Name, FindingSpec] = {}
-    screens: dict[Name, ScreenSpec] = {}
-    mechanisms: dict[Name, MechanismSpec] = {}
-    rules: dict[Name, RuleSpec] = {}
-    watches: dict[str, WatchSpec] = {}
-    options: dict[Name, OptionSpec] = {}
-    coverage: dict[Annotated[str, Field(pattern="^[0-9]+$")], CoverageSpec] = {}
-    extra: dict[str, str] = Field(default={}, description="any text that tools of yours read")
+    targets: Names = Field(default_factory=list)
+    sources: dict[Name, SourceSpec] = Field(default_factory=dict)
+    contexts: dict[Name, ContextSpec] = Field(default_factory=dict)
+    causes: dict[Name, CauseSpec] = Field(default_factory=dict)
+    findings: dict[Name, FindingSpec] = Field(default_factory=dict)
+    screens: dict[Name, ScreenSpec] = Field(default_factory=dict)
+    mechanisms: dict[Name, MechanismSpec] = Field(default_factory=dict)
+    rules: dict[Name, RuleSpec] = Field(default_factory=dict)
+    watches: dict[str, WatchSpec] = Field(default_factory=dict)
+    options: dict[Name, OptionSpec] = Field(default_factory=dict)
+    coverage: dict[Annotated[str, Field(pattern="^[0-9]+$")], CoverageSpec] = Field(
+        default_factory=dict
+    )
+    extra: dict[str, str] = Field(
+        default_factory=dict, description="any text that tools of yours read"
+    )
 
 
 PARTS: tuple[type[BaseModel], ...] = (

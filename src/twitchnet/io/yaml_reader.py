@@ -17,18 +17,26 @@ import math
 import os
 import re
 from dataclasses import dataclass
+from io import StringIO
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from twitchnet.io.document import START, Document, Flaw, Key, Mark, Places
+from twitchnet.io.document import Document, Flaw, Mark, Places, Spot, mark, pair, spot, unpaired
 
 MAX_BYTES = 5_000_000
 """A complete model of 120 variables takes 0.3 MB; a larger file is not a model."""
 
 MAX_DEPTH = 40
 """A model needs about ten levels; below 40 no recursion over the values can fail."""
+
+MAX_ENTRIES = 100_000
+"""Entries of one list or mapping; a model has 20,000 variables at most."""
+
+MAX_CONTAINERS = 300_000
+"""Lists and mappings of one document; a model of 5 MB has half as many."""
 
 MAX_PROBLEMS = 200
 """The reading stops after so many; a file with more is not nearly right."""
@@ -118,9 +126,9 @@ class _Frame:
     """A list or mapping that is still open; ``key`` waits for its value."""
 
     container: Any
-    places: dict[Key, Places]
+    places: Places
     key: Any = _NO_KEY
-    key_mark: Mark = START
+    key_spot: Spot = 0
 
     @property
     def wants_key(self) -> bool:
@@ -135,9 +143,10 @@ class _Composer:
         self.document = Document()
         self.stack: list[_Frame] = []
         self.skipping = 0  # depth inside a key that is itself a list or a mapping
+        self.containers = 0
 
-    def flaw(self, code: str, mark: Mark, message: str, hint: str = "") -> None:
-        self.document.flaws.append(Flaw(code, mark, message, hint))
+    def flaw(self, code: str, place: Spot, message: str, hint: str = "") -> None:
+        self.document.flaws.append(Flaw(code, mark(place), message, hint))
         if len(self.document.flaws) >= MAX_PROBLEMS:
             raise _Stop
 
@@ -147,7 +156,7 @@ class _Composer:
         try:
             self.events(loader)
             if document.value is None and not document.flaws:
-                self.flaw("TN102", Mark(1, 1), "the file is empty")
+                self.flaw("TN102", spot(1, 1), "the file is empty")
         except _Stop:
             document.broken = True
         except yaml.YAMLError as error:
@@ -176,28 +185,30 @@ class _Composer:
             elif kind is yaml.DocumentStartEvent:
                 documents += 1
                 if documents > 1:
-                    self.flaw("TN109", _mark(event), "a second document starts here")
+                    self.flaw("TN109", _spot(event), "a second document starts here")
                     return
             elif kind is yaml.StreamEndEvent:
                 return
 
     def open(self, event: Any, container: Any) -> None:
-        mark = _mark(event)
+        place = _spot(event)
         if len(self.stack) + self.skipping >= MAX_DEPTH:
-            self.flaw("TN104", mark, f"nested deeper than {MAX_DEPTH} levels")
+            self.flaw("TN104", place, f"nested deeper than {MAX_DEPTH} levels")
+            raise _Stop
+        self.containers += 1
+        if self.containers > MAX_CONTAINERS:
+            self.flaw("TN148", place, f"more than {MAX_CONTAINERS:,} lists and mappings")
             raise _Stop
         if self.skipping:
             self.skipping += 1
             return
-        self.decorations(event, mark)
+        self.decorations(event, place)
         if self.stack and self.stack[-1].wants_key:
-            self.flaw("TN111", mark, "a key must be one word, not a list or a mapping")
+            self.flaw("TN111", place, "a key must be one word, not a list or a mapping")
             self.skipping = 1
             return
-        self.put(container, mark)
-        places: dict[Key, Places] = {}
-        self.document.places[id(container)] = places
-        self.stack.append(_Frame(container, places))
+        self.put(container, place)
+        self.stack.append(_Frame(container, [] if isinstance(container, list) else {}))
 
     def close(self) -> None:
         if not self.skipping:
@@ -208,85 +219,95 @@ class _Composer:
             self.stack[-1].key = _HOLE
 
     def alias(self, event: Any) -> None:
-        mark = _mark(event)
+        place = _spot(event)
         name = str(event.anchor)[:80]
-        self.flaw("TN107", mark, f"the alias '*{name}' is not allowed", "write the value out")
+        self.flaw("TN107", place, f"the alias '*{name}' is not allowed", "write the value out")
         if self.skipping:
             return
         if self.stack and self.stack[-1].wants_key:
             self.stack[-1].key = _HOLE
         else:
-            self.put(_HOLE, mark)
+            self.put(_HOLE, place)
 
-    def decorations(self, event: Any, mark: Mark) -> bool:
+    def decorations(self, event: Any, place: Spot) -> bool:
         """Refuse a tag or an anchor; True when there is a tag."""
         if event.anchor is not None:
             name = str(event.anchor)[:80]
-            self.flaw("TN107", mark, f"the anchor '&{name}' is not allowed", "remove it")
+            self.flaw("TN107", place, f"the anchor '&{name}' is not allowed", "remove it")
         if event.tag is not None:
             tag = str(event.tag).replace("tag:yaml.org,2002:", "!!")[:80]
-            self.flaw("TN108", mark, f"the tag {tag!r} is not allowed", "remove it")
+            self.flaw("TN108", place, f"the tag {tag!r} is not allowed", "remove it")
         return event.tag is not None
 
     def scalar(self, event: Any) -> None:
         if self.skipping:
             return
-        mark = _mark(event)
-        tagged = self.decorations(event, mark)
+        place = _spot(event)
+        tagged = self.decorations(event, place)
         plain = event.implicit[0]
         if self.stack and self.stack[-1].wants_key:
-            self.start_entry(event.value, mark, plain)
+            self.start_entry(event.value, place, plain)
         elif tagged:
-            self.put(_HOLE, mark)
+            self.put(_HOLE, place)
         else:
-            self.put(self.resolve(event.value, mark) if plain else event.value, mark)
+            self.put(self.resolve(event.value, place) if plain else event.value, place)
 
-    def start_entry(self, text: str, mark: Mark, plain: bool) -> None:
+    def start_entry(self, text: str, place: Spot, plain: bool) -> None:
         frame = self.stack[-1]
-        frame.key, frame.key_mark = text, mark
-        if text in frame.places:
-            line = frame.places[text].key.line
-            first = f"the first is in line {line}" if line != mark.line else "in this line"
-            self.flaw("TN106", mark, f"the key {text[:80]!r} is given twice; {first}")
+        places = frame.places
+        assert isinstance(places, dict)
+        frame.key, frame.key_spot = text, place
+        if text in places:
+            line = unpaired(places[text])[0].line
+            here = line == mark(place).line
+            first = "in this line" if here else f"the first is in line {line}"
+            self.flaw("TN106", place, f"the key {text[:80]!r} is given twice; {first}")
+            self.document.doubles.add((id(frame.container), text))
             frame.key = _HOLE
         elif not text:
-            self.flaw("TN111", mark, "a key is empty")
+            self.flaw("TN111", place, "a key is empty")
             frame.key = _HOLE
         elif plain and text == "<<":
-            self.flaw("TN107", mark, "the merge key '<<' is not allowed", "write the keys out")
+            self.flaw("TN107", place, "the merge key '<<' is not allowed", "write the keys out")
             frame.key = _HOLE
 
-    def put(self, value: Any, mark: Mark) -> None:
+    def put(self, value: Any, place: Spot) -> None:
         """Set ``value`` where the innermost open list or mapping waits for it."""
         if not self.stack:
             self.document.value = None if value is _HOLE else value
-            self.document.start = mark
+            self.document.start = mark(place)
             return
         frame = self.stack[-1]
-        container, key = frame.container, frame.key
+        container, places, key = frame.container, frame.places, frame.key
         frame.key = _NO_KEY
-        if isinstance(container, list):
-            key = len(container)
-            frame.places[key] = Places(mark, mark)
-            container.append(None if value is _HOLE else value)
-        elif key is _HOLE:
+        if key is _HOLE:
             self.document.refused.append(value)
             return
+        if not places:
+            self.document.places[id(container)] = places
+        elif len(places) >= MAX_ENTRIES:
+            message = f"more than {MAX_ENTRIES:,} entries in one list or mapping"
+            self.flaw("TN148", place, message)
+            raise _Stop
+        if isinstance(places, list):
+            key = len(places)
+            places.append(pair(place, place))
+            container.append(None if value is _HOLE else value)
         else:
-            frame.places[key] = Places(frame.key_mark, mark)
+            places[key] = pair(frame.key_spot, place)
             if value is not _HOLE:
                 container[key] = value
         if value is _HOLE:
             self.document.holes.add((id(container), key))
 
-    def resolve(self, text: str, mark: Mark) -> Any:
+    def resolve(self, text: str, place: Spot) -> Any:
         """A plain scalar by the core schema of YAML 1.2."""
         if text in _WORDS:
             return _WORDS[text]
         if text[0] not in "+-.0123456789":
             return text
         if _NOT_FINITE.match(text):
-            self.flaw("TN110", mark, f"{text} cannot be used as a number")
+            self.flaw("TN110", place, f"{text} cannot be used as a number")
             return _HOLE
         if _INT.match(text) and len(text) <= 18:
             return int(text)
@@ -296,33 +317,33 @@ class _Composer:
             value = float(text)
             if math.isfinite(value):
                 return value
-            self.flaw("TN110", mark, f"the number {text[:40]} is too large")
+            self.flaw("TN110", place, f"the number {text[:40]} is too large")
             return _HOLE
         return text
 
 
-def _mark(event: Any) -> Mark:
+def _spot(event: Any) -> Spot:
     start = event.start_mark
-    return Mark(start.line + 1, start.column + 1)
+    return spot(start.line + 1, start.column + 1)
 
 
 def _syntax(error: yaml.YAMLError, text: str) -> Flaw:
     """The parser's own complaint, with a cure where one is known."""
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    at = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = str(getattr(error, "problem", None) or getattr(error, "reason", None) or error)
     context = str(getattr(error, "context", None) or "")
-    if mark is None:
+    if at is None:
         return Flaw("TN105", Mark(1, 1), problem[:200])
-    place = Mark(mark.line + 1, mark.column + 1)
+    place = Mark(at.line + 1, at.column + 1)
     hint = next((cure for start, cure in _CURES.items() if start in problem), "")
-    line = text.split("\n", mark.line + 1)[mark.line] if text.count("\n") >= mark.line else ""
-    character = line[mark.column : mark.column + 1]
+    line = next(islice(StringIO(text, newline="\n"), at.line, None), "").rstrip("\n")
+    character = line[at.column : at.column + 1]
     if character == "\t":
         hint = "indent with spaces, not with tabs"
     elif character in ("@", "`", "%") and character:
         hint = f"put text that starts with {character} in quotes"
     opened = getattr(error, "context_mark", None)
     message = f"{problem} {context}".strip()
-    if opened is not None and opened.line != mark.line:
+    if opened is not None and opened.line != at.line:
         message += f" that starts in line {opened.line + 1}"
     return Flaw("TN105", place, message[:300], hint)

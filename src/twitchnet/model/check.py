@@ -5,8 +5,9 @@ and numbers, parents and cycles, parameters, and (in ``check_care``) rules, opti
 coverage.  It reports all problems at once, in the words of the model file
 (``mechanisms.cramps.links.pregnancy``), never raises, and works in time proportional to
 the size of the network.  A loader passes as ``ghosts`` what its file holds but it could
-not read (``variable:x``, ``mechanism:x``, ``link:a->b``, ``rule:R01``, ``option:x``), so
-that nothing is reported only because something else was.
+not read (``variable:x``, ``source:x``, ``mechanism:x``, ``link:a->b``, ``rule:R01``,
+``option:x``; ``source:*`` for any source), so that nothing is reported only because
+something else was.
 """
 
 from __future__ import annotations
@@ -16,22 +17,24 @@ from collections.abc import Iterator
 from twitchnet.errors import Problem, nearest
 from twitchnet.model.check_care import check_care
 from twitchnet.model.check_local import check_mechanism
-from twitchnet.model.local import Array, LocalModel, Table
+from twitchnet.model.local import LocalModel, Table
 from twitchnet.model.network import Network
 from twitchnet.model.scope import SECTIONS, Found, Ghosts, Keys, Scope
 
 MAX_VARIABLES = 20_000
+MAX_COMPARISONS = 50_000  # of names, for hints; about half a second
+MAX_STEPS = 1_000_000  # of the walks along cycles
 MAX_STATES = 127  # records are coded as int8, -1 for unknown
 
 
 def check(network: Network) -> list[Problem]:
     """Every rule that the network breaks; [] when it is sound."""
     problems = []
-    hints = 50  # nearest names cost time in proportion to the names
+    comparisons = MAX_COMPARISONS
     for one in found(network):
         hint = one.hint
-        if not hint and one.wrong and hints:
-            hints -= 1
+        if not hint and one.wrong and len(one.choices) <= comparisons:
+            comparisons -= len(one.choices)
             hint = nearest(one.wrong, one.choices)
         keys = one.keys
         if one.parameter >= 0:
@@ -53,12 +56,16 @@ def found(network: Network, ghosts: Ghosts = frozenset()) -> list[Found]:
     if len(network.variables) > MAX_VARIABLES:
         message = f"{len(network.variables)} variables, at most {MAX_VARIABLES} are allowed"
         return [Found("TN148", (), message)]
-    problems = list(_variables(network))
     scope = Scope(network, ghosts)
+    readable = all(not ghost.startswith("variable:") for ghost in ghosts)
+    if readable and all(variable.kind == "screen" for variable in network.variables):
+        hint = "declare causes and findings, and their mechanisms"
+        return [Found("TN102", (), "there is no variable in the model", hint=hint)]
+    problems = list(_variables(network))
     for variable in network.variables:
         problems += check_mechanism(variable, scope)
     problems += _cycles(network)
-    problems += _parameters(network)
+    problems += _parameters(network, scope)
     problems += _head(network, scope)
     return problems + list(check_care(network, scope))
 
@@ -78,6 +85,8 @@ def _variables(network: Network) -> Iterator[Found]:
         if not 2 <= len(states) <= MAX_STATES:
             message = f"a variable has 2 to {MAX_STATES} states, this one has {len(states)}"
             yield Found("TN147", at, message)
+            continue
+        if len(set(states)) == len(states) and all(states):
             continue
         for index, state in enumerate(states):
             if state in states[:index]:
@@ -100,6 +109,7 @@ def _cycles(network: Network) -> Iterator[Found]:
             children[parent].append(name)
     place = {name: index for index, name in enumerate(parents)}
     ready = [name for name, count in waiting.items() if not count]
+    steps = MAX_STEPS
     for start in parents:
         # Take away whatever has all its parents; what stays hangs on a cycle.
         while ready:
@@ -117,12 +127,15 @@ def _cycles(network: Network) -> Iterator[Found]:
         step = start
         while step not in path:
             path[step] = None
+            steps -= len(parents[step])
             step = next(parent for parent in parents[step] if parent in waiting)
         trail = list(path)
         cycle = _turned(trail[trail.index(step) :][::-1], place)
         shown = cycle if len(cycle) <= 12 else [*cycle[:6], "...", *cycle[-5:]]
         message = f"a cycle: {' -> '.join([*shown, cycle[0]])}"
         yield Found("TN117", _arc_keys(network, cycle[-1], cycle[0]), message, at_key=True)
+        if steps < 0:
+            return  # enough cycles to cut for now
         ready += cycle
 
 
@@ -147,42 +160,32 @@ def _arc_keys(network: Network, parent: str, child: str) -> Keys:
     return (*keys, "describes") if getattr(local, "of", None) == parent else keys
 
 
-def _part(local: LocalModel | None, part: str) -> Array | None:
-    """The array that a parameter's cells point into."""
+def _sizes(local: LocalModel) -> dict[str, int]:
+    """The size of each array that a parameter's cells may point into, by its part."""
     if isinstance(local, Table):
-        return local.probabilities if part == "table" else None
-    if local is None:
-        return None
-    if part == "leak":
-        return local.leak.strength
-    for link in local.links:
-        if part == f"link:{link.parent}":
-            return link.strength
-    return None
+        return {"table": local.probabilities.size}
+    links = {f"link:{link.parent}": link.strength.size for link in reversed(local.links)}
+    return {"leak": local.leak.strength.size} | links
 
 
-def _parameters(network: Network) -> Iterator[Found]:
+def _parameters(network: Network, scope: Scope) -> Iterator[Found]:
     """Ranges, and that each parameter speaks of cells that exist."""
-    sources = {source.key for source in network.sources}
-    arrays: dict[tuple[str, str], int] = {}
+    sizes: dict[str, dict[str, int]] = {}
     for index, one in enumerate(network.parameters):
-        where = (one.node, one.part)
-        if where not in arrays:
-            variable = network.by_name.get(one.node)
-            array = None if variable is None else _part(variable.local, one.part)
-            arrays[where] = -1 if array is None else array.size
-        size = arrays[where]
+        variable = network.by_name.get(one.node)
+        if one.node not in sizes:
+            local = None if variable is None else variable.local
+            sizes[one.node] = {} if local is None else _sizes(local)
+        size = sizes[one.node].get(one.part, -1)
         if size < 0:
-            if where[0] in network.by_name and network.by_name[where[0]].local is None:
+            if variable is not None and variable.local is None:
                 continue
             yield Found("TN149", (), f"no part {one.part!r} of {one.node!r}", parameter=index)
         elif not one.cells or min(one.cells) < 0 or max(one.cells) >= size:
             message = f"the cells are not among the {size} of this part"
             yield Found("TN149", (), message, parameter=index)
         for source in one.sources:
-            if source not in sources:
-                message = f"no source {source[:80]!r} in sources"
-                yield Found("TN114", (), message, source, sources, parameter=index)
+            yield from scope.source(source, (), index)
         low, value, high = one.low, one.value, one.high
         if not 0 <= low <= value <= high <= 1:
             message = f"the value {value:g} is outside its range [{low:g}, {high:g}]"
@@ -198,7 +201,8 @@ def _head(network: Network, scope: Scope) -> Iterator[Found]:
         wrong = list(scope.node(network.complaint, ("complaint",)))
         yield from wrong
         variable = network.by_name.get(network.complaint)
-        if not wrong and variable is not None and variable.kind != "finding":
+        known = variable is not None and not scope.lost("variable", network.complaint)
+        if not wrong and known and variable is not None and variable.kind != "finding":
             message = f"the complaint is a finding, {variable.name!r} is a {variable.kind}"
             yield Found("TN162", ("complaint",), message)
     seen: set[str] = set()

@@ -65,9 +65,7 @@ def check_care(network: Network, scope: Scope) -> Iterator[Found]:
 
 def _sources(names: tuple[str, ...], scope: Scope, keys: Keys) -> Iterator[Found]:
     for index, name in enumerate(names):
-        if name not in scope.sources:
-            message = f"no source {name[:80]!r} in sources"
-            yield Found("TN114", (*keys, "source", index), message, name, scope.sources)
+        yield from scope.source(name, (*keys, "source", index))
 
 
 def _condition(text: str, scope: Scope, keys: Keys) -> Iterator[Found]:
@@ -117,13 +115,21 @@ def _cause(name: str, kind: str, scope: Scope, keys: Keys) -> Iterator[Found]:
     """What is wrong with ``name`` as a cause or a context."""
     yield from scope.node(name, keys)
     variable = scope.by_name.get(name)
-    if variable is not None and variable.kind not in (kind, "screen"):
+    right = variable is None or variable.kind in (kind, "screen")
+    if variable is not None and not right and not scope.lost("variable", name):
         yield Found("TN162", keys, f"{name!r} is a {variable.kind}, not a {kind}")
+
+
+def _words(reference: str) -> list[str]:
+    """The names in a reference, without the word before its colon."""
+    return _WORD.findall(reference.partition(":")[2])
 
 
 def _coverage(network: Network, scope: Scope) -> Iterator[Found]:
     """References of the coverage list, except to what the file could not be read to hold."""
-    hidden = {name for ghost in scope.ghosts for name in _WORD.findall(ghost)}
+    if any(ghost.endswith(":*") for ghost in scope.ghosts):
+        return
+    hidden = {name for ghost in scope.ghosts for name in _words(ghost)}
     budget = MAX_COMPARISONS
     count = 0
     seen: set[int] = set()
@@ -139,7 +145,7 @@ def _coverage(network: Network, scope: Scope) -> Iterator[Found]:
                 message = f"more than {MAX_REFERENCES} references"
                 yield Found("TN148", ("coverage",), message, at_key=True)
                 return
-            if hidden.intersection(_WORD.findall(reference)):
+            if reference in scope.ghosts or hidden.intersection(_words(reference)):
                 continue
             try:
                 flaw = unresolved(network, reference)

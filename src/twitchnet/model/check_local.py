@@ -11,6 +11,7 @@ from twitchnet.model.network import Variable
 from twitchnet.model.scope import SECTIONS, Found, Keys, Scope
 
 MAX_LOCAL_CELLS = 10_000_000
+FEW = 16
 SUM_TOLERANCE = 1e-6
 
 
@@ -18,7 +19,7 @@ def check_mechanism(variable: Variable, scope: Scope) -> Iterator[Found]:
     """What is wrong with the local model of a variable."""
     local, name = variable.local, variable.name
     if local is None:
-        missing = variable.kind != "screen" and f"mechanism:{name}" not in scope.ghosts
+        missing = variable.kind != "screen" and not scope.lost("mechanism", name)
         if missing:
             keys = (SECTIONS[variable.kind], name)
             message = f"{name!r} has no mechanism"
@@ -88,14 +89,13 @@ def _descriptor(local: Descriptor, scope: Scope, keys: Keys) -> Iterator[Found]:
         yield Found("TN142", at, f"{local.of!r} is not a noisy-OR")
     else:
         # A link from the finding itself acts whatever produces it.
-        producers = {local.of, *(link.parent for link in finding.local.links)}
         for link in local.links:
-            known = link.parent in producers or scope.has_link(link.parent, local.of)
+            known = link.parent == local.of or scope.has_link(link.parent, local.of)
             if link.parent in scope.by_name and not known:
                 message = f"{link.parent} does not produce {local.of}"
                 yield Found(
-                    "TN144", (*keys, "links", link.parent), message, link.parent, producers,
-                    at_key=True,
+                    "TN144", (*keys, "links", link.parent), message, link.parent,
+                    sorted(scope.acting(local.of)), at_key=True,
                 )  # fmt: skip
 
 
@@ -110,19 +110,23 @@ def _array(
 ) -> Iterator[Found]:
     """Shape and numbers of an array over ``names`` and then ``further`` cards."""
     wrong = False
+    seen: set[str] = set()
     for index, name in enumerate(names):
         for problem in scope.node(name, (*keys, "by", index)):
             wrong = True
             yield problem
-        if name in names[:index]:
+        if name in seen:
             wrong = True
             yield Found("TN125", (*keys, "by", index), f"{name!r} is named twice")
+        seen.add(name)
     if wrong or any(name not in scope.cards for name in names):
         return
     shape = (*(scope.cards[name] for name in names), *further)
     if array.shape != shape:
         message = f"an array of shape {array.shape} where {shape} is expected"
         yield Found("TN134", keys, message, at_key=True)
+    elif not rows and array.size <= FEW and all(0 <= p <= 1 for p in array.reshape(-1).tolist()):
+        return  # most arrays are a number or two, for which numpy is slow
     elif array.size > MAX_LOCAL_CELLS:
         message = f"{array.size:,} cells, at most {MAX_LOCAL_CELLS:,} are allowed"
         yield Found("TN148", keys, message, at_key=True)

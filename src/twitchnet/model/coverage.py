@@ -22,15 +22,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
-from twitchnet.errors import ModelError, nearest
+from twitchnet.errors import nearest
 from twitchnet.model.care import CoverageItem
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network
-from twitchnet.model.rules import names_read, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,20 +126,7 @@ def _screen(network: Network, rest: str) -> str:
     variable = network.by_name.get(rest)
     if variable is None or variable.kind != "screen":
         return "no such screen question"
-    conditions = [rule.when for rule in network.rules]
-    conditions += [
-        text
-        for option in network.options
-        for text in (option.only_if, option.fine_if, option.caution_if)
-    ]
-    return "" if any(map(partial(_reads, rest), conditions)) else "no rule and no option reads it"
-
-
-def _reads(name: str, condition: str) -> bool:
-    try:
-        return bool(condition) and name in names_read(parse(condition))
-    except ModelError:  # reported where the condition stands
-        return False
+    return "" if rest in network.read_by_care else "no rule and no option reads it"
 
 
 def strength(network: Network, parent: str, child: str, state: str = "") -> float | None:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from twitchnet.errors import ModelError
 from twitchnet.model.care import CoverageItem, Option, Rule, Watch
 from twitchnet.model.local import Descriptor, LocalModel, Table
+from twitchnet.model.rules import names_read, parse
 
 Kind = Literal["context", "cause", "finding", "screen"]
 SourceKind = Literal["page", "literature", "judgement"]
@@ -167,6 +170,18 @@ class Network:
                 key = word.strip().lower().replace(" ", "_").replace("-", "_")
                 found[key] = "" if found.get(key, variable.name) != variable.name else variable.name
         return {word: name for word, name in found.items() if name}
+
+    @cached_property
+    def read_by_care(self) -> frozenset[str]:
+        """The names in the conditions of rules and options; a broken condition has none."""
+        texts = [rule.when for rule in self.rules]
+        for option in self.options:
+            texts += (option.only_if, option.fine_if, option.caution_if)
+        found: set[str] = set()
+        for text in filter(None, texts):
+            with suppress(ModelError):
+                found.update(names_read(parse(text)))
+        return frozenset(found)
 
     @cached_property
     def descriptors(self) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """What do the names in a network mean, and what is wrong with one that means nothing?
 
 The shared ground of the modules that check: a broken rule as a value, and the look-up of
-names that knows what a loader's file held but could not be read.
+names that knows what a loader's file held but could not be read (its *ghosts*).
 """
 
 from __future__ import annotations
@@ -53,6 +53,17 @@ class Scope:
         self.by_name = network.by_name
         self.cards = network.cards
         self.sources = {source.key for source in network.sources}
+        self._acting: dict[str, frozenset[str]] = {}
+
+    def lost(self, kind: str, name: str) -> bool:
+        """Whether the file holds, or may hold, this but it could not be read."""
+        return f"{kind}:{name}" in self.ghosts or f"{kind}:*" in self.ghosts
+
+    def source(self, name: str, keys: Keys, parameter: int = -1) -> Iterator[Found]:
+        """What is wrong with ``name`` as a source."""
+        if name not in self.sources and not self.lost("source", name):
+            message = f"no source {name[:80]!r} in sources"
+            yield Found("TN114", keys, message, name, self.sources, parameter=parameter)
 
     def node(self, name: str, keys: Keys, *, at_key: bool = False) -> Iterator[Found]:
         """What is wrong with ``name`` as a variable that has a probability."""
@@ -64,29 +75,38 @@ class Scope:
 
     def variable(self, name: str, keys: Keys, *, at_key: bool = False) -> Iterator[Found]:
         """What is wrong with ``name`` as any variable."""
-        if name not in self.by_name and f"variable:{name}" not in self.ghosts:
+        if name not in self.by_name and not self.lost("variable", name):
             message = f"no variable named {name[:80]!r}"
             yield Found("TN112", keys, message, name, self.by_name, at_key=at_key)
 
     def state(self, name: str, state: str, keys: Keys) -> Iterator[Found]:
         """What is wrong with ``state`` of a variable."""
         variable = self.by_name.get(name)
-        if variable is None or f"variable:{name}" in self.ghosts:
+        if variable is None or self.lost("variable", name):
             return
         if state not in variable.states:
             message = f"no state {state[:80]!r} of {name}"
             yield Found("TN113", keys, message, state, variable.states)
 
+    def acting(self, child: str) -> frozenset[str]:
+        """The parents that act on ``child``: those of its links, or of its table."""
+        if child not in self._acting:
+            variable = self.by_name.get(child)
+            local = None if variable is None else variable.local
+            if isinstance(local, Table):
+                self._acting[child] = frozenset(local.parents)
+            else:
+                links = () if local is None else local.links
+                self._acting[child] = frozenset(link.parent for link in links)
+        return self._acting[child]
+
     def has_link(self, parent: str, child: str) -> bool:
         """Whether ``parent`` acts on ``child``, or might if the file could be read."""
-        variable = self.by_name.get(child)
-        local = None if variable is None else variable.local
-        if isinstance(local, Table):
-            acts = parent in local.parents
-        else:
-            acts = local is not None and any(link.parent == parent for link in local.links)
-        ghosts = (
-            f"link:{parent}->{child}", f"mechanism:{child}",
-            f"variable:{parent}", f"variable:{child}",
-        )  # fmt: skip
-        return acts or any(ghost in self.ghosts for ghost in ghosts)
+        lost = self.lost
+        return (
+            parent in self.acting(child)
+            or f"link:{parent}->{child}" in self.ghosts
+            or lost("mechanism", child)
+            or lost("variable", parent)
+            or lost("variable", child)
+        )
