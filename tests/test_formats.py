@@ -306,7 +306,8 @@ def _widest(local: LocalModel | None, cards: dict[str, int], card: int) -> int:
         return local.probabilities.size
     assert local is not None
     sizes = [part.strength.size for part in (local.leak, *local.links)]
-    return max(sizes) * card * card  # with the node, and the hidden node handed on
+    # with the node and the hidden node handed on; a producer of a descriptor has two states
+    return max(2, *sizes) * card * card
 
 
 @pytest.mark.parametrize("kind", [NoisyOr, NoisyAnd])

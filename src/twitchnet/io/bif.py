@@ -19,8 +19,9 @@ from math import prod
 
 import numpy as np
 
-from twitchnet.io.foreign import Draft, Place, decoded, number
+from twitchnet.io.foreign import MAX_VARIABLES, Draft
 from twitchnet.io.lexer import Lexer
+from twitchnet.io.reading import Place, decoded
 from twitchnet.io.spelling import identifiers, respelled
 from twitchnet.io.tabular import CELLS, tabulated
 from twitchnet.model.local import Table
@@ -40,18 +41,20 @@ def parse_bif(data: bytes | str, file: str = "<string>") -> Network:
     [0.8, 0.2]
     """
     draft = Draft(file)
-    text = decoded(data, file)
-    return _Reader(Lexer(text, "{}()[]|,;", r"//[^\n]*|/\*(?s:.*?)\*/", draft), draft).network()
+    comment = r"//[^\n]*|/\*(?s:.*?)\*/"
+    lexer = Lexer(decoded(data, file), "{}()[]|,;", comment, draft, opened=r"/\*")
+    return _Reader(lexer, draft).network()
 
 
 class _Reader:
-    """Reads one document; probabilities are judged when all variables are known."""
+    """Reads one document; a probability that comes before its variables is read at the end."""
 
     def __init__(self, lexer: Lexer, draft: Draft) -> None:
         self.lexer = lexer
         self.draft = draft
         self.spelled: dict[str, list[str]] = {}
-        self.tables: list[tuple[str, list[str], list[_Entry], Place]] = []
+        self.later: list[int] = []  # where probabilities begin that wait for their variables
+        self.named = False
 
     def network(self) -> Network:
         lexer = self.lexer
@@ -64,29 +67,38 @@ class _Reader:
                 self.probability()
             else:
                 lexer.fail("'network', 'variable' or 'probability'")
-        for name, parents, entries, place in self.tables:
-            self.define(name, parents, entries, place)
+        for start in self.later:
+            lexer.seek(start)
+            self.probability(last=True)
         for name, states in self.spelled.items():
             self.draft.variables[name].states = tuple(states)
         return self.draft.network()
 
     def head(self) -> None:
-        if not self.lexer.at("{"):
-            name = self.lexer.name()
+        lexer = self.lexer
+        if self.named:
+            self.draft.stop("TN106", "there is a network block already", lexer.here)
+        self.named = True
+        if not lexer.at("{"):
+            name = lexer.name()
             if name != "unknown":
                 self.draft.name = name
-        self.lexer.must("{")
-        self.lexer.skip_block("{", "}")
+        lexer.must("{")
+        lexer.skip_past("", "}", "{")
 
     def variable(self) -> None:
-        lexer = self.lexer
+        lexer, draft = self.lexer, self.draft
         place = lexer.here
         name = lexer.name("the name of a variable")
         lexer.must("{")
         states: list[str] | None = None
+        problems = len(draft.problems)
         kept = dict.fromkeys((KIND, STATES), "")
         while not lexer.maybe("}"):
-            if lexer.maybe("type"):
+            if lexer.at("type"):
+                if states is not None:
+                    draft.stop("TN106", f"{name[:80]!r} has its type already", lexer.here)
+                lexer.take()
                 states = self.states(name)
             elif lexer.maybe("property"):
                 key, _, value = lexer.skip_to(";").strip().strip('"').partition("=")
@@ -95,155 +107,175 @@ class _Reader:
             else:
                 lexer.fail("'type', 'property' or '}'")
         if states is None:
-            self.draft.wrong("TN121", "the variable has no type", place, name)
-            states = ["absent", "present"]
-        self.draft.declare(name, states, place, kind=kept[KIND])
-        self.spelled[name] = respelled(states, kept[STATES])
+            draft.wrong("TN121", "the variable has no type", place, name)
+        readable = len(draft.problems) == problems
+        if draft.declare(name, states or [], place, kind=kept[KIND], readable=readable):
+            self.spelled[name] = respelled(states or [], kept[STATES])
 
     def states(self, name: str) -> list[str]:
-        lexer = self.lexer
+        lexer, draft = self.lexer, self.draft
         place = lexer.here
         if not lexer.maybe("discrete"):
-            word = lexer.name("'discrete'")
-            self.draft.stop("TN152", f"{name!r} is {word}; only discrete variables are read", place)
+            word = lexer.name("'discrete'")[:40]
+            message = f"{name[:80]!r} is {word}; only discrete variables are read"
+            draft.wrong("TN152", message, place, name)
+            lexer.skip_to(";")
+            return []
         count = ""
         if lexer.maybe("["):
             count = lexer.name("a number")
             lexer.must("]")
         lexer.must("{")
-        states = []
-        while not lexer.maybe("}"):
-            states.append(lexer.name("a state"))
-            lexer.maybe(",")
+        states = lexer.names("}", "a state", MAX_VARIABLES)
         lexer.must(";")
         if count and count != str(len(states)):
             message = f"{count[:20]} states are announced, {len(states)} are named"
-            self.draft.wrong("TN147", message, place, name)
+            draft.wrong("TN147", message, place, name)
         return states
 
-    def probability(self) -> None:
-        lexer = self.lexer
-        lexer.must("(")
-        place = lexer.here
-        name = lexer.name("the name of a variable")
-        parents = []
-        bar = lexer.maybe("|")
-        while not lexer.maybe(")"):
-            if not bar:
-                lexer.fail("'|' or ')'")
-            parents.append(lexer.name("the name of a parent"))
-            lexer.maybe(",")
+    def probability(self, *, last: bool = False) -> None:
+        lexer, draft = self.lexer, self.draft
+        start = lexer.start
+        name, parents, place = lexer.scope("variable", MAX_VARIABLES)
         lexer.must("{")
-        entries: list[_Entry] = []
-        while not lexer.maybe("}"):
+        if not last and not draft.declared((name, *parents)):
+            if len(self.later) >= 2 * MAX_VARIABLES:
+                draft.stop("TN148", f"more than {MAX_VARIABLES:,} tables", place)
+            self.later.append(start)
+        else:
+            cells = draft.room(name, parents, place)
+            if cells and self.entries(_Rows(draft, name, parents, place)):
+                return
+        lexer.skip_past("", "}", "{")
+
+    def entries(self, rows: _Rows) -> bool:
+        """Reads the entries up to the closing brace; False in front of it after a fault."""
+        lexer, draft, name = self.lexer, self.draft, rows.name
+        while not lexer.at("}"):
             at = lexer.here
             if lexer.maybe("property"):
                 lexer.skip_to(";")
-            elif lexer.maybe("table"):
-                entries.append(_Entry("table", (), self.numbers(), at))
+                continue
+            if lexer.maybe("table"):
+                fault = rows.whole(self.numbers(rows.array.size), at)
             elif lexer.maybe("default"):
-                entries.append(_Entry("default", (), self.numbers(), at))
+                fault = rows.default(self.numbers(rows.own))
             elif lexer.maybe("("):
-                states = []
-                while not lexer.maybe(")"):
-                    states.append(lexer.name("a state"))
-                    lexer.maybe(",")
-                entries.append(_Entry("row", tuple(states), self.numbers(), at))
+                states = lexer.names(")", "a state", MAX_VARIABLES)
+                fault = rows.row(states, self.numbers(rows.own))
             else:
                 lexer.fail("'table', 'default', '(' or '}'")
-        self.tables.append((name, parents, entries, place))
+            if fault is not None:
+                draft.wrong(*fault, rows.table_at or at, name)
+                return False
+        lexer.take()
+        rows.finish()
+        return True
 
-    def numbers(self) -> list[float]:
+    def numbers(self, most: int) -> list[float]:
+        """Numbers up to a semicolon, which is taken too; one too many stands for all others."""
         lexer = self.lexer
         found: list[float] = []
         while not lexer.maybe(";"):
-            place = lexer.here
-            found.append(number(lexer.name("a number or ';'"), self.draft, place))
+            found.append(lexer.number("a number or ';'"))
             lexer.maybe(",")
+            if len(found) > most:
+                lexer.skip_past("{}()[]|", ";")
+                break
         return found
 
-    def define(self, name: str, parents: list[str], entries: list[_Entry], place: Place) -> None:
-        """Puts the entries of one probability block into one array."""
-        draft = self.draft
-        draft.attempted.add(name)
-        if not draft.known((name, *parents), place, name):
-            return
-        own, cards = draft.cards([name])[0], draft.cards(parents)
-        whole = [entry for entry in entries if entry.kind == "table"]
-        if whole and len(entries) == 1:
-            numbers = whole[0].numbers
-            if parents and len(numbers) == own * prod(cards):
-                numbers = np.array(numbers).reshape(own, -1).T.reshape(-1).tolist()
-            draft.table(name, parents, numbers, place)
-            return
-        if whole:
-            draft.wrong("TN125", "'table' stands beside other entries", whole[0].place, name)
-            return
-        rows = prod(cards) if draft.check_size(name, parents, place) else 0
-        default = any(entry.kind == "default" for entry in entries)
-        if len(entries) < rows and not default:  # a small file must not ask for a large array
-            draft.wrong("TN134", f"{rows} rows are expected, found {len(entries)}", place, name)
-            return
-        array = np.full((*cards, own), np.nan)
-        if self.rows(name, parents, entries, array):
-            draft.table(name, parents, array.reshape(-1), place)
 
-    def rows(self, name: str, parents: list[str], entries: list[_Entry], array: np.ndarray) -> bool:
-        """Fills the rows of ``array``; the default goes where nothing else is."""
-        draft = self.draft
-        positions = [
+Fault = tuple[str, str]
+"""The code and the message of a problem."""
+
+
+class _Rows:
+    """The array of one probability block while its entries are read."""
+
+    def __init__(self, draft: Draft, name: str, parents: list[str], place: Place) -> None:
+        self.draft = draft
+        self.name = name
+        self.parents = parents
+        self.place = place
+        self.cards = draft.cards(parents)
+        self.own = draft.cards([name])[0]
+        self.positions = [
             {state: i for i, state in enumerate(draft.variables[parent].states)}
             for parent in parents
         ]
-        default: _Entry | None = None
-        for entry in entries:
-            if len(entry.numbers) != array.shape[-1]:
-                message = f"{array.shape[-1]} numbers are expected, found {len(entry.numbers)}"
-                draft.wrong("TN134", message, entry.place, name)
-                return False
-            if entry.kind == "default":
-                default = entry
-                continue
-            if len(entry.states) != len(parents):
-                message = f"{len(parents)} states of parents are expected"
-                draft.wrong("TN134", f"{message}, found {len(entry.states)}", entry.place, name)
-                return False
-            for parent, states, state in zip(parents, positions, entry.states, strict=True):
-                if state not in states:
-                    draft.wrong("TN113", f"no state {state[:80]!r} of {parent}", entry.place, name)
-                    return False
-            index = tuple(s[state] for s, state in zip(positions, entry.states, strict=True))
-            if not np.isnan(array[index][0]):
-                said = ", ".join(entry.states)
-                draft.wrong("TN106", f"a second row for {said[:200]}", entry.place, name)
-                return False
-            array[index] = entry.numbers
-        missing = np.isnan(array[..., 0])
-        if default is not None:
-            array[missing] = default.numbers
-        elif missing.any():
-            first = np.argwhere(missing)[0]
+        self.array = np.zeros((prod(self.cards), self.own))
+        self.given = np.zeros(len(self.array), dtype=bool)
+        self.rest: list[float] | None = None  # what `default` says
+        self.table_at: Place | None = None  # of `table`, which stands alone
+        self.short: list[float] | None = None  # a `table` of another length
+
+    def _wrong_length(self, numbers: list[float]) -> Fault | None:
+        if len(numbers) == self.own:
+            return None
+        found = "more" if len(numbers) > self.own else len(numbers)
+        return "TN134", f"{self.own} numbers are expected, found {found}"
+
+    def whole(self, numbers: list[float], at: Place) -> Fault | None:
+        """``table``: the child's states are outermost."""
+        if self.table_at or self.rest is not None or self.given.any():
+            return "TN125", "'table' stands beside other entries"
+        self.table_at = at
+        if len(numbers) != self.array.size:
+            self.short = numbers
+        else:
+            self.array[:] = np.array(numbers).reshape(self.own, -1).T
+        return None
+
+    def default(self, numbers: list[float]) -> Fault | None:
+        """``default``: the row that stands where no other does."""
+        if self.table_at:
+            return "TN125", "'table' stands beside other entries"
+        if self.rest is not None:
+            return "TN106", "a second default"
+        self.rest = numbers
+        return self._wrong_length(numbers)
+
+    def row(self, states: list[str], numbers: list[float]) -> Fault | None:
+        """The row for the parents in these states."""
+        if self.table_at:
+            return "TN125", "'table' stands beside other entries"
+        fault = self._wrong_length(numbers)
+        if fault is not None:
+            return fault
+        if len(states) != len(self.parents):
+            message = f"{len(self.parents)} states of parents are expected, found {len(states)}"
+            return "TN134", message
+        index = 0
+        for state, parent, card, position in zip(
+            states, self.parents, self.cards, self.positions, strict=True
+        ):
+            if state not in position:
+                return "TN113", f"no state {state[:80]!r} of {parent[:80]}"
+            index = index * card + position[state]
+        if self.given[index]:
+            return "TN106", f"a second row for {', '.join(states)[:200]}"
+        self.given[index] = True
+        self.array[index] = numbers
+        return None
+
+    def finish(self) -> None:
+        """Judges the whole array."""
+        draft = self.draft
+        count = int(self.given.sum())
+        if not self.table_at and self.rest is not None:
+            self.array[~self.given] = self.rest
+        elif not self.table_at and count < len(self.given):
+            first = np.unravel_index(int(np.argmin(self.given)), self.cards) if self.cards else ()
             said = ", ".join(
-                draft.variables[parent].states[i] for parent, i in zip(parents, first, strict=True)
+                draft.variables[parent].states[i]
+                for parent, i in zip(self.parents, first, strict=True)
             )
-            place = entries[0].place
-            draft.wrong("TN134", f"no row for {said[:200]}", place, name)
-            return False
-        return True
-
-
-class _Entry:
-    """One line of a probability block."""
-
-    __slots__ = ("kind", "numbers", "place", "states")
-
-    def __init__(
-        self, kind: str, states: tuple[str, ...], numbers: list[float], place: Place
-    ) -> None:
-        self.kind = kind
-        self.states = states
-        self.numbers = numbers
-        self.place = place
+            message = f"{len(self.given)} rows are expected, found {count}"
+            message += f"; there is none for {said[:200]}" if said else ""
+            draft.wrong("TN134", message, self.place, self.name)
+            return
+        numbers = self.array.reshape(-1) if self.short is None else self.short
+        draft.table(self.name, numbers, self.place)
 
 
 def _word(text: str) -> str:

@@ -13,27 +13,26 @@ What foreign files do not say is decided here, the same way for all of them:
 * *names*: what a record or a command line could not spell is replaced by ``_``; the
   label keeps the name as it was;
 * a row of a table that misses 1 by a rounding error is scaled to 1.
+
+A fault is told once: what hangs on a variable that cannot be read is not judged.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import nan, prod
 from pathlib import PurePath
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
-from twitchnet.errors import ModelError, Problem, nearest
+from twitchnet.errors import ModelError, Problem, nearest_name
+from twitchnet.io.reading import NOWHERE, Place, looks_like_a_number, read_number
 from twitchnet.io.spelling import baseline, spelled, spelled_states
 from twitchnet.io.tabular import merged
 from twitchnet.model.local import Array, Leak, Link, LocalModel, NoisyMax, NoisyOr, Table
 from twitchnet.model.network import Kind, Network, Variable
-
-MAX_BYTES = 64_000_000
-"""Ten times the largest of the usual published networks; a larger file is refused unread."""
 
 MAX_CELLS = 8_000_000
 """Cells of all tables of one file, 64 MB; the largest of the usual networks has 0.6e6."""
@@ -42,6 +41,7 @@ MAX_VARIABLES = 20_000
 MAX_PARENTS = 30  # of one table; numpy has 64 axes at most
 MAX_STATES = 127  # states are kept as int8 in batches
 MAX_PROBLEMS = 200  # a file with more is not nearly right
+MAX_COMPARISONS = 50_000  # of names, for hints; about half a second
 
 MAX_EXPANDED = 2**16
 """Cells of a noisy-MAX that has to be written out as a table."""
@@ -50,19 +50,6 @@ ROUNDING = 1e-2
 """A row that misses 1 by more than this is wrong, not rounded."""
 
 KINDS: tuple[Kind, ...] = ("context", "cause", "finding")
-
-_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?\Z")
-_NOT_FINITE = re.compile(r"[-+]?(nan|inf|infinity)\Z", re.IGNORECASE)
-
-
-class Place(NamedTuple):
-    """A place in a file; line and column count from 1, 0 is unknown."""
-
-    line: int = 0
-    column: int = 0
-
-
-NOWHERE = Place()
 
 
 @dataclass(slots=True)
@@ -73,6 +60,7 @@ class _Declared:
     place: Place
     label: str
     kind: str
+    readable: bool = True
     parents: tuple[str, ...] = ()
     defined: Place | None = None
     table: Array | None = None  # (*parent cards, own card)
@@ -92,29 +80,6 @@ class _Noisy:
     neutral: tuple[int, ...]
 
 
-def decoded(data: bytes | str, file: str) -> str:
-    """The text of a file.  Raises ``ModelError`` when it is empty, too large or not UTF-8."""
-    if len(data) > MAX_BYTES:
-        refuse("TN103", f"{len(data):,} characters; the limit is {MAX_BYTES:,}", file)
-    text = data if isinstance(data, str) else ""
-    if isinstance(data, bytes):
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError as error:
-            before = data[: error.start]
-            column = error.start - (before.rfind(b"\n") + 1) + 1
-            place = Place(before.count(b"\n") + 1, column)
-            refuse("TN101", f"byte {data[error.start]:#04x} is not UTF-8", file, place)
-    if not text.strip():
-        refuse("TN102", "there is nothing in the file", file)
-    return text
-
-
-def refuse(code: str, message: str, file: str, place: Place = NOWHERE, hint: str = "") -> NoReturn:
-    """Raises ``ModelError`` with one problem."""
-    raise ModelError([Problem(code, message, "", file, *place, hint=hint)])
-
-
 class Draft:
     """A network while its file is being read; ``problems`` gather what is wrong with it."""
 
@@ -124,7 +89,10 @@ class Draft:
         self.variables: dict[str, _Declared] = {}
         self.problems: list[Problem] = []
         self.attempted: set[str] = set()  # a table that cannot be read is not missing
+        self.refused: set[str] = set()  # nodes of kinds that cannot be read
+        self.nameless = False  # a variable has lost its name, so any may be meant
         self.cells = MAX_CELLS
+        self.comparisons = MAX_COMPARISONS
 
     # -- problems -----------------------------------------------------------------
 
@@ -139,7 +107,26 @@ class Draft:
     def stop(self, code: str, message: str, place: Place = NOWHERE, hint: str = "") -> NoReturn:
         """Adds a problem after which nothing more can be read."""
         self.problems.append(Problem(code, message, "", self.file, *place, hint=hint))
-        raise ModelError(self.problems)
+        raise ModelError(sorted(self.problems, key=lambda p: (p.line, p.column)))
+
+    def not_a_number(self, word: str, place: Place) -> float:
+        """Reports a word that stands where a number must; NaN."""
+        if looks_like_a_number(word):
+            self.wrong("TN110", f"{word[:40]} is not a finite number", place)
+        else:
+            self.wrong("TN122", f"a number is expected, found {word[:40]!r}", place)
+        return nan
+
+    def numbers(self, words: Sequence[str], most: int, place: Place) -> list[float]:
+        """The numbers that words spell; faults are reported and read as NaN.
+
+        A word after the first ``most`` is one too many, whatever it says, and NaN too.
+        """
+        found = []
+        for word in words[:most]:
+            value = read_number(word)
+            found.append(self.not_a_number(word, place) if value is None else value)
+        return found + [nan] * (len(words) > most)
 
     # -- what the file declares ------------------------------------------------------
 
@@ -151,36 +138,67 @@ class Draft:
         *,
         label: str = "",
         kind: str = "",
-    ) -> None:
-        """A variable with its states, in the order of the file."""
+        readable: bool = True,
+    ) -> bool:
+        """A variable with its states, in the order of the file; whether it is a new one.
+
+        Of one that is not ``readable`` a fault has been told already.
+        """
         if name in self.variables:
             self.wrong("TN118", f"{name[:80]!r} is declared twice", place)
-            return
+            self.variables[name].readable = False
+            return False
         if len(self.variables) >= MAX_VARIABLES:
             self.stop("TN148", f"more than {MAX_VARIABLES:,} variables", place)
-        if not 2 <= len(states) <= MAX_STATES:
+        if readable and not 2 <= len(states) <= MAX_STATES:
             message = f"2 to {MAX_STATES} states are expected, found {len(states)}"
             self.wrong("TN147", message, place, name)
-        elif len(set(states)) < len(states):
+            readable = False
+        elif readable and len(set(states)) < len(states):
             twice = next(state for i, state in enumerate(states) if state in states[:i])
             self.wrong("TN147", f"the state {twice[:80]!r} is named twice", place, name)
-        self.variables[name] = _Declared(tuple(states), place, label or name, kind)
+            readable = False
+        self.variables[name] = _Declared(tuple(states), place, label or name, kind, readable)
+        return True
+
+    def refuse(self, name: str, what: str, place: Place, hint: str = "") -> None:
+        """A node of a kind that cannot be read."""
+        self.wrong("TN152", f"{what} cannot be read", place, name, hint)
+        self.refused.add(name)
+
+    def declared(self, names: Iterable[str]) -> bool:
+        """Whether all names have been met, so that nothing has to wait for them."""
+        return all(name in self.variables or name in self.refused for name in names)
 
     def known(self, names: Iterable[str], place: Place, path: str = "") -> bool:
-        """Whether all names are declared; the first that is not is reported."""
+        """Whether all names can be used; the first that is not declared is reported."""
+        usable = True
         for name in names:
-            if name not in self.variables:
-                hint = nearest(name, self.variables) if len(self.variables) < 500 else ""
+            known = self.variables.get(name)
+            if known is None and name not in self.refused and not self.nameless:
+                near = self._near(name)
+                hint = f"did you mean {near!r}?" if near else ""
                 self.wrong("TN112", f"no variable named {name[:80]!r}", place, path, hint)
+                if name == path:
+                    self.attempted.add(near)  # it may be the one whose table this is
                 return False
-        return True
+            usable = usable and known is not None and known.readable
+        return usable
+
+    def _near(self, name: str) -> str:
+        """The variable that may be meant; '' when none is near, or many were compared."""
+        if len(self.variables) > self.comparisons:
+            return ""
+        self.comparisons -= len(self.variables)
+        return nearest_name(name, self.variables)
 
     def cards(self, names: Iterable[str]) -> tuple[int, ...]:
         """The numbers of states of declared variables."""
         return tuple(len(self.variables[name].states) for name in names)
 
     def opened(self, name: str, parents: Sequence[str], place: Place) -> bool:
-        """Whether a table of ``name`` given ``parents`` may stand here."""
+        """Whether the numbers of ``name`` given ``parents`` may stand here."""
+        self.attempted.add(name)
         if not self.known((name, *parents), place, name):
             return False
         if self.variables[name].defined is not None:
@@ -188,44 +206,61 @@ class Draft:
             return False
         self.variables[name].defined = place
         self.variables[name].parents = tuple(parents)
-        twice = [p for i, p in enumerate(parents) if p in parents[:i] or p == name]
-        if twice:
-            if twice[0] == name:
-                self.wrong("TN117", "depends on itself", place, name)
-            else:
-                self.wrong("TN118", f"depends on {twice[0]!r} twice", place, name)
+        if name in parents:
+            self.wrong("TN117", "depends on itself", place, name)
+            return False
+        if len(set(parents)) < len(parents):
+            seen: set[str] = set()
+            twice = next(p for p in parents if p in seen or seen.add(p))  # type: ignore[func-returns-value]
+            self.wrong("TN118", f"depends on {twice[:80]!r} twice", place, name)
             return False
         return True
 
-    def check_size(self, name: str, parents: Sequence[str], place: Place) -> int:
-        """The cells of a table that may be allocated; stops when the file has too many."""
-        if len(parents) > MAX_PARENTS:
-            self.stop("TN148", f"a table over {len(parents)} parents is too large", place)
+    def room(self, name: str, parents: Sequence[str], place: Place) -> int:
+        """The cells of the table of ``name``, before any is read; 0 when none may stand here.
+
+        Stops when the file has too many.
+        """
+        if len(parents) > MAX_PARENTS:  # before the product, which would be huge
+            hint = f"at most {MAX_PARENTS}"
+            self.stop("TN148", f"a table over {len(parents):,} parents is too large", place, hint)
+        if not self.opened(name, parents, place):
+            return 0
         cells = prod(self.cards((*parents, name)))
         if cells > self.cells:
             self.stop("TN148", f"a table of {cells:,} cells is too large", place)
+        self.cells -= cells
         return cells
 
-    def table(
-        self, name: str, parents: Sequence[str], numbers: Sequence[float] | Array, place: Place
-    ) -> None:
-        """The table of a variable: row-major over (*parents, own states)."""
-        self.attempted.add(name)
-        if not self.opened(name, parents, place):
+    def table(self, name: str, numbers: Sequence[float] | Array, place: Place) -> None:
+        """The numbers that :meth:`room` was made for, row-major over (*parents, own states).
+
+        They need not be all, nor the right ones: whoever reads them stops one after the last.
+        """
+        shape = self.cards((*self.variables[name].parents, name))
+        if len(numbers) != prod(shape):
+            self.wrong("TN134", self.sizes(name, len(numbers)), place, name)
             return
-        cells = self.check_size(name, parents, place)
-        self.cells -= cells
-        if len(numbers) != cells:
-            shape = " x ".join(str(card) for card in self.cards((*parents, name)))
-            message = f"{cells} numbers ({shape}) are expected, found {len(numbers)}"
-            self.wrong("TN134", message, place, name)
-            return
-        values = np.array(numbers, dtype=np.float64).reshape(self.cards((*parents, name)))
-        if self.distributions(values, name, parents, place):
+        values = np.array(numbers, dtype=np.float64).reshape(shape)
+        if self.distributions(values, name, self.variables[name].parents, place):
             self.variables[name].table = values
 
+    def sizes(self, name: str, count: int) -> str:
+        """In words: how many numbers the table of ``name`` has, and how many were found."""
+        shape = self.cards((*self.variables[name].parents, name))
+        found = "more" if count > prod(shape) else count
+        sizes = " x ".join(str(card) for card in shape)
+        return f"{prod(shape)} numbers ({sizes}) are expected, found {found}"
+
     def distributions(self, values: Array, name: str, parents: Sequence[str], place: Place) -> bool:
-        """Whether the last axis holds distributions; rounding errors are mended in place."""
+        """Whether the last axis holds distributions; rounding errors are mended in place.
+
+        A NaN stands for a number that could not be read, which has been told.
+        """
+        if np.isnan(values).any():
+            if not self.problems:
+                self.wrong("TN110", "a probability is not a number", place, name)
+            return False
         wrong = ~((values >= 0) & (values <= 1 + ROUNDING))
         if wrong.any():
             value = float(values[wrong][0])
@@ -269,7 +304,7 @@ class Draft:
     def network(self) -> Network:
         """The network.  Raises ``ModelError`` with every problem of the file."""
         for name, known in self.variables.items():
-            if known.defined is None and name not in self.attempted:
+            if known.readable and name not in self.attempted and not self.nameless:
                 self.wrong("TN140", "has no table", known.place, name)
         if not self.variables and not self.problems:
             self.wrong("TN102", "there is no variable in the file")
@@ -365,23 +400,13 @@ class Draft:
                     ready.append(child)
         if not waiting:
             return
-        path = [next(iter(waiting))]
-        while path[-1] not in path[:-1]:
-            path.append(next(p for p in self.variables[path[-1]].parents if p in waiting))
-        loop = path[path.index(path[-1]) :][::-1]
+        path: dict[str, None] = {}
+        step = next(iter(waiting))
+        while step not in path:
+            path[step] = None
+            step = next(p for p in self.variables[step].parents if p in waiting)
+        trail = [*path, step]
+        loop = trail[trail.index(step) :][::-1]
         words = " -> ".join(name[:40] for name in loop[:12]) + (" ..." if len(loop) > 12 else "")
         place = self.variables[loop[0]].defined or NOWHERE
         self.wrong("TN117", f"a cycle: {words}", place, loop[0])
-
-
-def number(text: str, draft: Draft, place: Place) -> float:
-    """The number that a word spells; a fault is reported and read as 0."""
-    if _NUMBER.match(text):
-        value = float(text)
-        if value != float("inf"):
-            return value
-    elif not _NOT_FINITE.match(text):
-        draft.wrong("TN122", f"a number is expected, found {text[:40]!r}", place)
-        return 0.0
-    draft.wrong("TN110", f"{text[:40]} is not a finite number", place)
-    return 0.0

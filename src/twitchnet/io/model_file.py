@@ -38,6 +38,7 @@ def parse_network(text: str, file: str = "<string>") -> Network:
     Traceback (most recent call last):
     twitchnet.errors.ModelError: <string>:1:1: TN121 the key 'name' is missing
     <string>:1:1: TN121 the key 'version' is missing
+    <string>:1:1: TN102 there is no variable in the model (declare causes and findings, ...)
     """
     from twitchnet.io.yaml_reader import read
 

@@ -11,10 +11,14 @@ manual, chapter "The NET language".
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
 import numpy as np
 
-from twitchnet.io.foreign import Draft, Place, decoded, number
+from twitchnet.io.foreign import MAX_VARIABLES, Draft
 from twitchnet.io.lexer import Lexer
+from twitchnet.io.reading import decoded
 from twitchnet.io.tabular import CELLS, tabulated
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network
@@ -22,6 +26,9 @@ from twitchnet.model.network import Network
 KIND = "kind"
 MAX_DEPTH = 64  # brackets around numbers: one for each parent
 
+Item = TypeVar("Item")
+
+_EXPRESSIONS = ("model_nodes", "model_data", "samples_per_interval")
 _REFUSED = {
     "decision": "a decision node",
     "utility": "a utility node",
@@ -44,101 +51,137 @@ def parse_net(data: bytes | str, file: str = "<string>") -> Network:
 
 
 class _Reader:
-    """Reads one document; potentials are judged when all nodes are known."""
+    """Reads one document; a potential that comes before its nodes is read at the end."""
 
     def __init__(self, lexer: Lexer, draft: Draft) -> None:
         self.lexer = lexer
         self.draft = draft
-        self.potentials: list[tuple[str, list[str], list[str] | None, list[Place], Place]] = []
+        self.later: list[int] = []  # where potentials begin that wait for their nodes
+        self.named = False
 
     def network(self) -> Network:
         lexer, draft = self.lexer, self.draft
         while not lexer.done:
-            if lexer.maybe("net"):
-                lexer.must("{")
-                given, _ = self.assignments()
-                draft.name = (given.get("name") or [draft.name])[0] or draft.name
+            if lexer.at("net"):
+                self.head()
             elif lexer.maybe("potential"):
                 self.potential()
             elif lexer.maybe("discrete") or lexer.at("node"):
                 lexer.must("node")
                 self.node()
-            elif lexer.next.text in _REFUSED:
-                draft.stop("TN152", f"{_REFUSED[lexer.next.text]} cannot be read", lexer.here)
+            elif lexer.kind != "string" and lexer.word in _REFUSED:
+                self.refused(_REFUSED[lexer.word])
             else:
                 lexer.fail("'net', 'node' or 'potential'")
-        for name, parents, data, places, place in self.potentials:
-            self.define(name, parents, data, places, place)
+        for start in self.later:
+            lexer.seek(start)
+            self.potential(last=True)
         return draft.network()
 
-    def assignments(self) -> tuple[dict[str, list[str]], dict[str, list[Place]]]:
-        """``key = value;`` up to the closing brace; a value is flattened to its words."""
+    def head(self) -> None:
+        lexer, draft = self.lexer, self.draft
+        if self.named:
+            draft.stop("TN106", "there is a net block already", lexer.here)
+        self.named = True
+        lexer.take()
+        lexer.must("{")
+        given = self.texts(("name",))
+        draft.name = (given.get("name") or [draft.name])[0] or draft.name
+
+    def refused(self, what: str) -> None:
+        """A node of another kind, which is passed over; a class holds everything else."""
+        lexer, draft = self.lexer, self.draft
+        place = lexer.here
+        if lexer.take() == "class":
+            draft.stop("TN152", f"{what} cannot be read", place)
+        lexer.maybe("node")
+        draft.refuse(lexer.name("the name of a node"), what, place)
+        lexer.must("{")
+        lexer.skip_past("", "}", "{")
+
+    def keys(self, wanted: tuple[str, ...]) -> Iterator[str]:
+        """The ``wanted`` keys up to the closing brace, each at its value; others are skipped."""
         lexer = self.lexer
-        values: dict[str, list[str]] = {}
-        places: dict[str, list[Place]] = {}
+        seen: set[str] = set()
         while not lexer.maybe("}"):
+            start = lexer.start
             key = lexer.name("a name or '}'")
             lexer.must("=")
-            words, spots = [], []
-            depth = 0
-            while depth or not lexer.at(";"):
-                if lexer.maybe("("):
-                    depth += 1
-                    if depth > MAX_DEPTH:
-                        self.draft.stop("TN104", f"more than {MAX_DEPTH} open brackets", lexer.here)
-                elif depth and lexer.maybe(")"):
-                    depth -= 1
-                else:
-                    spots.append(lexer.here)
-                    words.append(lexer.name("a value"))
+            if key not in wanted:
+                lexer.skip_past("{}|=", ";")
+                continue
+            if key in seen:
+                self.draft.stop("TN106", f"the key {key!r} is given twice", lexer.place(start))
+            seen.add(key)
+            yield key
+
+    def texts(self, wanted: tuple[str, ...]) -> dict[str, list[str]]:
+        """``key = value;`` up to the closing brace; a value is flattened to its words."""
+        given: dict[str, list[str]] = {}
+        for key in self.keys(wanted):
+            place = self.lexer.here
+            given[key] = list(self.value(self.lexer.name, MAX_VARIABLES))
+            if len(given[key]) > MAX_VARIABLES:
+                message = f"more than {MAX_VARIABLES:,} words in one value"
+                self.draft.stop("TN148", message, place)
+        return given
+
+    def value(self, read: Callable[[str], Item], most: int) -> Iterator[Item]:
+        """The items of a value without its brackets, up to a semicolon or to one too many."""
+        lexer = self.lexer
+        depth = count = 0
+        while count <= most and (depth or not lexer.at(";")):
+            if lexer.maybe("("):
+                depth += 1
+                if depth > MAX_DEPTH:
+                    self.draft.stop("TN104", f"more than {MAX_DEPTH} open brackets", lexer.here)
+            elif depth and lexer.maybe(")"):
+                depth -= 1
+            else:
+                yield read("a value")
+                count += 1
+        if count > most:
+            lexer.skip_past("{}|=", ";")
+        else:
             lexer.must(";")
-            values[key], places[key] = words, spots
-        return values, places
 
     def node(self) -> None:
         place = self.lexer.here
         name = self.lexer.name("the name of a node")
         self.lexer.must("{")
-        given, _ = self.assignments()
+        given = self.texts(("states", "label", KIND))
         states = given.get("states")
         if states is None:
             self.draft.wrong("TN121", "the node has no states", place, name)
-            states = ["absent", "present"]
         label = " ".join(given.get("label", []))
         kind = " ".join(given.get(KIND, []))
-        self.draft.declare(name, states, place, label=label, kind=kind)
+        readable = states is not None
+        self.draft.declare(name, states or [], place, label=label, kind=kind, readable=readable)
 
-    def potential(self) -> None:
-        lexer = self.lexer
-        lexer.must("(")
-        place = lexer.here
-        name = lexer.name("the name of a node")
-        parents = []
-        bar = lexer.maybe("|")
-        while not lexer.maybe(")"):
-            if not bar:
-                lexer.fail("'|' or ')'")
-            parents.append(lexer.name("the name of a parent"))
+    def potential(self, *, last: bool = False) -> None:
+        lexer, draft = self.lexer, self.draft
+        start = lexer.start
+        name, parents, place = lexer.scope("node", MAX_VARIABLES)
         lexer.must("{")
-        given, places = self.assignments()
-        for key in ("model_nodes", "model_data", "samples_per_interval"):
-            if key in given:
-                message = f"a table given by an expression ({key}) cannot be read"
-                self.draft.stop("TN152", message, place, hint="save the network with its tables")
-        self.potentials.append((name, parents, given.get("data"), places.get("data", []), place))
-
-    def define(
-        self, name: str, parents: list[str], data: list[str] | None, places: list[Place],
-        place: Place,
-    ) -> None:  # fmt: skip
-        draft = self.draft
-        if data is None:
-            if draft.known((name, *parents), place, name):
-                cells, own = draft.check_size(name, parents, place), draft.cards([name])[0]
-                draft.table(name, parents, np.full(cells, 1.0 / own), place)
+        cells = 0
+        if last or draft.declared((name, *parents)):
+            cells = draft.room(name, parents, place)
+        elif len(self.later) >= 2 * MAX_VARIABLES:
+            draft.stop("TN148", f"more than {MAX_VARIABLES:,} potentials", place)
+        else:
+            self.later.append(start)
+        if not cells:
+            lexer.skip_past("", "}", "{")
             return
-        numbers = [number(word, draft, spot) for word, spot in zip(data, places, strict=True)]
-        draft.table(name, parents, numbers, place)
+        uniform = True
+        for key in self.keys(("data", *_EXPRESSIONS)):
+            if key in _EXPRESSIONS:
+                message = f"a table given by an expression ({key}) cannot be read"
+                draft.stop("TN152", message, place, hint="save the network with its tables")
+            draft.table(name, list(self.value(lexer.number, cells)), place)
+            uniform = False
+        if uniform:
+            draft.table(name, np.full(cells, 1.0 / draft.cards([name])[0]), place)
 
 
 def _string(text: str) -> str:

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from twitchnet.errors import ModelError, Problem
-from twitchnet.io.foreign import NOWHERE, Draft
+from twitchnet.io.foreign import Draft
+from twitchnet.io.reading import NOWHERE
 from twitchnet.io.tabular import CELLS, hidden, tabulated
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network
@@ -98,5 +99,6 @@ def from_pgmpy(model: Any) -> Network:
             # A table may list a parent's states in an order of its own.
             order = [table.state_names[parent].index(s) for s in tables[parent].state_names[parent]]
             values = np.take(values, order, axis=axis)
-        draft.table(str(node), [str(parent) for parent in parents], values.reshape(-1), NOWHERE)
+        if draft.room(str(node), [str(parent) for parent in parents], NOWHERE):
+            draft.table(str(node), values.reshape(-1), NOWHERE)
     return draft.network()

@@ -2,19 +2,24 @@
 
 Into a small tree with places, by expat (the parser of the standard library), with its
 dangerous parts refused where they stand: entities of any kind (so nothing can expand),
-external document types, deep nesting and huge counts of elements.  A document type that
+external document types, deep nesting and huge counts of elements.  What a format does not
+read is dropped at its end tag, so it costs time but no memory.  A document type that
 only declares elements, as XMLBIF files carry it, is harmless and is skipped.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from twitchnet.io.foreign import MAX_BYTES, Draft, Place, refuse
+from twitchnet.io.foreign import Draft
+from twitchnet.io.reading import MAX_BYTES, Place, refuse
 
 MAX_DEPTH = 40
-MAX_ELEMENTS = 2_000_000
+
+MAX_ELEMENTS = 1_000_000
+"""A file of 20,000 variables with 30 states each has as many."""
 
 
 @dataclass(slots=True)
@@ -23,9 +28,15 @@ class Element:
 
     tag: str
     attributes: dict[str, str]
-    place: Place
+    line: int
+    column: int
     text: str = ""
-    children: list[Element] = field(default_factory=list)
+    children: list[Element] = field(default_factory=lambda: _NONE)
+
+    @property
+    def place(self) -> Place:
+        """Where the element starts."""
+        return Place(self.line, self.column)
 
     def all(self, tag: str) -> list[Element]:
         """The children with this tag."""
@@ -35,17 +46,28 @@ class Element:
         """The first child with this tag."""
         return next((child for child in self.children if child.tag == tag), None)
 
-    def words(self, tag: str) -> list[str]:
-        """The words of the first child with this tag; [] when there is none."""
+    def words(self, tag: str, most: int) -> list[str]:
+        """The words of the first child with this tag; [] when there is none.
+
+        Of more than ``most`` there are ``most + 1``, and the last is all the rest.
+        """
         child = self.one(tag)
-        return child.text.split() if child else []
+        return child.text.split(None, most) if child else []
+
+
+_NONE: list[Element] = []  # the children of most elements
+_PLAIN: dict[str, str] = {}  # their attributes
+
+Wanted = Callable[[str, Element], bool]
+"""Whether an element is kept, by the tag of its parent; its own children are read already."""
 
 
 class _Builder:
     """Receives the parser's events."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft, wanted: Wanted) -> None:
         self.draft = draft
+        self.wanted = wanted
         self.parser = expat.ParserCreate()
         self.parser.buffer_text = True
         self.parser.SetParamEntityParsing(expat.XML_PARAM_ENTITY_PARSING_NEVER)
@@ -74,16 +96,21 @@ class _Builder:
             self.draft.stop("TN104", f"nested deeper than {MAX_DEPTH} elements", self.place)
         if self.count > MAX_ELEMENTS:
             self.draft.stop("TN148", f"more than {MAX_ELEMENTS:,} elements", self.place)
-        element = Element(tag, attributes, self.place)
-        if self.open:
-            self.open[-1].children.append(element)
-        else:
-            self.root = element
-        self.open.append(element)
+        parser = self.parser
+        line, column = parser.CurrentLineNumber, parser.CurrentColumnNumber + 1
+        self.open.append(Element(tag, attributes or _PLAIN, line, column))
         self.pieces.append([])
 
     def end(self, tag: str) -> None:
-        self.open.pop().text = "".join(self.pieces.pop())
+        element = self.open.pop()
+        element.text = "".join(self.pieces.pop())
+        if not self.open:
+            self.root = element
+        elif self.wanted(self.open[-1].tag, element):
+            parent = self.open[-1]
+            if parent.children is _NONE:
+                parent.children = []
+            parent.children.append(element)
 
     def characters(self, text: str) -> None:
         if self.pieces:
@@ -104,8 +131,10 @@ class _Builder:
         self.refuse(f"the entity {name[:40]!r}")
 
 
-def parse_xml(data: bytes | str, draft: Draft) -> Element:
-    """The root element of a document.  Raises ``ModelError`` when it is not sound.
+def parse_xml(data: bytes | str, draft: Draft, wanted: Wanted) -> Element:
+    """The root element of a document, with what is ``wanted`` of the others.
+
+    Raises ``ModelError`` when the document is not sound.
 
     Bytes may be in the encoding that their first line declares (UTF-8, UTF-16, Latin-1).
     """
@@ -113,7 +142,7 @@ def parse_xml(data: bytes | str, draft: Draft) -> Element:
         refuse("TN103", f"{len(data):,} bytes; the limit is {MAX_BYTES:,}", draft.file)
     if not data.strip():
         refuse("TN102", "there is nothing in the file", draft.file)
-    builder = _Builder(draft)
+    builder = _Builder(draft, wanted)
     try:
         builder.parser.Parse(data, True)
     except expat.ExpatError as error:

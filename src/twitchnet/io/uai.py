@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import re
 
-from twitchnet.io.foreign import MAX_CELLS, MAX_VARIABLES, Draft, Place, decoded, number
+from twitchnet.errors import ModelError
+from twitchnet.io.foreign import MAX_CELLS, MAX_PARENTS, MAX_STATES, MAX_VARIABLES, Draft
 from twitchnet.io.lexer import Lexer
+from twitchnet.io.reading import Place, decoded
 from twitchnet.io.tabular import CELLS, tabulated
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network
@@ -60,9 +62,8 @@ class _Reader:
         for i in range(variables):
             place = lexer.here
             card = self.count("a number of states", MAX_CELLS)
-            if card > 127:
-                draft.wrong("TN147", f"{card} states, at most 127", place, f"v{i}")
-                card = 2
+            if card > MAX_STATES:
+                draft.stop("TN147", f"{card:,} states, at most {MAX_STATES}", place)
             states = ["absent", "present"] if card == 2 else [f"s{k}" for k in range(card)]
             draft.declare(f"v{i}", states, place)
         factors = self.count("the number of factors", MAX_VARIABLES)
@@ -75,19 +76,29 @@ class _Reader:
             size = self.count("the size of a scope", variables)
             if size == 0:
                 draft.stop("TN134", "a factor without variables has no child", place)
+            if size > MAX_PARENTS + 1:
+                message = f"a table over {size - 1:,} parents is too large"
+                draft.stop("TN148", message, place, f"at most {MAX_PARENTS}")
             last = variables - 1
             scope = [f"v{self.count('the number of a variable', last)}" for _ in range(size)]
             scopes.append((scope, place))
         for scope, place in scopes:
-            entries = self.count("the number of entries", MAX_CELLS)
-            numbers = []
-            for _ in range(entries):
-                spot = lexer.here
-                numbers.append(number(lexer.name("a number"), draft, spot))
-            draft.table(scope[-1], scope[:-1], numbers, place)
+            self.table(scope, place)
         if not lexer.done:
             lexer.fail("the end of the file")
         return draft.network()
+
+    def table(self, scope: list[str], place: Place) -> None:
+        """The table of the last of ``scope``; after a fault nothing that follows is sure."""
+        lexer, draft, name = self.lexer, self.draft, scope[-1]
+        cells = draft.room(name, scope[:-1], place)
+        if draft.problems:
+            raise ModelError(draft.problems)
+        here = lexer.here
+        entries = self.count("the number of entries", MAX_CELLS)
+        if entries != cells:
+            draft.stop("TN134", f"{name}: {draft.sizes(name, entries)}", here)
+        draft.table(name, [lexer.number("a number") for _ in range(cells)], place)
 
 
 def format_uai(network: Network, cells: int = CELLS) -> str:

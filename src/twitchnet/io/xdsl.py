@@ -17,11 +17,12 @@ Source: SMILE programmer's manual, "noisy-MAX nodes", "XDSL file format".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
-from twitchnet.io.foreign import Draft, number
+from twitchnet.io.foreign import MAX_VARIABLES, Draft
 from twitchnet.io.safe_xml import Element, escaped, parse_xml
 from twitchnet.io.spelling import identifiers, respelled
 from twitchnet.io.tabular import CELLS, tabulated
@@ -40,11 +41,39 @@ _REFUSED = {
     "cast": "a CAST node",
 }
 
+_INDEX = re.compile(r"[0-9]{1,3}\Z")
+_READ = frozenset(
+    [
+        "nodes",
+        "cpt",
+        "noisymax",
+        "deterministic",
+        "state",
+        "parents",
+        "probabilities",
+        "parameters",
+        "strengths",
+        "resultingstates",
+        "dynamic",
+        "extensions",
+        "genie",
+        "submodel",
+        "node",
+        "name",
+    ]
+)
+
+
+def _wanted(parent: str, element: Element) -> bool:
+    if element.tag == "property":
+        return element.attributes.get("id") in (KIND, STATES)
+    return element.tag in _READ or parent == "nodes"
+
 
 def parse_xdsl(data: bytes | str, file: str = "<string>") -> Network:
     """The network of an XDSL document.  Raises ``ModelError`` with every problem."""
     draft = Draft(file)
-    root = parse_xml(data, draft)
+    root = parse_xml(data, draft, _wanted)
     nodes = root.one("nodes")
     if root.tag != "smile" or nodes is None:
         draft.stop("TN150", f"<smile><nodes> is expected, found <{root.tag[:40]}>", root.place)
@@ -58,14 +87,13 @@ def parse_xdsl(data: bytes | str, file: str = "<string>") -> Network:
         if element.tag not in ("cpt", "noisymax", "deterministic"):
             what = _REFUSED.get(element.tag, f"<{element.tag[:40]}>")
             hint = "in GeNIe, change the type of the node to a general chance node"
-            draft.wrong("TN152", f"{what} cannot be read", element.place, name, hint)
+            draft.refuse(name, what, element.place, hint)
         elif not name:
             draft.wrong("TN121", f"<{element.tag}> has no id", element.place)
+            draft.nameless = True
         else:
             _declare(element, name, labels.get(name, name), draft)
             known.append((element, name))
-    if draft.problems:
-        return draft.network()  # raises; tables of refused parents would only confuse
     for element, name in known:
         _define(element, name, draft)
     return draft.network()
@@ -92,37 +120,61 @@ def _declare(element: Element, name: str, label: str, draft: Draft) -> None:
 
 
 def _define(element: Element, name: str, draft: Draft) -> None:
-    parents = element.words("parents")
-    own = draft.variables[name].states
-    if element.tag == "cpt":
-        words = element.words("probabilities")
-        numbers = [number(word, draft, element.place) for word in words]
-        draft.table(name, parents, numbers, element.place)
-    elif element.tag == "deterministic":
-        ids = [state.attributes.get("id", "") for state in element.all("state")]
-        numbers = []
-        for word in element.words("resultingstates"):
-            if word not in ids:
-                draft.wrong("TN113", f"no state {word[:80]!r}", element.place, name)
-                return
-            numbers += [float(i == ids.index(word)) for i in range(len(own))]
-        draft.table(name, parents, numbers, element.place)
-    else:
-        _noisy(element, name, parents, draft)
+    place = element.place
+    parents = element.words("parents", MAX_VARIABLES)
+    if len(parents) > MAX_VARIABLES:
+        draft.stop("TN148", f"more than {MAX_VARIABLES:,} parents", place)
+    if element.tag == "noisymax":
+        if draft.opened(name, parents, place):
+            _noisy(element, name, parents, draft)
+        return
+    cells = draft.room(name, parents, place)
+    if cells and element.tag == "cpt":
+        words = element.words("probabilities", cells)
+        draft.table(name, draft.numbers(words, cells, place), place)
+    elif cells:
+        _deterministic(element, name, cells, draft)
+
+
+def _deterministic(element: Element, name: str, cells: int, draft: Draft) -> None:
+    """A table of 0 and 1: the state of the node for each row."""
+    states = element.all("state")
+    index = {state.attributes.get("id", ""): i for i, state in enumerate(states)}
+    rows = cells // len(states)
+    words = element.words("resultingstates", rows)
+    if len(words) != rows:
+        found = "more" if len(words) > rows else len(words)
+        message = f"{rows} resulting states are expected, found {found}"
+        draft.wrong("TN134", message, element.place, name)
+        return
+    table = np.zeros((rows, len(states)))
+    for row, word in enumerate(words):
+        if word not in index:
+            draft.wrong("TN113", f"no state {word[:80]!r}", element.place, name)
+            return
+        table[row, index[word]] = 1.0
+    draft.table(name, table.reshape(-1), element.place)
 
 
 def _noisy(element: Element, name: str, parents: Sequence[str], draft: Draft) -> None:
-    if not draft.opened(name, parents, element.place):
-        return
     own, cards = draft.cards([name])[0], draft.cards(parents)
-    words = element.words("parameters")
-    values = np.array([number(word, draft, element.place) for word in words])
-    strengths = [int(word) if word.isdigit() and len(word) < 4 else -1
-                 for word in element.words("strengths")]  # fmt: skip
-    if len(values) != own * (sum(cards) + 1):
-        message = f"{own * (sum(cards) + 1)} parameters are expected, found {len(values)}"
+    cells = own * (sum(cards) + 1)
+    words = element.words("parameters", cells)
+    if len(words) != cells:
+        found = "more" if len(words) > cells else len(words)
+        message = f"{cells} parameters are expected, found {found}"
         draft.wrong("TN134", message, element.place, name)
         return
+    values = np.array(draft.numbers(words, cells, element.place))
+    if np.isnan(values).any():
+        return
+    words = element.words("strengths", sum(cards))
+    if len(words) != sum(cards):
+        found = "more" if len(words) > sum(cards) else len(words)
+        message = f"{sum(cards)} strengths are expected, found {found}"
+        draft.wrong("TN134", message, element.place, name)
+        return
+    strengths = [int(word) if _INDEX.match(word) else -1 for word in words]
     columns = values.reshape(-1, own)
     effects, neutral, at = [], [], 0
     for parent, card in zip(parents, cards, strict=True):

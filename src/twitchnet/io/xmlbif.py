@@ -9,19 +9,28 @@ Source: Cozman 1998, "The Interchange Format for Bayesian Networks", version 0.3
 
 from __future__ import annotations
 
-from twitchnet.io.foreign import Draft, number
+from twitchnet.io.foreign import Draft
 from twitchnet.io.safe_xml import Element, escaped, parse_xml
 from twitchnet.io.tabular import CELLS, tabulated
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network
 
 KIND = "kind"
+_READ = frozenset(
+    ("NETWORK", "NAME", "VARIABLE", "OUTCOME", "PROPERTY", "DEFINITION", "FOR", "GIVEN", "TABLE")
+)
+
+
+def _wanted(parent: str, element: Element) -> bool:
+    if element.tag == "PROPERTY":
+        return element.text.partition("=")[0].strip() in (KIND, "description")
+    return element.tag in _READ
 
 
 def parse_xmlbif(data: bytes | str, file: str = "<string>") -> Network:
     """The network of an XMLBIF document.  Raises ``ModelError`` with every problem."""
     draft = Draft(file)
-    root = parse_xml(data, draft)
+    root = parse_xml(data, draft, _wanted)
     network = root.one("NETWORK")
     if root.tag != "BIF" or network is None:
         draft.stop("TN150", f"<BIF><NETWORK> is expected, found <{root.tag[:40]}>", root.place)
@@ -39,7 +48,8 @@ def _declare(element: Element, draft: Draft) -> None:
     type_ = element.attributes.get("TYPE", "nature")
     name = _text(element, "NAME", draft)
     if type_ != "nature":
-        draft.wrong("TN152", f"a {type_[:40]} node cannot be read", element.place, name)
+        draft.refuse(name, f"a {type_[:40]} node", element.place)
+        return
     properties: dict[str, str] = {}
     for part in element.all("PROPERTY"):
         key, _, value = part.text.partition("=")
@@ -59,9 +69,12 @@ def _define(element: Element, draft: Draft) -> None:
     table = element.one("TABLE")
     if len(element.all("FOR")) != 1 or table is None:
         draft.wrong("TN121", "a definition has one FOR and one TABLE", element.place, name)
+        draft.attempted.add(name)
         return
-    numbers = [number(word, draft, table.place) for word in table.text.split()]
-    draft.table(name, parents, numbers, element.place)
+    cells = draft.room(name, parents, element.place)
+    if cells:
+        words = element.words("TABLE", cells)
+        draft.table(name, draft.numbers(words, cells, table.place), element.place)
 
 
 def _text(element: Element, tag: str, draft: Draft) -> str:
