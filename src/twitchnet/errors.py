@@ -51,7 +51,14 @@ class Problem:
         parts.append(self.message)
         if self.hint:
             parts.append(f" ({self.hint})")
-        return "".join(parts)
+        text = "".join(parts)
+        # A name of a file may hold anything; it is one line, and nothing that a terminal obeys.
+        return text if text.isprintable() else "".join(map(_printable, text))
+
+
+def _printable(character: str) -> str:
+    printed = character.isprintable()
+    return character if printed else character.encode("unicode_escape").decode("ascii")
 
 
 class TwitchnetError(Exception):
@@ -175,4 +182,4 @@ def nearest(name: str, names: Iterable[str]) -> str:
     "did you mean 'leg_twitching'?"
     """
     found = nearest_name(name, names)
-    return f"did you mean {found!r}?" if found else ""
+    return f"did you mean {found[:80]!r}?" if found else ""

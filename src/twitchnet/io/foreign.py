@@ -177,7 +177,7 @@ class Draft:
             known = self.variables.get(name)
             if known is None and name not in self.refused and not self.nameless:
                 near = self._near(name)
-                hint = f"did you mean {near!r}?" if near else ""
+                hint = f"did you mean {near[:80]!r}?" if near else ""
                 self.wrong("TN112", f"no variable named {name[:80]!r}", place, path, hint)
                 if name == path:
                     self.attempted.add(near)  # it may be the one whose table this is

@@ -8,13 +8,14 @@ format cannot hold is said by :func:`convert`, not dropped without a word.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from os import PathLike, fspath
 from pathlib import Path
 from typing import NamedTuple
 
 from twitchnet.errors import ModelError, Problem, nearest
+from twitchnet.io.reading import MAX_BYTES
 from twitchnet.io.tabular import CELLS, hidden
 from twitchnet.model.check import check
 from twitchnet.model.local import Table
@@ -69,7 +70,8 @@ def read_model(path: str | PathLike[str]) -> Network:
 
         return read_network(path)
     try:
-        data = Path(path).read_bytes()
+        with Path(path).open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
     except OSError as error:
         message = f"the file cannot be read: {error.strerror or error}"
         raise ModelError([Problem("TN100", message, file=file)]) from error
@@ -77,7 +79,7 @@ def read_model(path: str | PathLike[str]) -> Network:
     assert isinstance(network, Network)
     problems = [problem for problem in check(network) if problem.severity == "error"]
     if problems:
-        raise ModelError(problems)
+        raise ModelError(replace(problem, file=file) for problem in problems)
     return network
 
 

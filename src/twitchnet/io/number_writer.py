@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -153,9 +154,11 @@ class NumberWriter:
         nest: list[object] = []
         for i, value in enumerate(values.tolist()):
             if i in single:
-                nest.append({"p": value} | _provenance(single[i], value))
+                nest.append({"p": value} | _cell(single[i], value))
             elif shared and i in moving and i not in inside and (same or value not in (0.0, 1.0)):
                 nest.append({"p": value, "fixed": True})
+            elif groups and shared is None and i in moving:
+                nest.append({"p": value, "fixed": True})  # beside cells that tell their own
             else:
                 nest.append(value)
         p = self.nested(nest, line.by, line.values.shape)
@@ -189,7 +192,16 @@ class NumberWriter:
             return None
         if len(groups) > 1 and all(len(places) == 1 for _, places in groups):
             return None  # cells with ranges of their own
-        return max(groups, key=lambda group: len(group[1]))[0]
+        # A line that is fixed cannot hold a cell with a range.
+        moving = [group for group in groups if group[0].low < group[0].high]
+        return max(moving or groups, key=lambda group: len(group[1]))[0]
+
+
+def _cell(parameter: Parameter, value: float) -> dict[str, object]:
+    """What a cell tells for itself; of cells that moved together it keeps a range it is in."""
+    alone = parameter.low <= value <= parameter.high
+    low, high = (parameter.low, parameter.high) if alone else (value, value)
+    return _provenance(replace(parameter, value=value, low=low, high=high), value)
 
 
 def _provenance(parameter: Parameter, *values: float) -> dict[str, object]:
@@ -197,7 +209,9 @@ def _provenance(parameter: Parameter, *values: float) -> dict[str, object]:
     text: dict[str, object] = {}
     moves = parameter.low < parameter.high
     same = len(set(values)) == 1
-    told = values[0] if same else float(np.mean(values))
+    # As the reader has it: structural 0 and 1 among other values do not count.
+    inner = [value for value in values if 0 < value < 1] or values
+    told = values[0] if same else float(np.mean(inner))
     if parameter.value != told or (moves and not same):
         text["overall"] = parameter.value
     if moves:

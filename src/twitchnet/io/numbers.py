@@ -305,6 +305,8 @@ class NumberReader:
         if not same:
             # 0 and 1 are structural among others: no shift of logits moves them.
             shared &= (reading.array > 0) & (reading.array < 1)
+            if spec.overall is None and shared.any():
+                point = low = high = float(reading.array[shared].mean())
         cells = np.flatnonzero(shared)
         if cells.size:
             reading.groups.append(Group(cells, point, low, high, sources, spec.note, keys))

@@ -31,7 +31,7 @@ NOWHERE = Place()
 def decoded(data: bytes | str, file: str) -> str:
     """The text of a file.  Raises ``ModelError`` when it is empty, too large or not UTF-8."""
     if len(data) > MAX_BYTES:
-        refuse("TN103", f"{len(data):,} characters; the limit is {MAX_BYTES:,}", file)
+        refuse("TN103", f"the file is larger than {MAX_BYTES:,} bytes", file)
     text = data if isinstance(data, str) else ""
     if isinstance(data, bytes):
         try:

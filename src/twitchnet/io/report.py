@@ -61,7 +61,7 @@ class Report:
             Problem(
                 code=code,
                 message=message[:MAX_MESSAGE],
-                path=".".join(str(key) for key in path),
+                path=".".join(str(key)[:80] for key in path),
                 file=self.file,
                 line=mark.line,
                 column=mark.column,
@@ -80,7 +80,7 @@ class Report:
     def suggested(self, wrong: str, choices: Collection[str]) -> str:
         """The hint that names it."""
         name = self.meant(wrong, choices)
-        return f"did you mean {name!r}?" if name else ""
+        return f"did you mean {name[:80]!r}?" if name else ""
 
     @property
     def full(self) -> bool:

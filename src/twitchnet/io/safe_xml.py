@@ -139,7 +139,7 @@ def parse_xml(data: bytes | str, draft: Draft, wanted: Wanted) -> Element:
     Bytes may be in the encoding that their first line declares (UTF-8, UTF-16, Latin-1).
     """
     if len(data) > MAX_BYTES:
-        refuse("TN103", f"{len(data):,} bytes; the limit is {MAX_BYTES:,}", draft.file)
+        refuse("TN103", f"the file is larger than {MAX_BYTES:,} bytes", draft.file)
     if not data.strip():
         refuse("TN102", "there is nothing in the file", draft.file)
     builder = _Builder(draft, wanted)
@@ -149,7 +149,7 @@ def parse_xml(data: bytes | str, draft: Draft, wanted: Wanted) -> Element:
         message = f"the XML cannot be read: {expat.ErrorString(error.code)}"
         draft.stop("TN150", message, Place(error.lineno, error.offset + 1))
     except (LookupError, ValueError) as error:  # an encoding that Python does not have
-        draft.stop("TN101", f"the encoding cannot be read: {error}")
+        draft.stop("TN101", f"the encoding cannot be read: {str(error)[:100]}")
     assert builder.root is not None  # expat refuses a document without elements
     return builder.root
 

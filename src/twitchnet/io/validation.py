@@ -129,7 +129,7 @@ def describe_errors(
     meant: set[Keys] = set()
     for error in ordered:
         keys = (*prefix, *_where(raw, error["loc"])[0])
-        absent = (*keys, error["loc"][-1])
+        absent = (*keys, *error["loc"][-1:])
         if error["type"] == "missing" and (absent in meant or absent in lost):
             faults.append(Fault(keys))
             continue
@@ -178,7 +178,7 @@ def _unknown_key(keys: Keys, choices: list[str], there: Collection[str], report:
     """Report a key that the format does not have here."""
     wrong = str(keys[-1])
     near = report.meant(wrong, choices)
-    hint = f"did you mean {near!r}?" if near else ""
+    hint = f"did you mean {near[:80]!r}?" if near else ""
     report("TN120", keys, f"no key {wrong[:80]!r} here", hint=hint, at_key=True)
     return Fault(keys, (*keys[:-1], near) if near and near not in there else ())
 

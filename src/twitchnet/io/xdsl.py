@@ -185,7 +185,7 @@ def _noisy(element: Element, name: str, parents: Sequence[str], draft: Draft) ->
             return
         effect = np.empty((card, own))
         effect[order] = columns[at : at + card]
-        if effect[order[-1], -1] != 1.0:
+        if effect[order[-1], :-1].any() or effect[order[-1], -1] != 1.0:
             message = f"the weakest state of {parent!r} must produce nothing: 0 ... 0 1"
             draft.wrong("TN145", message, element.place, name)
             return

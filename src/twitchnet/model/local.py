@@ -29,8 +29,9 @@ Cards = Mapping[str, int]
 
 
 def frozen(values: object) -> Array:
-    """A read-only float64 copy of ``values``."""
+    """A read-only float64 copy of ``values``, without a negative zero."""
     array = np.array(values, dtype=np.float64)
+    array += 0.0
     array.setflags(write=False)
     return array
 
