@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from twitchnet import bundled
 from twitchnet.cli import convert as convert_command
 from twitchnet.codes import CODES
 from twitchnet.errors import ModelError, Problem, RecordError
+from twitchnet.io import model_writer, yaml_reader
 from twitchnet.io.bif import format_bif, parse_bif
 from twitchnet.io.foreign import MAX_CELLS
 from twitchnet.io.formats import FORMATS, YAML, convert, read_model, write_model
@@ -195,6 +197,23 @@ def test_a_network_too_large_for_a_model_file_is_refused_by_name() -> None:
     wide = Network("n", "1", (*variables, Variable("x", "finding", states, "x", table)))
     with pytest.raises(ModelError, match=r"TN154 mechanisms\.x\.table: a table over 13"):
         format_network(wide)
+
+
+def test_a_model_file_that_the_reader_would_refuse_is_not_written() -> None:
+    """Tables with a hundred thousand rows of short numbers are below 5 MB, but many lists."""
+    assert (model_writer.MAX_BYTES, model_writer.MAX_CONTAINERS) == (
+        yaml_reader.MAX_BYTES, yaml_reader.MAX_CONTAINERS,
+    )  # fmt: skip
+    parents = tuple("abcdefghijkl")
+    states = ("a", "b")
+    roots = [Variable(n, "cause", states, n, Table((), np.array([1.0, 0.0]))) for n in parents]
+    table = Table(parents, np.broadcast_to([1.0, 0.0], (2,) * 13))
+    leaves = [Variable(f"x{i}", "finding", states, "x", table) for i in range(90)]
+    network = Network("n", "1", (*roots, *leaves))
+    with pytest.raises(ModelError, match=r"TN154 the text has more than the 300,000 lists"):
+        format_network(network)
+    few = replace(network, variables=(*roots, *leaves[:50]))
+    assert parse_network(format_network(few)).fingerprint == few.fingerprint
 
 
 @given(st.text(max_size=300))

@@ -19,7 +19,7 @@ from twitchnet.model.care import Effect, Option
 from twitchnet.model.network import Network, Variable
 from twitchnet.model.scope import SECTIONS
 
-MAX_BYTES = 5_000_000  # what the reader takes; yaml_reader says why
+MAX_BYTES, MAX_CONTAINERS = 5_000_000, 300_000  # what the reader takes; yaml_reader says why
 
 Plain = Mapping[str, object]
 
@@ -55,6 +55,9 @@ def format_network(network: Network) -> str:
     text = _Writer(network).text()
     if len(text.encode()) > MAX_BYTES:
         message = f"the text is larger than the {MAX_BYTES:,} bytes of a model file"
+        raise ModelError([Problem("TN154", message)])
+    if text.count("[") + text.count("{") + text.count(":\n") > MAX_CONTAINERS:
+        message = f"the text has more than the {MAX_CONTAINERS:,} lists of a model file"
         raise ModelError([Problem("TN154", message)])
     return text
 
