@@ -25,9 +25,9 @@ from twitchnet.diagnosis.validation_page import validation_page
 from twitchnet.errors import ModelError
 from twitchnet.io.anchors_file import anchors_path, parse_anchors, read_anchors
 from twitchnet.model.anchors import Anchor, Band
+from twitchnet.model.expressions import MAX_DEPTH
 from twitchnet.model.network import Network
 from twitchnet.model.query import (
-    MAX_DEPTH,
     MAX_SIGNS,
     Level,
     Literal,
@@ -92,8 +92,11 @@ def test_a_query_means(written: str, meant: object) -> None:
         ("P(a ? b)", r"'\?' cannot stand here, at character 5$"),
         ("P(a) ;", "';' cannot stand here, at character 6$"),
         ("P(only a or b)", "no 'only' beside 'or'"),
-        ("(" * (MAX_DEPTH + 1) + "1", f"nested at most {MAX_DEPTH} deep"),
-        ("+".join(["1"] * (MAX_SIGNS + 2)), f"at most {MAX_SIGNS} signs"),
+        (
+            "(" * (MAX_DEPTH + 1) + "1",
+            rf"nested deeper than {MAX_DEPTH}, found '\(', at character {MAX_DEPTH + 1}$",
+        ),
+        ("+".join(["1"] * (MAX_SIGNS + 2)), f"more than {MAX_SIGNS} signs, found"),
         ("P(a)" + " " * 3000, "longer than 2000 characters"),
     ],
 )

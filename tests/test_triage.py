@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import twitchnet as tn
+from tests.minimal_sets import minimal_sets
 from twitchnet.bundled import find_model
 from twitchnet.diagnosis.answers import Answers, read_answers
 from twitchnet.diagnosis.inference import Inference
@@ -18,7 +19,7 @@ from twitchnet.diagnosis.triage import Triage, red_flags, triage, watch_answers,
 from twitchnet.io.model_file import read_network
 from twitchnet.model.care import URGENCIES, Rule, Watch
 from twitchnet.model.network import Network, Variable
-from twitchnet.model.rules import Answer, minimal_sets, names_read, parse
+from twitchnet.model.rules import Answer, names_read, parse
 
 NETWORK = read_network(find_model("twitchy_legs"))
 RULES = {rule.name: rule for rule in NETWORK.rules}

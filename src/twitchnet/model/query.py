@@ -24,22 +24,14 @@ one of several states.  ``only x`` means: x and no other target of the model.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal as OneOf
 
-from twitchnet.errors import ModelError, Problem
+from twitchnet.model.expressions import Parser
 
-MAX_LENGTH = 2000
-MAX_DEPTH = 20
 MAX_SIGNS = 50
-"""Bounds of one query; a deeper one could exhaust the stack of a reader of files."""
-
-_TOKEN = re.compile(
-    r"\s*(?:(?P<sign>[&|(),*/+-])|=(?P<state>\{[^{}]*\}|[^\s&|(),={}]+)"
-    r"|(?P<word>[A-Za-z_]\w*)|(?P<number>(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?))"
-)
-_WORDS = frozenset(("P", "odds", "min", "rank", "rank_explains", "urgency", "not", "or", "only"))
+"""How much arithmetic one query may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,161 +103,79 @@ def parse_query(text: str) -> Query:
     >>> parse_query("P(a) / P(b)").sign
     '/'
     """
-    if len(text) > MAX_LENGTH:
-        raise _refused(f"the query is longer than {MAX_LENGTH} characters", MAX_LENGTH)
-    return _Parser(text).whole()
+    parser = _Parser(text)
+    return parser.whole(parser.query, "+ - * /")
 
 
-def _refused(message: str, start: int) -> ModelError:
-    place = start + 1
-    return ModelError([Problem("TN401", f"{message}, at character {place}", column=place)])
+_CALLS: dict[str, Callable[[_Parser], Query]] = {
+    "P": lambda parser: parser.probability(),
+    "odds": lambda parser: Operation("odds", (parser.query(),)),
+    "min": lambda parser: Operation("min", parser.separated(",", parser.query)),
+    "rank": lambda parser: parser.place("posterior"),
+    "rank_explains": lambda parser: parser.place("explains"),
+    "urgency": lambda parser: Level(parser.all_of()),
+}
 
 
-class _Parser:
-    """Recursive descent over the tokens (kind, text, place) of one text, of bounded depth."""
+class _Parser(Parser):
+    """A method per line of the grammar."""
 
-    def __init__(self, text: str) -> None:
-        self.tokens: list[tuple[str, str, int]] = []
-        place, end = 0, len(text.rstrip())
-        while place < end:
-            match = _TOKEN.match(text, place)
-            kind = match.lastgroup if match else None
-            if match is None or kind is None:
-                start = end - len(text[place:end].lstrip())
-                raise _refused(f"{text[start]!r} cannot stand here", start)
-            self.tokens.append((kind, match[kind], match.start(kind)))
-            place = match.end()
-        self.tokens.append(("end", "", end))
-        self.next = 0
-        self.depth = 0
-        self.signs = 0
-
-    def refusal(self, expected: str) -> ModelError:
-        _, token, start = self.tokens[self.next]
-        found = repr(token[:60]) if token else "the end"
-        return _refused(f"expected {expected}, found {found}", start)
-
-    def take(self, token: str) -> bool:
-        kind, found, _ = self.tokens[self.next]
-        taken = found == token and kind in ("sign", "word")
-        self.next += taken
-        return taken
-
-    def demand(self, token: str) -> None:
-        if not self.take(token):
-            raise self.refusal(repr(token))
-
-    def whole(self) -> Query:
-        query = self.query()
-        if self.tokens[self.next][0] != "end":
-            raise self.refusal("+ - * / or the end")
-        return query
-
-    def sign(self, choices: str) -> str:
-        kind, token, _ = self.tokens[self.next]
-        if kind != "sign" or token not in choices:
-            return ""
-        self.signs += 1
-        if self.signs > MAX_SIGNS:
-            raise self.refusal(f"at most {MAX_SIGNS} signs")
-        self.next += 1
-        return token
+    code, noun, longest = "TN401", "query", 2000
+    pattern = re.compile(
+        r"\s*(?:(?P<sign>[&|(),*/+-])|=(?P<state>\{[^{}]*\}|[^\s&|(),={}]+)"
+        r"|(?P<word>[A-Za-z_]\w*)|(?P<number>(?:\d+\.?\d*|\.\d+)(?:e-?\d+)?))"
+    )
+    reserved = frozenset((*_CALLS, "not", "or", "only"))
 
     def query(self) -> Query:
-        result = self.term()
-        while sign := self.sign("+-"):
-            result = Operation(sign, (result, self.term()))
-        return result
+        return self.operations("+-", self.term)
 
     def term(self) -> Query:
-        result = self.factor()
-        while sign := self.sign("*/"):
-            result = Operation(sign, (result, self.factor()))
+        return self.operations("*/", self.factor)
+
+    def operations(self, signs: str, part: Callable[[], Query]) -> Query:
+        result = part()
+        while self.at(*signs):
+            self.count(MAX_SIGNS, "signs")
+            result = Operation(self.advance(), (result, part()))
         return result
 
     def factor(self) -> Query:
-        kind, token, _ = self.tokens[self.next]
-        if kind == "number":
-            self.next += 1
-            return float(token)
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise self.refusal(f"brackets that are nested at most {MAX_DEPTH} deep")
-        if kind == "sign" and token == "(":
-            self.next += 1
-            result = self.query()
-        elif kind == "word" and token in _CALLS:
-            self.next += 1
-            self.demand("(")
-            result = _CALLS[token](self)
-        else:
-            raise self.refusal("a number, '(' or one of " + ", ".join(_CALLS))
-        self.demand(")")
-        self.depth -= 1
-        return result
+        if self.token.kind == "number":
+            return float(self.advance())
+        if self.at("("):
+            return self.bracketed(self.query)
+        if not self.at(*_CALLS):
+            raise self.refusal("expected a number, '(' or one of " + ", ".join(_CALLS))
+        call = _CALLS[self.advance()]
+        return self.bracketed(lambda: call(self))
 
     def probability(self) -> Query:
-        first = self.literal()
-        event = [first]
-        is_any = self.tokens[self.next][1] == "or"
-        while self.take("or" if is_any else "&"):
-            event.append(self.literal())
-        if is_any and any(literal.only for literal in event):
-            raise self.refusal("no 'only' beside 'or'")
-        return Probability(tuple(event), self.given(), is_any)
+        event = self.all_of()
+        is_any = len(event) == 1 and self.take("or")
+        if is_any:
+            event += self.separated("or", self.literal)
+            if any(literal.only for literal in event):
+                raise self.refusal("expected no 'only' beside 'or'")
+        return Probability(event, self.given(), is_any)
 
-    def odds(self) -> Query:
-        return Operation("odds", (self.query(),))
-
-    def least(self) -> Query:
-        parts = [self.query()]
-        while self.take(","):
-            parts.append(self.query())
-        return Operation("min", tuple(parts))
-
-    def rank(self) -> Query:
-        return Place(self.word(), "posterior", self.given())
-
-    def rank_explains(self) -> Query:
-        return Place(self.word(), "explains", self.given())
-
-    def urgency(self) -> Query:
-        return Level(self.all_of())
+    def place(self, by: OneOf["posterior", "explains"]) -> Query:
+        return Place(self.name(), by, self.given())
 
     def given(self) -> tuple[Literal, ...]:
         return self.all_of() if self.take("|") else ()
 
     def all_of(self) -> tuple[Literal, ...]:
-        found = [self.literal()]
-        while self.take("&"):
-            found.append(self.literal())
-        return tuple(found)
+        return self.separated("&", self.literal)
 
     def literal(self) -> Literal:
         if self.take("only"):
-            return Literal(self.word(), only=True)
-        is_not = self.take("not")
-        name = self.word()
-        kind, token, _ = self.tokens[self.next]
-        if kind != "state":
+            return Literal(self.name(), only=True)
+        is_not, name = self.take("not"), self.name()
+        if self.token.kind != "state":
             return Literal(name, is_not=is_not)
-        self.next += 1
-        states = tuple(state.strip() for state in token.strip("{}").split(","))
-        return Literal(name, states, is_not)
+        states = self.advance().strip("{}").split(",")
+        return Literal(name, tuple(state.strip() for state in states), is_not)
 
-    def word(self) -> str:
-        kind, token, _ = self.tokens[self.next]
-        if kind != "word" or token in _WORDS:
-            raise self.refusal("the name of a variable")
-        self.next += 1
-        return token
-
-
-_CALLS = {
-    "P": _Parser.probability,
-    "odds": _Parser.odds,
-    "min": _Parser.least,
-    "rank": _Parser.rank,
-    "rank_explains": _Parser.rank_explains,
-    "urgency": _Parser.urgency,
-}
+    def name(self) -> str:
+        return self.word("the name of a variable")

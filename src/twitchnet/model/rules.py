@@ -18,22 +18,16 @@ least one* of their parts, so a parsed condition has two kinds of node only.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations, product
 from types import MappingProxyType
 
-from twitchnet.errors import ModelError, Problem
+from twitchnet.model.expressions import Parser
 
-MAX_LENGTH = 4000
 MAX_PARTS = 200
-MAX_DEPTH = 20
-"""Bounds of one condition; a deeper one could exhaust the stack of a reader of files."""
+"""How many names and brackets one condition may hold."""
 
-MAX_SETS = 20_000
-
-_TOKEN = re.compile(r"\s*(?:([&|(),=])|([^\s&|(),=]+))")
 _ABSENT: Mapping[str, str] = MappingProxyType({})
 
 
@@ -84,95 +78,49 @@ def parse(text: str) -> Condition:
     >>> print(parse("a&(b|c)"))
     a & (b | c)
     """
-    if len(text) > MAX_LENGTH:
-        raise _refused(f"the condition is longer than {MAX_LENGTH} characters", MAX_LENGTH)
-    return _Parser(text).whole()
+    parser = _Parser(text)
+    return parser.whole(parser.condition, "& or |")
 
 
-def _refused(message: str, start: int) -> ModelError:
-    place = start + 1
-    return ModelError([Problem("TN160", f"{message}, at character {place}", column=place)])
+class _Parser(Parser):
+    """A method per line of the grammar."""
 
+    code, noun, longest = "TN160", "condition", 4000
+    pattern = re.compile(r"\s*(?:(?P<sign>[&|(),=])|(?P<word>[^\s&|(),=]+))")
 
-class _Parser:
-    """Recursive descent over the tokens of one text, with a bound on depth and size."""
+    def condition(self) -> Condition:
+        return _joined(1, self.separated("|", self.term))
 
-    def __init__(self, text: str) -> None:
-        self.tokens = [
-            (match[1] or match[2], match.start(match.lastindex or 0), bool(match[2]))
-            for match in _TOKEN.finditer(text)
-        ]
-        self.tokens.append(("", len(text.rstrip()), False))
-        self.next = 0
-        self.read = 0
+    def term(self) -> Condition:
+        parts = self.separated("&", self.part)
+        return _joined(len(parts), parts)
 
-    def whole(self) -> Condition:
-        condition = self.condition(0)
-        if self.tokens[self.next][0]:
-            raise self.refusal("expected & or | or the end")
-        return condition
-
-    def refusal(self, expected: str) -> ModelError:
-        token, start, _ = self.tokens[self.next]
-        found = repr(token[:60]) if token else "the end"
-        return _refused(f"{expected}, found {found}", start)
-
-    def take(self, token: str) -> bool:
-        found = self.tokens[self.next][0] == token
-        self.next += found
-        return found
-
-    def demand(self, token: str) -> None:
-        if not self.take(token):
-            raise self.refusal(f"expected {token!r}")
-
-    def word(self, what: str) -> str:
-        token, _, is_word = self.tokens[self.next]
-        if not is_word:
-            raise self.refusal(f"expected {what}")
-        self.next += 1
-        return token
-
-    def condition(self, depth: int) -> Condition:
-        if depth > MAX_DEPTH:
-            raise self.refusal(f"brackets are nested deeper than {MAX_DEPTH}")
-        parts = [self.term(depth)]
-        while self.take("|"):
-            parts.append(self.term(depth))
-        return parts[0] if len(parts) == 1 else AtLeast(1, tuple(parts))
-
-    def term(self, depth: int) -> Condition:
-        parts = [self.part(depth)]
-        while self.take("&"):
-            parts.append(self.part(depth))
-        return parts[0] if len(parts) == 1 else AtLeast(len(parts), tuple(parts))
-
-    def part(self, depth: int) -> Condition:
-        self.read += 1
-        if self.read > MAX_PARTS:
-            raise self.refusal(f"the condition has more than {MAX_PARTS} parts")
-        if self.take("("):
-            condition = self.condition(depth + 1)
-            self.demand(")")
-            return condition
+    def part(self) -> Condition:
+        self.count(MAX_PARTS, "parts")
+        if self.at("("):
+            return self.bracketed(self.condition)
         name = self.word("a name or '('")
-        if name == "at_least" and self.take("("):
-            return self.at_least(depth)
+        if name == "at_least" and self.at("("):
+            return self.at_least()
         return Answer(name, self.word("a state") if self.take("=") else "")
 
-    def at_least(self, depth: int) -> Condition:
-        at = self.next
-        number = self.word("a number")
+    def at_least(self) -> Condition:
+        start = self.next + 1
+        number, parts = self.bracketed(self.number_and_parts)
         count = int(number) if number.isascii() and number.isdigit() and len(number) < 4 else 0
-        parts = []
-        while self.take(","):
-            parts.append(self.condition(depth + 1))
-        self.demand(")")
         if not 1 <= count <= len(parts):
-            self.next = at
+            self.next = start
             most = max(len(parts), 1)
             raise self.refusal(f"at_least needs a number from 1 to {most}, the parts after it")
-        return parts[0] if len(parts) == 1 else AtLeast(count, tuple(parts))
+        return _joined(count, parts)
+
+    def number_and_parts(self) -> tuple[str, tuple[Condition, ...]]:
+        number = self.word("a number")
+        return number, self.separated(",", self.condition) if self.take(",") else ()
+
+
+def _joined(count: int, parts: tuple[Condition, ...]) -> Condition:
+    return parts[0] if len(parts) == 1 else AtLeast(count, parts)
 
 
 def holds(
@@ -216,69 +164,3 @@ def names_read(condition: Condition) -> tuple[str, ...]:
     ('b', 'a')
     """
     return tuple(dict.fromkeys(answer.name for answer in answers_read(condition)))
-
-
-def minimal_sets(
-    condition: Condition, baselines: Mapping[str, str] = _ABSENT
-) -> tuple[tuple[Answer, ...], ...]:
-    """The smallest sets of answers that satisfy the condition: leave one out and it fails.
-
-    Sorted, without contradictions (two states of one variable).  Raises ``ValueError``
-    above ``MAX_SETS`` sets.
-
-    >>> for answers in minimal_sets(parse("a & (b | c)")): print(*answers)
-    a b
-    a c
-    """
-    found = [
-        tuple(Answer(*item) for item in sorted(one.items())) for one in _sets(condition, baselines)
-    ]
-    return tuple(sorted(found, key=lambda answers: (len(answers), str(answers))))
-
-
-def _sets(condition: Condition, baselines: Mapping[str, str]) -> list[dict[str, str]]:
-    if isinstance(condition, Answer):
-        return [{condition.name: condition.state}]
-    within = [_sets(part, baselines) for part in condition.parts]
-    found: list[dict[str, str]] = []
-    for chosen in combinations(within, condition.count):
-        for sets in product(*chosen):
-            both = _union(sets, baselines)
-            if both is not None:
-                found.append(both)
-            if len(found) > MAX_SETS:
-                raise ValueError(f"more than {MAX_SETS} sets of answers satisfy {condition}")
-    found.sort(key=len)
-    kept: list[dict[str, str]] = []
-    for one in found:
-        if not any(_implies(one, other, baselines) for other in kept):
-            kept = [other for other in kept if not _implies(other, one, baselines)] + [one]
-    return kept
-
-
-def _union(
-    sets: Iterable[Mapping[str, str]], baselines: Mapping[str, str]
-) -> dict[str, str] | None:
-    """All the answers together; None when they contradict each other."""
-    result: dict[str, str] = {}
-    for name, state in (item for one in sets for item in one.items()):
-        had = result.setdefault(name, state)
-        if _covers(had, state, name, baselines):
-            result[name] = state
-        elif not _covers(state, had, name, baselines):
-            return None
-    return result
-
-
-def _implies(
-    one: Mapping[str, str], other: Mapping[str, str], baselines: Mapping[str, str]
-) -> bool:
-    """Whether whoever gives the answers ``one`` also gives the answers ``other``."""
-    return all(
-        name in one and _covers(state, one[name], name, baselines) for name, state in other.items()
-    )
-
-
-def _covers(wide: str, narrow: str, name: str, baselines: Mapping[str, str]) -> bool:
-    """Whether the state ``narrow`` is one that ``wide`` accepts ('' is all but the baseline)."""
-    return wide == narrow or (not wide and narrow != baselines.get(name, "absent"))
