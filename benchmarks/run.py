@@ -3,6 +3,8 @@
     python benchmarks/run.py                 a quarter of an hour; writes into docs/
     python benchmarks/run.py --most 1000000  batches of up to a million records too
 
+It needs `pip install -e '.[benchmarks]'`.
+
 The measuring itself is ``twitchnet.bench``, which ``twitchnet bench`` runs without plots.
 """
 
@@ -75,6 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--most", type=int, default=100_000, help="records of the largest batch")
     most = parser.parse_args().most
+    plotting()  # a missing package is missed before the measuring, not after it
     report = full(tn.load("twitchy_legs").network, say, most)
     pictures = [
         plot_cells(report.section("By positives")),

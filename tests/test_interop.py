@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import gzip
 import math
+import re
+import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
@@ -310,6 +313,17 @@ def test_the_facade_speaks_pgmpy_and_networkx() -> None:
         assert theirs.posterior[cause] == pytest.approx(ours.posterior[cause], rel=1e-12)
     assert theirs.log_evidence == pytest.approx(ours.log_evidence, abs=1e-12)
     assert model.to_networkx().graph["fingerprint"] == model.fingerprint
+
+
+@pytest.mark.parametrize(("package", "ask"), [("networkx", to_networkx), ("pgmpy", to_pgmpy)])
+def test_a_package_that_is_missing_is_named_with_its_extra(
+    package: str, ask: Callable[[Network], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [package, "pgmpy.factors.discrete", "pgmpy.models"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    wanted = f"this needs {package}, which is not installed: pip install 'twitchnet[{package}]'"
+    with pytest.raises(ImportError, match=f"^{re.escape(wanted)}$"):
+        ask(read_network(MODELS / "demo.yaml"))
 
 
 def test_the_graph_has_every_arc_with_its_meaning() -> None:

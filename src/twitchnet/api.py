@@ -328,7 +328,10 @@ class Model:
         return best_order(self._inference, about)
 
     def to_networkx(self) -> nx.DiGraph[str]:
-        """The network as a graph with what is known of each node and arc as attributes."""
+        """The network as a graph with what is known of each node and arc as attributes.
+
+        Raises ``ImportError`` when networkx is not installed.
+        """
         from twitchnet.io.networkx_bridge import to_networkx
 
         return to_networkx(self.network)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import networkx as nx
-
+from twitchnet.errors import needs
 from twitchnet.model.local import Descriptor, Link, NoisyMax, Table
 from twitchnet.model.network import Network, Parameter
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 def to_networkx(network: Network) -> nx.DiGraph[str]:
@@ -23,7 +25,13 @@ def to_networkx(network: Network) -> nx.DiGraph[str]:
       (blocks it, in a noisy-AND), None where there is no such number;
     * ``low``, ``high``: the range of that number when it has one of its own, else None;
     * ``sources``: the keys of its sources.
+
+    Raises ``ImportError`` when networkx is not installed.
     """
+    try:
+        import networkx as nx
+    except ImportError:
+        raise needs("networkx", "networkx") from None
     graph: nx.DiGraph[str] = nx.DiGraph(
         name=network.name, version=network.version, fingerprint=network.fingerprint
     )

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from twitchnet.errors import ModelError, Problem
+from twitchnet.errors import ModelError, Problem, needs
 from twitchnet.io.foreign import Draft
 from twitchnet.io.reading import NOWHERE
 from twitchnet.io.tabular import CELLS, hidden, tabulated
@@ -28,8 +28,7 @@ def _pgmpy() -> tuple[Any, Any]:
             from pgmpy.factors.discrete import TabularCPD
             from pgmpy.models import DiscreteBayesianNetwork
     except ImportError as error:
-        message = "pgmpy is not installed; pip install 'twitchnet[pgmpy]'"
-        raise ImportError(message) from error
+        raise needs("pgmpy", "pgmpy") from error
     return DiscreteBayesianNetwork, TabularCPD
 
 
