@@ -113,6 +113,18 @@ def test_every_dependency_has_its_reason() -> None:
     assert told == declared
 
 
+def test_the_versions_of_numba_that_are_tested_are_told() -> None:
+    """`./run test` takes the oldest from pyproject.toml, and its pattern finds it there."""
+    text = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
+    oldest, newest = re.findall(r"numba (\d[\d.]*\d)", text)
+    assert f"numba>={oldest}" in PROJECT["dependencies"]
+    pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    assert f"numba=={newest}" in pinned
+    (found,) = re.findall(r"numba=\$\(sed -n '(.+)' pyproject.toml\)", (ROOT / "run").read_text())
+    sed = ["sed", "-n", found, str(ROOT / "pyproject.toml")]
+    assert subprocess.run(sed, capture_output=True, text=True).stdout == f"{oldest}\n"
+
+
 def test_every_dependency_has_a_tested_version_and_nothing_else_is_named() -> None:
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     pinned = [line for line in lines if not line.startswith("#")]
