@@ -7,7 +7,6 @@ Everything but typer is imported inside the commands, so that each pays for its 
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shlex
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from twitchnet import cli_batch, cli_understanding
+from twitchnet.cli_words import DEFAULT_MODEL, Json, print_json, understood
 from twitchnet.errors import TwitchnetError
 
 if TYPE_CHECKING:
@@ -34,8 +34,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-DEFAULT_MODEL = "twitchy_legs"
-
 
 class By(StrEnum):
     """What a ranking is ordered by."""
@@ -44,13 +42,6 @@ class By(StrEnum):
     produced = "produced"
     explains = "explains"
     prior = "prior"
-
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def _version(wanted: bool) -> None:
@@ -72,14 +63,6 @@ def options(
 
     An educational instrument, not a medical device: it does not replace a clinician.
     """
-
-
-def _answer(text: str) -> tuple[str, object]:
-    """``name=state``, or ``name`` alone for yes."""
-    name, equals, state = text.partition("=")
-    if not name.strip():
-        raise typer.BadParameter(f"{text!r} has no name; write name or name=state")
-    return name.strip(), state if equals else True
 
 
 @app.command()
@@ -111,21 +94,13 @@ def rank(
 
     Example: twitchnet rank leg_twitching urge_to_move worse_at_night numbness=no
     """
-    import twitchnet
-    from twitchnet.bundled import is_model
     from twitchnet.diagnosis.answers import read_answers
     from twitchnet.diagnosis.report import urgent_by_rules
     from twitchnet.diagnosis.wording import page_of, urgency_section
-    from twitchnet.io.records import read_record
     from twitchnet.show.page import Page
     from twitchnet.show.terminal import echo
 
-    given = list(words or [])
-    if model is None and given and is_model(given[0]):
-        model = given.pop(0)
-    answers = read_record(record) if record else {}
-    answers |= dict(_answer(word) for word in given)
-    loaded = twitchnet.load(model or DEFAULT_MODEL)
+    loaded, answers = understood(words, model, record)
     read = read_answers(loaded.network, answers)
     try:
         diagnosis = loaded.diagnose(answers)
@@ -142,7 +117,7 @@ def rank(
         document |= {"ranking": ordered}
         if sure:
             document["intervals"] = cli_understanding.plain(sure.intervals)
-        _print_json(document)
+        print_json(document)
     elif by is By.posterior and top is None:
         echo(page_of(diagnosis.report))
     else:
@@ -240,7 +215,7 @@ def coverage(
     network = twitchnet.load(model).network
     counted = count(network)
     if as_json:
-        _print_json(counted.to_dict(network.coverage))
+        print_json(counted.to_dict(network.coverage))
         return
     for item in network.coverage:
         typer.echo(f"{item.number:>4}  {item.assertion}")
@@ -262,7 +237,7 @@ def models(as_json: Json = False) -> None:
         row |= {"findings": len(model.findings), "fingerprint": model.fingerprint}
         rows.append(row)
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     else:
         head = ["name", "version", "contexts", "causes", "findings", "title"]
         typer.echo(columns(head, [[str(row[key]) for key in head] for row in rows], "llrrrl"))
@@ -290,7 +265,7 @@ def check(
     costs = () if errors else planned_costs(read_model(path))
     problems += cost_warnings(costs, str(path)) if costs else []
     if as_json:
-        _print_json([asdict(problem) for problem in problems])
+        print_json([asdict(problem) for problem in problems])
     else:
         for problem in problems:
             typer.echo(f"{problem.severity}: {problem}")
@@ -341,7 +316,7 @@ def validate(
     anchors = read_anchors(anchors_path(find_model(model)), network)
     validation = judged(Inference(network), anchors)
     if as_json:
-        _print_json(validation.to_dict())
+        print_json(validation.to_dict())
     elif as_markdown:
         typer.echo(markdown(validation_page(validation, network)), nl=False)
     else:

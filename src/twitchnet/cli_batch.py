@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from twitchnet.cli_words import DEFAULT_MODEL
+
 if TYPE_CHECKING:
     from twitchnet.batch.files import Job
     from twitchnet.diagnosis.inference import Inference
-
-DEFAULT_MODEL = "twitchy_legs"
 
 
 class Format(StrEnum):

@@ -6,7 +6,6 @@ Parse, call, print; no logic.  Everything but typer is imported inside the comma
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, is_dataclass
@@ -15,12 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from twitchnet.cli_words import DEFAULT_MODEL, Json, answer, print_json, understood
+
 if TYPE_CHECKING:
     from twitchnet.api import Model
     from twitchnet.diagnosis.diagnosis import Diagnosis
     from twitchnet.diagnosis.pages import Shown
-
-DEFAULT_MODEL = "twitchy_legs"
 
 Words = Annotated[
     list[str] | None,
@@ -34,7 +33,6 @@ ModelName = Annotated[
     str | None, typer.Option("--model", "-m", help=f"Name or file.  [default: {DEFAULT_MODEL}]")
 ]
 Record = Annotated[Path | None, typer.Option("--from", help="A JSON file of answers.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same answer.")]
 
 
@@ -183,28 +181,11 @@ def evaluate(
     _show({"evaluation": found}, as_json)
 
 
-def answer(text: str) -> tuple[str, object]:
-    """``name=state``, or ``name`` alone for yes."""
-    name, equals, state = text.partition("=")
-    if not name.strip():
-        raise typer.BadParameter(f"{text!r} has no name; write name or name=state")
-    return name.strip(), state if equals else True
-
-
 def diagnosed(
     words: Sequence[str] | None, model: str | None, record: Path | None
 ) -> tuple[Model, Diagnosis]:
     """The model and the diagnosis that the words of a command mean."""
-    import twitchnet
-    from twitchnet.bundled import is_model
-    from twitchnet.io.records import read_record
-
-    given = list(words or [])
-    if model is None and given and is_model(given[0]):
-        model = given.pop(0)
-    answers = read_record(record) if record else {}
-    answers |= dict(answer(word) for word in given)
-    loaded = twitchnet.load(model or DEFAULT_MODEL)
+    loaded, answers = understood(words, model, record)
     return loaded, loaded.diagnose(answers)
 
 
@@ -237,7 +218,7 @@ def _show(results: Mapping[str, Shown], as_json: bool) -> None:
 
     if as_json:
         document = {name: plain(one) for name, one in results.items()}
-        typer.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+        print_json(document)
         return
     for one in results.values():
         echo(one.signed())
