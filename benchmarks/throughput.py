@@ -47,7 +47,7 @@ from twitchnet.bench.networks import standin
 from twitchnet.bench.report import load, machine
 from twitchnet.engine.host.batch import BatchInput, BatchOutput
 from twitchnet.engine.numpy.plan import BUDGET
-from twitchnet.io.model_writer import write_network
+from twitchnet.io.formats import write_model
 
 CORES = os.cpu_count() or 1
 PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
@@ -406,7 +406,7 @@ def measure(given: argparse.Namespace, folder: Path) -> Page:
 
     page, costs = Page(), []
     model = folder / "standin.yaml"
-    write_network(standin(), model)
+    write_model(standin(), model)
     about = ", ".join(f"{name} {value}" for name, value in machine().items())
     page.say(f"{about}; one-minute load before: {load()}")
     stand = draw("stand-in", str(model), given.rows, folder)

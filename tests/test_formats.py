@@ -26,7 +26,7 @@ from twitchnet.io.bif import format_bif, parse_bif
 from twitchnet.io.foreign import MAX_CELLS
 from twitchnet.io.formats import FORMATS, YAML, convert, read_model, write_model
 from twitchnet.io.model_file import parse_network, read_network
-from twitchnet.io.model_writer import format_network, write_network
+from twitchnet.io.model_writer import format_network
 from twitchnet.io.net import format_net, parse_net
 from twitchnet.io.tabular import hidden, tabulated
 from twitchnet.io.uai import format_uai, parse_uai
@@ -137,7 +137,7 @@ def test_the_model_file_round_trips_to_an_equal_fingerprint(network: Network) ->
 @pytest.mark.parametrize("name", ["demo", "twitchy_legs"])
 def test_bundled_models_round_trip_with_words_and_provenance(name: str, tmp_path: Path) -> None:
     network = read_network(MODELS / f"{name}.yaml")
-    write_network(network, tmp_path / "again.yaml")
+    write_model(network, tmp_path / "again.yaml")
     again = read_network(tmp_path / "again.yaml")
     assert again.fingerprint == network.fingerprint
     same(again, network)

@@ -582,7 +582,7 @@ def page() -> str:
             "| code | problem | why | what to do |",
             "|---|---|---|---|",
         ]
-        for code in _TABLE:
+        for code in CODES.values():
             if code.code.startswith(prefix):
                 lines.append("| " + " | ".join(part.replace("|", "\\|") for part in code) + " |")
     return "\n".join(lines) + "\n"

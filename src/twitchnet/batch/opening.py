@@ -139,11 +139,6 @@ def guarded_batches(path: str, batches: Iterable[Any]) -> Iterator[Any]:
         yield batch
 
 
-def is_compressed(path: str) -> bool:
-    """Whether the suffix says so."""
-    return Path(path).suffix.lower() in COMPRESSED
-
-
 def open_bytes(path: str, offset: int = 0) -> Any:
     """A readable stream of bytes, decompressed by the suffix, from ``offset`` on."""
     return open_measured(path, offset)[0]

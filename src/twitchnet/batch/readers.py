@@ -25,7 +25,6 @@ from twitchnet.batch.json_reader import json_chunks, json_columns
 from twitchnet.batch.opening import COMPRESSED, Chunk, Cursor, unreadable
 from twitchnet.errors import Problem, RecordError
 
-FORMATS = ("csv", "parquet", "arrow", "jsonl")
 SUFFIXES = {
     ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow",
     ".feather": "arrow", ".ipc": "arrow", ".jsonl": "jsonl", ".ndjson": "jsonl",

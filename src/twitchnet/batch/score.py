@@ -37,14 +37,12 @@ from twitchnet.engine.program import Floats, Ints
 BAD_VALUE = "bad value"
 """The status of a record with a cell that names no state."""
 
-STATUSES = ("ok", BAD_VALUE, "impossible", "too wide")
-
 
 @dataclass(frozen=True)
 class Scores:
     """Results by name of column, each (records,); numbers are NaN and texts None where the
-    record has none.  ``status`` is one of STATUSES; ``limits`` (records,) index ``LIMITS``,
-    what a record that is too wide exceeds.
+    record has none.  ``status`` is "ok", "bad value", "impossible" or "too wide"; ``limits``
+    (records,) index ``LIMITS``, what a record that is too wide exceeds.
     """
 
     columns: Mapping[str, Column]

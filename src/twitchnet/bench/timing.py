@@ -111,7 +111,6 @@ class Engine:
 class Comparison:
     """The same records here and elsewhere: seconds, NaN for a record that was not finished."""
 
-    case: str
     ours: Floats
     cells: Floats  # the planned cost, also of records that were too wide
     theirs: dict[str, Floats] = field(default_factory=dict)
@@ -143,7 +142,7 @@ def compare(
     engine = Engine(case.network, budget)
     engine.run(case.codes[:1])
     count = len(case.codes)
-    result = Comparison(case.name, np.zeros(count), np.zeros(count))
+    result = Comparison(np.zeros(count), np.zeros(count))
     for peer in peers:
         result.theirs[peer.name] = np.full(count, np.nan)
         result.error[peer.name] = 0.0

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from os import PathLike, fspath
 from pathlib import Path
-from typing import NamedTuple
 
 from twitchnet.errors import ModelError, Problem, nearest
 from twitchnet.io.reading import MAX_BYTES
@@ -21,22 +20,16 @@ from twitchnet.model.check import check
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network
 
-
-class Format(NamedTuple):
-    """A foreign format: its module ``x`` in this room, with ``parse_x`` and ``format_x``."""
-
-    module: str
-    title: str
-
-
-FORMATS: dict[str, Format] = {
-    ".bif": Format("bif", "Bayesian Interchange Format"),
-    ".xml": Format("xmlbif", "XMLBIF 0.3"),
-    ".bifxml": Format("xmlbif", "XMLBIF 0.3"),
-    ".uai": Format("uai", "UAI competition format"),
-    ".xdsl": Format("xdsl", "GeNIe and SMILE"),
-    ".net": Format("net", "Hugin NET"),
+FORMATS = {
+    ".bif": "bif",
+    ".xml": "xmlbif",
+    ".bifxml": "xmlbif",
+    ".uai": "uai",
+    ".xdsl": "xdsl",
+    ".net": "net",
 }
+"""The module ``x`` of this room that has ``parse_x`` and ``format_x``, by suffix."""
+
 YAML = (".yaml", ".yml")
 
 
@@ -52,7 +45,7 @@ def _suffix(path: str | PathLike[str]) -> str:
 
 
 def _function(suffix: str, verb: str) -> Callable[..., object]:
-    module = FORMATS[suffix].module
+    module = FORMATS[suffix]
     found: Callable[..., object] = getattr(
         import_module(f"twitchnet.io.{module}"), f"{verb}_{module}"
     )

@@ -9,8 +9,6 @@ A gate is written as what it means: a modifier with zeros.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from os import PathLike
-from pathlib import Path
 
 from twitchnet.errors import ModelError, Problem
 from twitchnet.io.number_writer import UNSOURCED, NumberWriter
@@ -60,12 +58,6 @@ def format_network(network: Network) -> str:
         message = f"the text has more than the {MAX_CONTAINERS:,} lists of a model file"
         raise ModelError([Problem("TN154", message)])
     return text
-
-
-def write_network(network: Network, path: str | PathLike[str]) -> None:
-    """Writes the network as a model file.  Raises as :func:`format_network` does."""
-    text = format_network(network)
-    Path(path).write_text(text, encoding="utf-8", newline="\n")
 
 
 def _sparse(**values: object) -> dict[str, object]:

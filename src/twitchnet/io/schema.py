@@ -262,25 +262,6 @@ class ModelFile(_Part):
     )
 
 
-PARTS: tuple[type[BaseModel], ...] = (
-    ModelFile,
-    SourceSpec,
-    ContextSpec,
-    CauseSpec,
-    FindingSpec,
-    ScreenSpec,
-    MechanismSpec,
-    NumberSpec,
-    CellSpec,
-    RuleSpec,
-    WatchSpec,
-    OptionSpec,
-    EffectSpec,
-    CoverageSpec,
-)
-"""Every kind of mapping in a model file."""
-
-
 def json_schema() -> dict[str, Any]:
     """The JSON Schema of a model file, for editors."""
     schema: dict[str, Any] = {"$schema": "https://json-schema.org/draft/2020-12/schema"}

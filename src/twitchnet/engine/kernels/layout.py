@@ -33,7 +33,6 @@ MADE_BY, FIRST, SECOND, AXIS = 17, 18, 19, 20
 # single numbers, small lists, the state of each conditioned node by lane, terms of a merge
 COUNT, SPARE, LANE, INNER_OF, TERM = 21, 22, 38, 46, 49
 N_AXES, N_TABLES, N_CELLS, N_LEAVES, N_WORDS, EXPONENT = 0, 1, 2, 3, 4, 5  # entries of COUNT
-TERMS_AXES = 64  # most axes of one table
 # of the fast form (see products.py): turn of an axis; by turn: states, first table, first row
 # that holds it; next table of the same turn; the tables of an axis
 TURN, CARD_AT, HEAD, SEEN, NEXT, ITEM = range(241, 247)
