@@ -54,6 +54,12 @@ class Lowered:
         """Node number by name; hidden producers have no name of their own."""
         return {name: node for node, name in enumerate(self.names) if name}
 
+    def with_numbers(self, numbers: Floats) -> Program:
+        """The same program with other numbers, for example a draw from their ranges."""
+        table = self.tables(numbers)
+        table.setflags(write=False)
+        return self.program._replace(part_table=table)
+
     def tables(self, numbers: Floats) -> Floats:
         """The entries (..., E) of the program's tables for numbers (..., N)."""
         there = numbers[..., self.entry_number]
