@@ -10,15 +10,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import twitchnet as tn
-from tests.understanding import (
-    binary,
-    cases,
-    diagnose,
-    noisy_or,
-    root,
-    with_numbers,
-    with_parameters,
-)
+from tests.understanding import binary, cases, diagnose, noisy_or, root, with_parameters
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.dials import NINETY, Dials, dials
 from twitchnet.diagnosis.hypotheses import columns
@@ -105,7 +97,7 @@ def test_many_draws_are_packed_as_each_by_itself(case: tuple[Network, Answers]) 
     assert len(packed) == BLOCK + 3
     for i in (0, 5, BLOCK - 1, BLOCK + 2):
         np.testing.assert_array_equal(numbers[i], turn.turned(shifts[i]))
-        alone = pack(with_numbers(low, numbers[i]))
+        alone = pack(low.with_numbers(numbers[i]))
         np.testing.assert_array_equal(packed[i].n, alone.n)
         np.testing.assert_array_equal(packed[i].table, alone.table)
 
@@ -125,7 +117,7 @@ def test_draws_follow_the_seed_and_solve_the_drawn_network() -> None:
     turn = dials(dx.network, dx.inference.lowered)
     shifts = turn.draw(40, np.random.default_rng(3))
     for i in (0, 7, 39):
-        program = with_numbers(dx.inference.lowered, turn.turned(shifts[i]))
+        program = dx.inference.lowered.with_numbers(turn.turned(shifts[i]))
         expected = dx.inference.beliefs(dx.answers, program).probability["flu"][1]
         assert once.draws[i, 0] == pytest.approx(float(expected), rel=1e-12)
 
@@ -176,7 +168,7 @@ def test_the_gradient_equals_finite_differences(case: tuple[Network, object]) ->
                 numbers[first + cell] += sign * step
                 if card:  # a row must sum to 1
                     numbers[rest] -= sign * step
-                found = inference.beliefs(answers, with_numbers(low, numbers)).log_evidence
+                found = inference.beliefs(answers, low.with_numbers(numbers)).log_evidence
                 ends.append(math.exp(found - log_evidence))
             # P is linear in one number, so any step would do
             expected = slope[first + cell] - (slope[rest] if card else 0.0)
@@ -241,7 +233,7 @@ def test_turns_and_curves_equal_solving_the_changed_network(case: tuple[Network,
 
     def solved(d: int, value: float) -> float:
         numbers = turn.one(d, shift_to(turn.parameters[d], value))
-        beliefs = dx.inference.beliefs(answers, with_numbers(dx.inference.lowered, numbers))
+        beliefs = dx.inference.beliefs(answers, dx.inference.lowered.with_numbers(numbers))
         return float(beliefs.probability[name][state])
 
     for one in found.turns[:6]:
@@ -261,7 +253,7 @@ def test_a_derivative_is_the_slope_of_the_posterior() -> None:
         ends = []
         for value in (one.value + 1e-5, one.value - 1e-5):
             numbers = turn.one(d, shift_to(turn.parameters[d], value))
-            program = with_numbers(dx.inference.lowered, numbers)
+            program = dx.inference.lowered.with_numbers(numbers)
             ends.append(float(dx.inference.beliefs(dx.answers, program).probability["flu"][1]))
         assert one.derivative == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-5, abs=1e-9)
 
@@ -275,7 +267,7 @@ def test_flips_are_where_two_causes_are_equal() -> None:
     for one in found.flips:
         d = dial_of(turn, one)
         numbers = turn.one(d, shift_to(turn.parameters[d], one.needed))
-        beliefs = dx.inference.beliefs(dx.answers, with_numbers(dx.inference.lowered, numbers))
+        beliefs = dx.inference.beliefs(dx.answers, dx.inference.lowered.with_numbers(numbers))
         both = beliefs.probability["flu"][1], beliefs.probability["strain"][1]
         assert float(both[0]) == pytest.approx(float(both[1]), abs=1e-9)
         own = turn.parameters[d]
@@ -304,6 +296,6 @@ def test_the_large_model_has_derivatives_too() -> None:
     for sign in (1.0, -1.0):
         shift = shift_to(parameter, one.value + sign * 1e-5)
         numbers = turn.one(turn.parameters.index(parameter), shift)
-        beliefs = inference.beliefs(dx.answers, with_numbers(low, numbers))
+        beliefs = inference.beliefs(dx.answers, low.with_numbers(numbers))
         ends.append(float(beliefs.probability["restless_legs_syndrome"][1]))
     assert one.derivative == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-4)

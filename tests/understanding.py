@@ -13,8 +13,6 @@ from tests.strategies import networks, records
 from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.engine.program import Program
-from twitchnet.lowering import Lowered
 from twitchnet.model.local import Leak, Link, NoisyMax, NoisyOr, Table
 from twitchnet.model.network import Network, Parameter, Variable
 
@@ -32,11 +30,6 @@ def noisy_or(leak: float, **links: float) -> NoisyOr:
 
 def root(p: float) -> Table:
     return Table((), np.array([1.0 - p, p]))
-
-
-def with_numbers(lowered: Lowered, numbers: np.ndarray) -> Program:
-    """The program with other numbers, for example a draw from their ranges."""
-    return lowered.program._replace(part_table=lowered.tables(numbers))
 
 
 def weights_of(network: Network, answers: Answers) -> dict[str, tuple[float, ...]]:
