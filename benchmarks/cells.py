@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 import twitchnet as tn
-from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.host.batch import BatchInput, run_batch
 from twitchnet.engine.numpy.plan import BUDGET

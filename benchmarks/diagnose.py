@@ -26,7 +26,7 @@ import twitchnet as tn
 from twitchnet.bench.networks import Case, questionnaires
 from twitchnet.bench.peers import Peer, available, peak_memory
 from twitchnet.bench.report import number
-from twitchnet.diagnosis.answers import read_answers
+from twitchnet.diagnosis.evidence import read_answers
 from twitchnet.engine.host.batch import run_single
 from twitchnet.errors import CapacityError
 from twitchnet.model.network import Network
@@ -99,7 +99,7 @@ def fresh_shell(runs: int = 5) -> None:
     words = ["rank", "leg_twitching", "urge_to_move", "worse_at_night", "numbness=no",
              "caffeine_intake=high"]  # fmt: skip
     code = (
-        "import sys, twitchnet.cli as c\n"
+        "import sys, twitchnet.cli.main as c\n"
         f"c.app({words!r}, standalone_mode=False)\n"
         "print(next(l for l in open('/proc/self/status') if l.startswith('VmHWM')), end='')\n"
     )

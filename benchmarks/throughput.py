@@ -36,11 +36,11 @@ import numpy as np
 from pyarrow import parquet
 
 import twitchnet as tn
-from twitchnet.batch import posteriors as batch_posteriors
-from twitchnet.batch.encode import Encoded
-from twitchnet.batch.files import Job, score_files
-from twitchnet.batch.readers import format_of, open_input
-from twitchnet.batch.score import Scorer
+from twitchnet.batch.encoding.encode import Encoded
+from twitchnet.batch.files.files import Job, score_files
+from twitchnet.batch.formats.readers import format_of, open_input
+from twitchnet.batch.scoring import posteriors as batch_posteriors
+from twitchnet.batch.scoring.score import Scorer
 from twitchnet.batch.simulate import simulate, write_batches
 from twitchnet.batch.stream import make_scheme
 from twitchnet.bench.networks import standin

@@ -21,8 +21,8 @@ from functools import partial
 import numpy as np
 
 import twitchnet as tn
-from twitchnet.batch.encode import Encoded
-from twitchnet.batch.score import Scorer
+from twitchnet.batch.encoding.encode import Encoded
+from twitchnet.batch.scoring.score import Scorer
 from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.engine.kernels import compiler
 from twitchnet.errors import CapacityError

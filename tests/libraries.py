@@ -12,7 +12,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from twitchnet.bench.peers import fill
-from twitchnet.io.tabular import CELLS, tabulated
+from twitchnet.io.foreign.tabular import CELLS, tabulated
 from twitchnet.model.network import Network
 
 

@@ -18,10 +18,10 @@ import twitchnet as tn
 from tests.oracle import enumerate_joint
 from tests.strategies import networks
 from twitchnet.bundled import find_model
-from twitchnet.cli import main
+from twitchnet.cli.main import main
+from twitchnet.diagnosis.assess.validation import Evaluator, Result, validate
+from twitchnet.diagnosis.assess.validation_page import validation_page
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.validation import Evaluator, Result, validate
-from twitchnet.diagnosis.validation_page import validation_page
 from twitchnet.errors import ModelError
 from twitchnet.io.anchors_file import anchors_path, parse_anchors, read_anchors
 from twitchnet.model.anchors import Anchor, Band

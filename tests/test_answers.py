@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import twitchnet as tn
-from twitchnet.diagnosis.answers import read_answers, state_of
+from twitchnet.diagnosis.evidence import read_answers, state_of
 from twitchnet.model.network import Variable
 
 DEMO = tn.load("demo").network

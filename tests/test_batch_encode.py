@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import twitchnet as tn
-from twitchnet.batch.encode import MOST_HINTS, Encoder, check_codes, encode, encode_frame
-from twitchnet.diagnosis.answers import is_unknown, state_of
+from twitchnet.batch.encoding.encode import MOST_HINTS, Encoder, check_codes, encode, encode_frame
+from twitchnet.diagnosis.evidence import is_unknown, state_of
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network, Variable
 

@@ -20,7 +20,7 @@ import pytest
 from pyarrow import parquet
 
 import twitchnet as tn
-from twitchnet.batch.json_text import json_lines
+from twitchnet.batch.formats.json_text import json_lines
 from twitchnet.batch.simulate import simulate
 
 DEMO = tn.load("demo")

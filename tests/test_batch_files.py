@@ -25,12 +25,13 @@ from pyarrow import feather, parquet
 
 import twitchnet as tn
 from tests.narrow import budget_between
-from twitchnet.batch import journal, readers
-from twitchnet.batch.files import Job, Summary, score_files
-from twitchnet.batch.long import widen
-from twitchnet.batch.opening import Chunk
-from twitchnet.batch.readers import format_of, open_input
-from twitchnet.batch.score import Scorer
+from twitchnet.batch.files import journal
+from twitchnet.batch.files.files import Job, Summary, score_files
+from twitchnet.batch.files.long import widen
+from twitchnet.batch.formats import readers
+from twitchnet.batch.formats.opening import Chunk
+from twitchnet.batch.formats.readers import format_of, open_input
+from twitchnet.batch.scoring.score import Scorer
 from twitchnet.batch.simulate import simulate, write_batches
 from twitchnet.batch.stream import make_scheme, score_batches
 

@@ -17,11 +17,11 @@ from pyarrow import csv as arrow_csv
 from pyarrow import parquet
 
 import twitchnet as tn
-from twitchnet.batch.files import Job, score_files
-from twitchnet.batch.long import widen
-from twitchnet.batch.opening import Chunk
-from twitchnet.batch.readers import open_input
-from twitchnet.batch.score import Scorer
+from twitchnet.batch.files.files import Job, score_files
+from twitchnet.batch.files.long import widen
+from twitchnet.batch.formats.opening import Chunk
+from twitchnet.batch.formats.readers import open_input
+from twitchnet.batch.scoring.score import Scorer
 from twitchnet.batch.stream import make_scheme
 
 DEMO = tn.load("demo")
@@ -85,7 +85,7 @@ def test_records_of_a_file_are_those_of_its_rows(
             mine = {"record_id": record, **kept}  # type: ignore[dict-item]
         expected[number] = mine
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("twitchnet.batch.long.ANSWERS", 1)  # records go on from chunk to chunk
+        patch.setattr("twitchnet.batch.files.long.ANSWERS", 1)  # records go on from chunk to chunk
         chunks = list(widen(open_input([str(path)]), DEMO.network, {}).chunks(size))
     assert told(chunks) == expected
     assert all(len(chunk.numbers) == size for chunk in chunks[:-1] if chunk.rows > size)

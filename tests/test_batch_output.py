@@ -19,13 +19,13 @@ from pyarrow import csv
 from typer.testing import CliRunner
 
 import twitchnet as tn
-from twitchnet.batch import files, journal
-from twitchnet.batch.files import Job, score_files
-from twitchnet.batch.readers import format_of, open_input
-from twitchnet.batch.score import Scorer
+from twitchnet.batch.files import files, journal
+from twitchnet.batch.files.files import Job, score_files
+from twitchnet.batch.formats.readers import format_of, open_input
+from twitchnet.batch.scoring.score import Scorer
 from twitchnet.batch.simulate import simulate, write_batches
 from twitchnet.batch.stream import make_scheme
-from twitchnet.cli import app
+from twitchnet.cli.main import app
 from twitchnet.show.progress import Meter
 
 DEMO = tn.load("demo")

@@ -17,10 +17,10 @@ import pyarrow as pa
 import pytest
 
 import twitchnet as tn
-from twitchnet.batch import journal, placing
-from twitchnet.batch.files import Job, score_files
-from twitchnet.batch.readers import format_of, open_input
-from twitchnet.batch.score import Scorer
+from twitchnet.batch.files import journal, placing
+from twitchnet.batch.files.files import Job, score_files
+from twitchnet.batch.formats.readers import format_of, open_input
+from twitchnet.batch.scoring.score import Scorer
 from twitchnet.batch.simulate import simulate, write_batches
 from twitchnet.batch.stream import make_scheme
 

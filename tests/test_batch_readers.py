@@ -16,10 +16,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from twitchnet.batch import csv_reader, json_reader
-from twitchnet.batch.json_text import json_lines
-from twitchnet.batch.opening import Chunk, Cursor, Reject
-from twitchnet.batch.readers import Input, open_input
+from twitchnet.batch.formats import csv_reader, json_reader
+from twitchnet.batch.formats.json_text import json_lines
+from twitchnet.batch.formats.opening import Chunk, Cursor, Reject
+from twitchnet.batch.formats.readers import Input, open_input
 from twitchnet.errors import RecordError
 
 Rows = list[tuple[int, dict[str, Any]]]

@@ -21,20 +21,20 @@ from tests.narrow import budget_between
 from tests.test_batch_files import job, run
 from tests.test_understanding_explain import rivals
 from tests.understanding import cases, diagnose, slow_posterior, with_parameters
-from twitchnet.batch import intervals as intervals_module
-from twitchnet.batch import reasons as reasons_module
-from twitchnet.batch.content import Content
-from twitchnet.batch.encode import encode_frame
-from twitchnet.batch.files import score_files
-from twitchnet.batch.passes import Batch
-from twitchnet.batch.posteriors import Meters
-from twitchnet.batch.score import Scorer
+from twitchnet.batch.encoding.encode import encode_frame
+from twitchnet.batch.files.files import score_files
+from twitchnet.batch.scoring import intervals as intervals_module
+from twitchnet.batch.scoring import reasons as reasons_module
+from twitchnet.batch.scoring.content import Content
+from twitchnet.batch.scoring.passes import Batch
+from twitchnet.batch.scoring.posteriors import Meters
+from twitchnet.batch.scoring.score import Scorer
 from twitchnet.batch.simulate import simulate
 from twitchnet.batch.stream import score_batches
-from twitchnet.cli import app
-from twitchnet.diagnosis.answers import Answers
+from twitchnet.cli.main import app
 from twitchnet.diagnosis.diagnosis import Diagnosis
-from twitchnet.diagnosis.explain import NEUTRAL, left_out_answers, weight
+from twitchnet.diagnosis.evidence import Answers
+from twitchnet.diagnosis.explain.explain import NEUTRAL, left_out_answers, weight
 from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.kernels import compiler

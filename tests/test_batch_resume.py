@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 
 import twitchnet as tn
-from twitchnet.batch import files, journal
-from twitchnet.batch.files import Job, score_files
-from twitchnet.batch.identity import digest
-from twitchnet.batch.readers import format_of, open_input
-from twitchnet.batch.score import Scorer
+from twitchnet.batch.files import files, journal
+from twitchnet.batch.files.files import Job, score_files
+from twitchnet.batch.files.identity import digest
+from twitchnet.batch.formats.readers import format_of, open_input
+from twitchnet.batch.scoring.score import Scorer
 from twitchnet.batch.stream import make_scheme
 from twitchnet.model.care import Rule, Watch
 from twitchnet.model.network import Network, Variable

@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 import twitchnet as tn
 from tests.narrow import budget_between
 from tests.test_oracles_libraries import rare_network
-from twitchnet.batch import posteriors as batch_posteriors
-from twitchnet.batch.encode import encode_frame
-from twitchnet.batch.posteriors import evaluate, make_rows, posteriors, target_states
-from twitchnet.batch.score import Scorer
-from twitchnet.batch.urgency import by_rules, joined, with_watches
-from twitchnet.diagnosis.answers import Answers
+from twitchnet.batch.encoding.encode import encode_frame
+from twitchnet.batch.scoring import posteriors as batch_posteriors
+from twitchnet.batch.scoring.posteriors import evaluate, make_rows, posteriors, target_states
+from twitchnet.batch.scoring.score import Scorer
+from twitchnet.batch.scoring.urgency import by_rules, joined, with_watches
+from twitchnet.diagnosis.care.triage import triage
+from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.hypotheses import runs_compiled
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.triage import triage
 from twitchnet.engine.kernels import compiler
 from twitchnet.model.sampling import hide, sample
 

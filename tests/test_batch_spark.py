@@ -19,7 +19,7 @@ import pytest
 
 import twitchnet as tn
 from twitchnet.batch import spark, worker
-from twitchnet.batch.score import Scorer
+from twitchnet.batch.scoring.score import Scorer
 from twitchnet.batch.simulate import simulate
 from twitchnet.batch.spark import score_spark, scorer_of
 from twitchnet.batch.stream import score_batches

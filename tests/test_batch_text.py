@@ -17,11 +17,11 @@ import pytest
 from pyarrow import csv as arrow_csv
 
 import twitchnet as tn
-from twitchnet.batch import csv_reader, json_reader, opening
-from twitchnet.batch.files import Job, Summary, score_files
-from twitchnet.batch.opening import Chunk, joined, read_ahead
-from twitchnet.batch.readers import Input, format_of, open_input
-from twitchnet.batch.score import Scorer
+from twitchnet.batch.files.files import Job, Summary, score_files
+from twitchnet.batch.formats import csv_reader, json_reader, opening
+from twitchnet.batch.formats.opening import Chunk, joined, read_ahead
+from twitchnet.batch.formats.readers import Input, format_of, open_input
+from twitchnet.batch.scoring.score import Scorer
 from twitchnet.batch.stream import make_scheme
 from twitchnet.io.records import parse_record
 

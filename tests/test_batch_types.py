@@ -16,11 +16,11 @@ import pytest
 from pyarrow import feather, parquet
 
 import twitchnet as tn
-from twitchnet.batch.files import Job, score_files
-from twitchnet.batch.fitting import held
-from twitchnet.batch.long import widen
-from twitchnet.batch.readers import format_of, open_input
-from twitchnet.batch.score import Scorer
+from twitchnet.batch.files.files import Job, score_files
+from twitchnet.batch.files.long import widen
+from twitchnet.batch.formats.fitting import held
+from twitchnet.batch.formats.readers import format_of, open_input
+from twitchnet.batch.scoring.score import Scorer
 from twitchnet.batch.stream import make_scheme
 
 DEMO = tn.load("demo")

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import twitchnet as tn
-from twitchnet.batch.encode import encode_frame
-from twitchnet.batch.opening import Chunk
-from twitchnet.batch.posteriors import make_rows, target_states
-from twitchnet.batch.rejects import REASONS, refused
-from twitchnet.batch.score import Scorer
+from twitchnet.batch.encoding.encode import encode_frame
+from twitchnet.batch.files.rejects import REASONS, refused
+from twitchnet.batch.formats.opening import Chunk
+from twitchnet.batch.scoring.posteriors import make_rows, target_states
+from twitchnet.batch.scoring.score import Scorer
 from twitchnet.engine.host import batch as batch_module
 from twitchnet.engine.host import packing
 from twitchnet.engine.host.batch import LIMITS, STATUS, BatchInput, BatchOutput, run_batch
@@ -163,7 +163,7 @@ def refuse_some(monkeypatch: pytest.MonkeyPatch, limit: str) -> list[int]:
         out.probability[1::2] = out.log_evidence[1::2] = np.nan
         return out
 
-    monkeypatch.setattr("twitchnet.batch.posteriors.run_batch", run)
+    monkeypatch.setattr("twitchnet.batch.scoring.posteriors.run_batch", run)
     return counts
 
 
@@ -194,7 +194,7 @@ def test_equal_records_are_left_to_numpy_once(monkeypatch: pytest.MonkeyPatch) -
     planned = []
     real = numpy_plan.build_plan
     monkeypatch.setattr(
-        "twitchnet.batch.posteriors.build_plan",
+        "twitchnet.batch.scoring.posteriors.build_plan",
         lambda *a, **k: planned.append(1) or real(*a, **k),
     )
     found = model.posteriors(np.tile(codes, (50, 1)))
@@ -290,7 +290,7 @@ def test_errors_and_rejects_name_the_limit(
     model = dense(3)
     out = BatchOutput.empty(1, 3)
     out.status[:], out.limits[:], out.cells[:] = STATUS.index("too wide"), LIMITS.index(limit), 2e9
-    monkeypatch.setattr("twitchnet.batch.passes.evaluate", lambda *args, **options: out)
+    monkeypatch.setattr("twitchnet.batch.scoring.passes.evaluate", lambda *args, **options: out)
     with pytest.raises(CapacityError, match=f"{code} .*{words}") as caught:
         model.score({"f0": ["present"]}, on_error="raise", details=False)
     assert (caught.value.limit, caught.value.code) == (limit, code)
@@ -378,7 +378,7 @@ def test_a_state_that_underflowed_before_the_others_became_impossible() -> None:
 
 def test_a_contradiction_is_impossible_without_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     model = star(3, 0.0, 0.5, 0.1)
-    monkeypatch.setattr("twitchnet.batch.posteriors._one_by_one", None)
+    monkeypatch.setattr("twitchnet.batch.scoring.posteriors._one_by_one", None)
     found = model.posteriors({"c": ["absent"] * 40, "f0": ["present"] * 40})
     assert set(found.status) == {"impossible"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import twitchnet as tn
-from twitchnet.cli import main
+from twitchnet.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[1]
 CARD = ROOT / "docs" / "model.md"

@@ -14,7 +14,7 @@ from hypothesis import given
 
 from tests.strategies import networks
 from twitchnet.codes import CODES
-from twitchnet.io.model_file import parse_network
+from twitchnet.io.model_file.reader import parse_network
 from twitchnet.model.care import CoverageItem, Effect, Option, Rule, Watch
 from twitchnet.model.check import check, found
 from twitchnet.model.lint import linted

@@ -15,8 +15,8 @@ import pytest
 from typer.main import get_command
 
 import twitchnet as tn
-from twitchnet.cli import app, main
-from twitchnet.diagnosis.cost import cost_warnings, planned_costs
+from twitchnet.cli.main import app, main
+from twitchnet.diagnosis.assess.cost import cost_warnings, planned_costs
 from twitchnet.diagnosis.diagnosis import RankBy
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -284,7 +284,7 @@ def test_check_prints_the_problems_of_a_broken_model(cli: Cli, tmp_path: Path) -
 def test_a_fresh_process_ranks_in_little_memory_and_loads_nothing_idle() -> None:
     # The high-water mark of /proc starts at 0 in a new program; getrusage inherits ours.
     code = (
-        "import sys, twitchnet.cli as c\n"
+        "import sys, twitchnet.cli.main as c\n"
         "words = ['rank', 'leg_twitching', 'urge_to_move', 'numbness=no']\n"
         "c.app(words, standalone_mode=False)\n"
         "print(next(l for l in open('/proc/self/status') if l.startswith('VmHWM')), end='')\n"

@@ -24,8 +24,8 @@ from hypothesis import strategies as st
 
 import twitchnet as tn
 from tests.strategies import networks, records
-from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.diagnosis import Diagnosis
+from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.errors import CapacityError, ModelError, Problem, RecordError
 from twitchnet.model.local import Descriptor, Leak, Link, LocalModel, NoisyMax, Table
@@ -146,7 +146,7 @@ SCRIPT = """
 import hashlib, sys
 import twitchnet as tn
 from twitchnet.io.formats import FORMATS, format_model
-from twitchnet.io.networkx_bridge import to_networkx
+from twitchnet.io.foreign.networkx_bridge import to_networkx
 for name in ("demo", "twitchy_legs"):
     model = tn.load(name)
     texts = [model.fingerprint, repr(list(to_networkx(model.network).edges(data=True)))]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 import twitchnet as tn
-from twitchnet.cli import app
+from twitchnet.cli.main import app
 from twitchnet.model.care import CoverageItem
 from twitchnet.model.coverage import Coverage, coverage, strength, unresolved
 

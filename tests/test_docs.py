@@ -17,7 +17,7 @@ import pytest
 from tools.picture import FOLDER, THEMES, WORDS, picture, report
 
 import twitchnet as tn
-from twitchnet.cli import main
+from twitchnet.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "twitchnet"
@@ -135,7 +135,7 @@ def test_the_files_and_tests_that_contributing_names_are_there() -> None:
     tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").glob("test_*.py"))
     for test in re.findall(r"`(test_\w+)`", text):
         assert f"def {test}(" in tests, test
-    named = set(re.findall(r"`([\w/]+\.(?:py|md))`", text)) - {"src/twitchnet/io/tables.py"}
+    named = set(re.findall(r"`([\w/]+\.(?:py|md))`", text)) - {"src/twitchnet/io/foreign/tables.py"}
     folders = [ROOT, *(ROOT / name for name in ("tests", "src/twitchnet"))]
     folders += [path for path in PACKAGE.rglob("*") if path.is_dir()]
     assert {name for name in named if not any((one / name).is_file() for one in folders)} == set()

@@ -18,7 +18,7 @@ from tests.strategies import networks, records
 from tests.test_exact import read
 from tests.test_kernels import Kernels, same
 from tests.variable_elimination import joint
-from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.host.batch import LIMITS
 from twitchnet.engine.kernels import record
@@ -28,7 +28,7 @@ from twitchnet.engine.numpy.order import Structure
 from twitchnet.engine.numpy.plan import Plan
 from twitchnet.engine.numpy.search import LOOK_AHEAD, _Search
 from twitchnet.engine.numpy.sweep import _Run
-from twitchnet.io.tabular import tabulated
+from twitchnet.io.foreign.tabular import tabulated
 from twitchnet.model.local import Descriptor
 from twitchnet.model.network import Network
 from twitchnet.model.sampling import sample

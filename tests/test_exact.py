@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.oracle import enumerate_joint
 from tests.strategies import networks, records
-from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.diagnosis import Diagnosis
+from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
 
 RELATIVE = 1e-9

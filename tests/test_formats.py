@@ -18,22 +18,23 @@ from hypothesis import strategies as st
 import twitchnet as tn
 from tests.strategies import networks
 from twitchnet import bundled
-from twitchnet.cli import convert as convert_command
+from twitchnet.cli.main import convert as convert_command
 from twitchnet.codes import CODES
 from twitchnet.errors import ModelError, Problem, RecordError
-from twitchnet.io import model_writer, yaml_reader
-from twitchnet.io.bif import format_bif, parse_bif
-from twitchnet.io.foreign import MAX_CELLS
+from twitchnet.io.foreign.bif import format_bif, parse_bif
+from twitchnet.io.foreign.draft import MAX_CELLS
+from twitchnet.io.foreign.net import format_net, parse_net
+from twitchnet.io.foreign.tabular import hidden, tabulated
+from twitchnet.io.foreign.uai import format_uai, parse_uai
+from twitchnet.io.foreign.xdsl import format_xdsl, parse_xdsl
+from twitchnet.io.foreign.xmlbif import format_xmlbif, parse_xmlbif
 from twitchnet.io.formats import FORMATS, YAML, convert, read_model, write_model
-from twitchnet.io.model_file import parse_network, read_network
-from twitchnet.io.model_writer import format_network
-from twitchnet.io.net import format_net, parse_net
-from twitchnet.io.tabular import hidden, tabulated
-from twitchnet.io.uai import format_uai, parse_uai
-from twitchnet.io.xdsl import format_xdsl, parse_xdsl
-from twitchnet.io.xmlbif import format_xmlbif, parse_xmlbif
-from twitchnet.io.yaml_reader import read
-from twitchnet.io.yaml_text import block_text, flow_text
+from twitchnet.io.model_file import writer as model_writer
+from twitchnet.io.model_file import yaml_reader
+from twitchnet.io.model_file.reader import parse_network, read_network
+from twitchnet.io.model_file.writer import format_network
+from twitchnet.io.model_file.yaml_reader import read
+from twitchnet.io.model_file.yaml_text import block_text, flow_text
 from twitchnet.model.check import check
 from twitchnet.model.local import Leak, Link, LocalModel, NoisyAnd, NoisyMax, NoisyOr, Table
 from twitchnet.model.network import Network, Parameter, Source, Variable

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 
 import twitchnet as tn
 from twitchnet.api import Model
-from twitchnet.diagnosis.answers import read_answers
-from twitchnet.diagnosis.conversation import HELP, closing_page, command_line, converse
-from twitchnet.diagnosis.facts import Report
-from twitchnet.diagnosis.interview import Interview, Question, question_of, read_reply
+from twitchnet.diagnosis.evidence import read_answers
+from twitchnet.diagnosis.interview.conversation import HELP, closing_page, command_line, converse
+from twitchnet.diagnosis.interview.interview import Interview, Question, question_of, read_reply
+from twitchnet.diagnosis.report.facts import Report
 from twitchnet.errors import CapacityError
-from twitchnet.io.model_file import parse_network
+from twitchnet.io.model_file.reader import parse_network
 from twitchnet.model.network import Network, Variable
 from twitchnet.show.page import Page
 from twitchnet.show.text import text

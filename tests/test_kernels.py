@@ -35,7 +35,7 @@ from tests.oracle import Joint, enumerate_joint
 from tests.strategies import networks, records
 from tests.test_exact import close, read
 from tests.test_oracles_libraries import STATES, _layered, exact, rare_network
-from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.host import batch as batch_module
 from twitchnet.engine.host import packing as packing_module

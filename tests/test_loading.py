@@ -18,7 +18,7 @@ import pytest
 
 from tests.test_model_file import problems_of
 from twitchnet.errors import nearest, nearest_name
-from twitchnet.io.model_file import parse_network
+from twitchnet.io.model_file.reader import parse_network
 
 SECONDS, MEGABYTES = 5.0, 300.0
 

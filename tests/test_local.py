@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.oracle import enumerate_joint
 from tests.strategies import networks
-from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.model.local import Descriptor, Table
 from twitchnet.model.network import Network, Variable

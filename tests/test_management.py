@@ -8,8 +8,8 @@ from functools import cache
 import pytest
 
 import twitchnet as tn
-from twitchnet.diagnosis.management import Management, Recommendation, manage
-from twitchnet.diagnosis.triage import Fired, Triage
+from twitchnet.diagnosis.care.management import Management, Recommendation, manage
+from twitchnet.diagnosis.care.triage import Fired, Triage
 from twitchnet.model.care import Effect, Option
 from twitchnet.model.local import Leak, Link, NoisyOr, Table
 from twitchnet.model.network import Network, Variable

@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 
 from twitchnet.codes import CODES
 from twitchnet.errors import ModelError, Problem
-from twitchnet.io import schema, yaml_reader
-from twitchnet.io.model_file import lint, parse_network, read_network
-from twitchnet.io.schema import schema_text
+from twitchnet.io.model_file import schema, yaml_reader
+from twitchnet.io.model_file.reader import lint, parse_network, read_network
+from twitchnet.io.model_file.schema import schema_text
 from twitchnet.model.check import check
 from twitchnet.model.local import Descriptor, NoisyAnd, NoisyMax, NoisyOr, Table
 from twitchnet.model.network import Network, Parameter
@@ -585,7 +585,7 @@ def test_bundled_models_are_sound(path: Path) -> None:
 
 
 def test_the_json_schema_is_that_of_the_reader() -> None:
-    """Write it with: python -c "from twitchnet.io.schema import schema_text as t; print(t(), end='')" """
+    """Write it with: python -c "from twitchnet.io.model_file.schema import schema_text as t; print(t(), end='')" """
     assert (MODELS / "model.schema.json").read_text(encoding="utf-8") == schema_text()
 
 
@@ -622,7 +622,7 @@ def test_the_message_that_the_format_shows_is_real() -> None:
 def test_reading_is_lazy() -> None:
     """Neither the YAML parser nor pydantic is imported before a file is read."""
     code = (
-        "import sys, twitchnet.io.model_file, twitchnet.model.check\n"
+        "import sys, twitchnet.io.model_file.reader, twitchnet.model.check\n"
         "print([m for m in ('yaml', 'pydantic', 'networkx') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from tests.test_model_file import BASE, problems_of
-from twitchnet.io import schema
+from twitchnet.io.model_file import schema
 
 PART_KEYS = {key for part in schema.PARTS for key in part.model_fields}
 

@@ -18,7 +18,7 @@ import pytest
 from mpmath import mp, mpf
 
 from tests.libraries import pyagrum, to_pyagrum
-from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.model.local import Leak, Link, NoisyAnd, NoisyMax, NoisyOr, Table
 from twitchnet.model.network import Network, Variable

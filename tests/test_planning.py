@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 
 import twitchnet as tn
 from tests.test_range import STATES, cause, finding, model
-from twitchnet.diagnosis.answers import read_answers
+from twitchnet.diagnosis.evidence import read_answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.numpy import plan as build
 from twitchnet.engine.numpy import search

@@ -21,17 +21,17 @@ import twitchnet as tn
 from tests.oracle import Joint, enumerate_joint
 from tests.strategies import networks, records
 from tests.understanding import answers_of, weights_of, with_parameters
-from twitchnet.batch.encode import encode_frame
-from twitchnet.batch.posteriors import evaluate as evaluate_batch
-from twitchnet.batch.posteriors import make_rows
-from twitchnet.batch.score import Scorer
-from twitchnet.diagnosis.answers import Answers
+from twitchnet.batch.encoding.encode import encode_frame
+from twitchnet.batch.scoring.posteriors import evaluate as evaluate_batch
+from twitchnet.batch.scoring.posteriors import make_rows
+from twitchnet.batch.scoring.score import Scorer
+from twitchnet.diagnosis.assess.validation import Evaluator
+from twitchnet.diagnosis.care.management import _Scene
 from twitchnet.diagnosis.diagnosis import Diagnosis
+from twitchnet.diagnosis.evidence import Answers
+from twitchnet.diagnosis.explain.twin import coupled
 from twitchnet.diagnosis.hypotheses import all_states, columns, possible_answers, suppose
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.management import _Scene
-from twitchnet.diagnosis.twin import coupled
-from twitchnet.diagnosis.validation import Evaluator
 from twitchnet.engine.shares import ratio, within
 from twitchnet.errors import TwitchnetError
 from twitchnet.model.care import Effect, Watch

@@ -18,9 +18,9 @@ from numpy.testing import assert_allclose
 import twitchnet as tn
 from tests.oracle import enumerate_joint
 from tests.strategies import networks, records
-from twitchnet.diagnosis.answers import read_answers
+from twitchnet.diagnosis.evidence import read_answers
+from twitchnet.diagnosis.explain.sensitivity import number_gradient
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.sensitivity import number_gradient
 from twitchnet.engine.numpy import ranged as numbers
 from twitchnet.engine.numpy.ranged import Ranged, exact_range, plain, ranged
 from twitchnet.engine.weights import balanced

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 import twitchnet as tn
 from twitchnet.api import Model
-from twitchnet.diagnosis.facts import Flag, Report, Urgent
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.wording import DISCLAIMER, HEADINGS, page_of, percent
-from twitchnet.io.model_file import parse_network
+from twitchnet.diagnosis.report.facts import Flag, Report, Urgent
+from twitchnet.diagnosis.report.wording import DISCLAIMER, HEADINGS, page_of, percent
+from twitchnet.io.model_file.reader import parse_network
 from twitchnet.model.care import URGENCIES
 from twitchnet.show import html as html_module
 from twitchnet.show.html import DARK_PLACES, LIGHT_PLACES, PALETTE, STYLE, TONES, document

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 import twitchnet as tn
 from tests.minimal_sets import minimal_sets
 from twitchnet.bundled import find_model
-from twitchnet.diagnosis.answers import Answers, read_answers
+from twitchnet.diagnosis.care.triage import Triage, red_flags, triage, watch_answers, watched
+from twitchnet.diagnosis.evidence import Answers, read_answers
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.triage import Triage, red_flags, triage, watch_answers, watched
-from twitchnet.io.model_file import read_network
+from twitchnet.io.model_file.reader import read_network
 from twitchnet.model.care import URGENCIES, Rule, Watch
 from twitchnet.model.network import Network, Variable
 from twitchnet.model.rules import Answer, names_read, parse

@@ -10,7 +10,7 @@ import pytest
 
 import twitchnet as tn
 from tests.test_cli import Cli, cli
-from twitchnet.cli_understanding import plain
+from twitchnet.cli.understanding import plain
 
 __all__ = ["cli"]  # the fixture
 

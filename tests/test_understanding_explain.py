@@ -10,10 +10,10 @@ from hypothesis import given, settings
 
 import twitchnet as tn
 from tests.understanding import binary, cases, diagnose, noisy_or, root, slow_posterior
-from twitchnet.cli_understanding import plain
-from twitchnet.diagnosis.answers import Answers
+from twitchnet.cli.understanding import plain
 from twitchnet.diagnosis.diagnosis import Diagnosis
-from twitchnet.diagnosis.explain import neighbours, weight
+from twitchnet.diagnosis.evidence import Answers
+from twitchnet.diagnosis.explain.explain import neighbours, weight
 from twitchnet.diagnosis.hypotheses import columns, possible_answers, suppose
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.numpy import sweep as numpy_sweep

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 
 from tests.understanding import binary, cases, diagnose, joint_of, noisy_or, root
-from twitchnet.diagnosis.answers import Answers
-from twitchnet.diagnosis.conflict import tail, wilson
-from twitchnet.diagnosis.joint import best_explanations, covers, dependences
+from twitchnet.diagnosis.evidence import Answers
+from twitchnet.diagnosis.explain.conflict import tail, wilson
+from twitchnet.diagnosis.explain.joint import best_explanations, covers, dependences
 from twitchnet.model.network import Network
 from twitchnet.model.sampling import sample
 

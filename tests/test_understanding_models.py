@@ -11,9 +11,9 @@ import pytest
 import twitchnet as tn
 from tests.understanding import binary, diagnose, noisy_or, root
 from twitchnet.api import Model
-from twitchnet.diagnosis.answers import Answers
-from twitchnet.diagnosis.diff import diff
-from twitchnet.diagnosis.evaluate import calibration, evaluate
+from twitchnet.diagnosis.assess.diff import diff
+from twitchnet.diagnosis.assess.evaluate import calibration, evaluate
+from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.model.network import Network
 from twitchnet.model.sampling import sample

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 
 import twitchnet as tn
 from tests.understanding import binary, cases, diagnose, joint_of, noisy_or, root, slow_posterior
-from twitchnet.diagnosis.answers import Answers
-from twitchnet.diagnosis.interview import Interview
-from twitchnet.diagnosis.questions import best_order
+from twitchnet.diagnosis.evidence import Answers
+from twitchnet.diagnosis.interview.interview import Interview
+from twitchnet.diagnosis.interview.questions import best_order
 from twitchnet.model.care import Rule
 from twitchnet.model.network import Network, Variable
 

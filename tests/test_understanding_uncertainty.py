@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 import twitchnet as tn
 from tests.understanding import binary, cases, diagnose, noisy_or, root, with_parameters
-from twitchnet.diagnosis.answers import Answers
-from twitchnet.diagnosis.dials import NINETY, Dials, dials
+from twitchnet.diagnosis.evidence import Answers
+from twitchnet.diagnosis.explain.sensitivity import Flip, Turn, number_gradient
 from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.sensitivity import Flip, Turn, number_gradient
+from twitchnet.diagnosis.parameters import NINETY, Dials, dials
 from twitchnet.engine.host.draws import BLOCK, pack_draws
 from twitchnet.engine.host.packing import pack
 from twitchnet.engine.numpy import gradient as gradient_module

@@ -17,10 +17,10 @@ import twitchnet as tn
 from tests.libraries import pgmpy
 from tests.understanding import binary, cases, diagnose, noisy_or, root, slow_posterior
 from twitchnet.api import Model
-from twitchnet.diagnosis.answers import Answers
-from twitchnet.diagnosis.benefits import change_of, relief
-from twitchnet.diagnosis.twin import Change, twin_network
-from twitchnet.diagnosis.whatif import changed
+from twitchnet.diagnosis.evidence import Answers
+from twitchnet.diagnosis.explain.benefits import change_of, relief
+from twitchnet.diagnosis.explain.twin import Change, twin_network
+from twitchnet.diagnosis.explain.whatif import changed
 from twitchnet.model.care import Effect, Option, Rule
 from twitchnet.model.local import Descriptor, Leak, Link, NoisyOr, Table
 from twitchnet.model.network import Network, Variable

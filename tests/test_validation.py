@@ -14,9 +14,9 @@ import pytest
 
 import twitchnet as tn
 from twitchnet.bundled import find_model
+from twitchnet.diagnosis.assess.validation import Evaluator, Result, Validation, validate
+from twitchnet.diagnosis.assess.validation_page import number, validation_page
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.validation import Evaluator, Result, Validation, validate
-from twitchnet.diagnosis.validation_page import number, validation_page
 from twitchnet.io.anchors_file import anchors_path, read_anchors
 from twitchnet.model.anchors import Anchor
 from twitchnet.model.query import Literal, Place, Probability, walk

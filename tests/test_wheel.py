@@ -39,7 +39,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(folder: Path, *words: str) -> str:
     """What ``twitchnet`` prints when only the installed wheel provides it."""
-    code = "import sys, twitchnet.cli as c; sys.argv[0] = 'twitchnet'; c.main()"
+    code = "import sys, twitchnet.cli.main as c; sys.argv[0] = 'twitchnet'; c.main()"
     # -P and a foreign working directory: the source tree must not help
     environment = {"PYTHONPATH": str(folder), "PATH": os.environ["PATH"], "HOME": str(folder)}
     done = subprocess.run(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tests.oracle import Joint, enumerate_joint
 from tests.strategies import networks, records
-from twitchnet.diagnosis.answers import Answers
 from twitchnet.diagnosis.diagnosis import Diagnosis
+from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.model.local import Leak, Link, NoisyMax, NoisyOr, Table
 from twitchnet.model.network import Network, Parameter, Variable

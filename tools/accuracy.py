@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchnet.batch.posteriors import make_rows, target_states
-from twitchnet.diagnosis.answers import Answers
+from twitchnet.batch.scoring.posteriors import make_rows, target_states
+from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.host.batch import STATUS, BatchOutput, run_batch
 from twitchnet.model.local import Leak, Link, LocalModel, NoisyMax, NoisyOr, Table

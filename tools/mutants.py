@@ -206,7 +206,7 @@ def _read(kind: str, path: Path) -> None:
     import twitchnet as tn
     from twitchnet.errors import ModelError
     from twitchnet.io.formats import format_model, lint_model
-    from twitchnet.io.model_file import parse_network
+    from twitchnet.io.model_file.reader import parse_network
 
     if kind == "anchors":
         from twitchnet.io.anchors_file import read_anchors
@@ -231,9 +231,9 @@ def _read(kind: str, path: Path) -> None:
 
 def _child(kind: str, seed: int, first: int, last: int) -> None:
     """Judge mutants and print a line for each: index, seconds, megabytes, outcome."""
-    import twitchnet.io.builder
     import twitchnet.io.formats
-    import twitchnet.io.yaml_reader  # noqa: F401 - what is imported once is no mutant's memory
+    import twitchnet.io.model_file.builder
+    import twitchnet.io.model_file.yaml_reader  # noqa: F401 - what is imported once is no mutant's memory
 
     warnings.simplefilter("error")
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])

@@ -13,7 +13,7 @@ from html import escape
 from pathlib import Path
 
 import twitchnet as tn
-from twitchnet.diagnosis.wording import page_of
+from twitchnet.diagnosis.report.wording import page_of
 from twitchnet.show.html import PALETTE
 from twitchnet.show.page import Bar, Cell, Page, Table
 

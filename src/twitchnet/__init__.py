@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from twitchnet.api import Model, load
     from twitchnet.bundled import models
-    from twitchnet.diagnosis.answers import Likelihood
     from twitchnet.diagnosis.diagnosis import Diagnosis
+    from twitchnet.diagnosis.evidence import Likelihood
     from twitchnet.diagnosis.ranking import RankedCause
     from twitchnet.errors import (
         CapacityError,
@@ -53,7 +53,7 @@ __all__ = [
 _HOMES = {
     "CapacityError": "errors",
     "Diagnosis": "diagnosis.diagnosis",
-    "Likelihood": "diagnosis.answers",
+    "Likelihood": "diagnosis.evidence",
     "Model": "api",
     "ModelError": "errors",
     "Network": "model.network",

@@ -1,6 +1,6 @@
 """``python -m twitchnet``: the same as the command ``twitchnet``."""
 
-from twitchnet.cli import main
+from twitchnet.cli.main import main
 
 if __name__ == "__main__":
     main()

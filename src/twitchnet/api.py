@@ -11,8 +11,8 @@ from itertools import combinations
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
-from twitchnet.diagnosis.answers import Answers, read_answers
 from twitchnet.diagnosis.diagnosis import Diagnosis
+from twitchnet.diagnosis.evidence import Answers, read_answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.numpy.plan import BUDGET, WORKSPACE, Plan
 from twitchnet.errors import ModelError, Problem, RecordError
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from twitchnet.batch.posteriors import Posteriors
-    from twitchnet.diagnosis.diff import Diff
-    from twitchnet.diagnosis.evaluate import Evaluation
-    from twitchnet.diagnosis.interview import Order
+    from twitchnet.batch.scoring.posteriors import Posteriors
+    from twitchnet.diagnosis.assess.diff import Diff
+    from twitchnet.diagnosis.assess.evaluate import Evaluation
+    from twitchnet.diagnosis.interview.interview import Order
 
 
 class Model:
@@ -133,7 +133,7 @@ class Model:
         >>> model.encode({"leg_twitching": ["yes", None]}).shape == (2, len(model.network.nodes))
         True
         """
-        from twitchnet.batch.encode import encode
+        from twitchnet.batch.encoding.encode import encode
 
         return encode(self.network, frame)
 
@@ -157,7 +157,7 @@ class Model:
         >>> found.status.tolist()
         ['ok', 'ok']
         """
-        from twitchnet.batch.posteriors import posteriors
+        from twitchnet.batch.scoring.posteriors import posteriors
 
         codes = self.encode(records)
         return posteriors(self._inference, codes, threads, progress, likelihood)
@@ -206,7 +206,7 @@ class Model:
         'leg_twitching=present'
         """
         from twitchnet.batch.frames import score_frame
-        from twitchnet.batch.score import Scorer
+        from twitchnet.batch.scoring.score import Scorer
 
         return score_frame(
             Scorer(self._inference, top, details, reasons=reasons, intervals=intervals, seed=seed),
@@ -239,7 +239,7 @@ class Model:
         The options and columns are those of ``score``; the first batch sets the schema.
         The shape that ``mapInArrow`` of Spark and its relatives ask for.
         """
-        from twitchnet.batch.score import Scorer
+        from twitchnet.batch.scoring.score import Scorer
         from twitchnet.batch.stream import score_batches
 
         scorer = Scorer(
@@ -261,7 +261,7 @@ class Model:
 
     def card(self) -> str:
         """The model card as Markdown: purpose, limits, every variable, rules and sources."""
-        from twitchnet.diagnosis.card import card_page
+        from twitchnet.diagnosis.report.card import card_page
         from twitchnet.show.markdown import markdown
 
         return markdown(card_page(self.network, self._inference))
@@ -302,7 +302,7 @@ class Model:
         >>> tn.load("demo").diff(tn.load("demo")).same
         True
         """
-        from twitchnet.diagnosis.diff import diff
+        from twitchnet.diagnosis.assess.diff import diff
 
         return diff(self._inference, other._inference, records)
 
@@ -317,13 +317,13 @@ class Model:
         >>> tn.load("demo").evaluate([{"leg_twitching": True}], [{"muscle_fatigue": True}]).top
         ((1, 1.0), (3, 1.0), (5, 1.0))
         """
-        from twitchnet.diagnosis.evaluate import evaluate
+        from twitchnet.diagnosis.assess.evaluate import evaluate
 
         return evaluate(self._inference, records, truth).signed_by(self.network)
 
     def best_order(self, about: str = "causes") -> Order:
         """The order of questions that asks the most telling first, for an ``Interview``."""
-        from twitchnet.diagnosis.questions import best_order
+        from twitchnet.diagnosis.interview.questions import best_order
 
         return best_order(self._inference, about)
 
@@ -332,20 +332,20 @@ class Model:
 
         Raises ``ImportError`` when networkx is not installed.
         """
-        from twitchnet.io.networkx_bridge import to_networkx
+        from twitchnet.io.foreign.networkx_bridge import to_networkx
 
         return to_networkx(self.network)
 
     def to_pgmpy(self) -> Any:
         """The network as a ``pgmpy`` DiscreteBayesianNetwork; hidden nodes are its latents."""
-        from twitchnet.io.pgmpy_bridge import to_pgmpy
+        from twitchnet.io.foreign.pgmpy_bridge import to_pgmpy
 
         return to_pgmpy(self.network)
 
     @classmethod
     def from_pgmpy(cls, model: Any) -> Model:
         """The model of a ``pgmpy`` DiscreteBayesianNetwork."""
-        from twitchnet.io.pgmpy_bridge import from_pgmpy
+        from twitchnet.io.foreign.pgmpy_bridge import from_pgmpy
 
         return cls(from_pgmpy(model))
 

@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from twitchnet.batch.columns import Source, open_source
-from twitchnet.batch.encode import encode_frame
-from twitchnet.batch.long_frames import widen_frame
-from twitchnet.batch.posteriors import Progress
-from twitchnet.batch.score import Column, Scorer, Scores
+from twitchnet.batch.encoding.columns import Source, open_source
+from twitchnet.batch.encoding.encode import encode_frame
+from twitchnet.batch.encoding.long_frames import widen_frame
+from twitchnet.batch.scoring.posteriors import Progress
+from twitchnet.batch.scoring.score import Column, Scorer, Scores
 from twitchnet.engine.host.batch import LIMITS
 from twitchnet.errors import CapacityError, Problem, RecordError, limit_of
 from twitchnet.show.progress import Meter

@@ -14,13 +14,13 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from twitchnet.batch.encode import TRUTH
-from twitchnet.batch.journal import Journal
-from twitchnet.batch.placing import check_place, is_stream, open_stream, put
-from twitchnet.batch.posteriors import Progress
-from twitchnet.batch.readers import packing_of
+from twitchnet.batch.encoding.encode import TRUTH
+from twitchnet.batch.files.journal import Journal
+from twitchnet.batch.files.placing import check_place, is_stream, open_stream, put
+from twitchnet.batch.formats.readers import packing_of
+from twitchnet.batch.formats.writers import finish, packing, piece, pipe_end
+from twitchnet.batch.scoring.posteriors import Progress
 from twitchnet.batch.stream import arrow
-from twitchnet.batch.writers import finish, packing, piece, pipe_end
 from twitchnet.model.network import Network
 from twitchnet.model.sampling import hide, sample
 

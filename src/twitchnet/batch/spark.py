@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from twitchnet.batch.frames import Keep
-from twitchnet.batch.score import Scorer
+from twitchnet.batch.scoring.score import Scorer
 from twitchnet.batch.stream import arrow, make_scheme, score_batches
 from twitchnet.batch.worker import prepare
 from twitchnet.diagnosis.inference import Inference

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchnet.batch.encode import Encoded, Encoder, match_columns, tell_misspelt
+from twitchnet.batch.encoding.encode import Encoded, Encoder, match_columns, tell_misspelt
 from twitchnet.batch.frames import Keep, arrow_array, refuse_same_names
-from twitchnet.batch.posteriors import Progress
-from twitchnet.batch.score import Scorer, Scores
+from twitchnet.batch.scoring.posteriors import Progress
+from twitchnet.batch.scoring.score import Scorer, Scores
 from twitchnet.errors import needs
 
 

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchnet.io.tabular import tabulated
+from twitchnet.io.foreign.tabular import tabulated
 from twitchnet.model.local import Link, NoisyOr, Table
 from twitchnet.model.network import Network
 
@@ -151,7 +151,7 @@ def pgmpy_elimination(network: Network) -> Solver:
         warnings.simplefilter("ignore")
         from pgmpy.inference import VariableElimination
 
-        from twitchnet.io.pgmpy_bridge import to_pgmpy
+        from twitchnet.io.foreign.pgmpy_bridge import to_pgmpy
 
     engine = VariableElimination(to_pgmpy(common_order(network), PLAIN_CELLS))
     states = {variable.name: variable.states for variable in network.nodes}

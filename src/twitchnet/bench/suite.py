@@ -27,7 +27,7 @@ from twitchnet.bench.networks import (
 from twitchnet.bench.peers import Peer, available
 from twitchnet.bench.report import Report, Section, load, machine, row
 from twitchnet.bench.timing import OK, Comparison, Engine, compare, relative_error
-from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.numpy.plan import BUDGET
 from twitchnet.model.network import Network

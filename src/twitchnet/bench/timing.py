@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchnet.batch.posteriors import evaluate, make_rows, target_states
+from twitchnet.batch.scoring.posteriors import evaluate, make_rows, target_states
 from twitchnet.bench.networks import Case
 from twitchnet.bench.peers import Peer
 from twitchnet.diagnosis.inference import Inference

@@ -13,15 +13,15 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from twitchnet.diagnosis.answers import Answers
-from twitchnet.diagnosis.facts import Report
+from twitchnet.diagnosis.care.management import Management, manage
+from twitchnet.diagnosis.care.triage import Triage, triage, watch_answers, watched
+from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Beliefs, Inference
-from twitchnet.diagnosis.management import Management, manage
 from twitchnet.diagnosis.ranking import RankedCause as RankedCause
-from twitchnet.diagnosis.report import build_report
-from twitchnet.diagnosis.triage import Triage, triage, watch_answers, watched
+from twitchnet.diagnosis.report.facts import Report
+from twitchnet.diagnosis.report.report import build_report
+from twitchnet.diagnosis.report.wording import DISCLAIMER, page_of
 from twitchnet.diagnosis.understanding import Understanding
-from twitchnet.diagnosis.wording import DISCLAIMER, page_of
 from twitchnet.engine.shares import present, ratio
 from twitchnet.errors import CapacityError, needs
 from twitchnet.model.network import Network

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from twitchnet.diagnosis.answers import Answers
+from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import HEAVY, Inference, kernels_are_loaded
 from twitchnet.engine.program import Floats, Ints, Program
 from twitchnet.engine.shares import normalised, others, ratio

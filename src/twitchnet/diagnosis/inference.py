@@ -17,8 +17,8 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from twitchnet.diagnosis.answers import Answers
-from twitchnet.diagnosis.dials import Dials, dials
+from twitchnet.diagnosis.evidence import Answers
+from twitchnet.diagnosis.parameters import Dials, dials
 from twitchnet.engine.numpy.plan import BUDGET, WORKSPACE, Plan, build_plan, evidence_arrays
 from twitchnet.engine.numpy.sweep import Sweep, sweep
 from twitchnet.engine.program import Evidence, Floats, Ints, Program

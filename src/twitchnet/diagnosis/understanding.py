@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from twitchnet.diagnosis.answers import Answers, find_variable, read_answers
+from twitchnet.diagnosis.evidence import Answers, find_variable, read_answers
 from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Beliefs, Inference
 from twitchnet.engine.program import Floats
@@ -24,16 +24,16 @@ from twitchnet.errors import Problem, RecordError
 from twitchnet.model.network import Network
 
 if TYPE_CHECKING:
-    from twitchnet.diagnosis.benefits import Benefits
-    from twitchnet.diagnosis.conflict import Conflict
-    from twitchnet.diagnosis.explain import Explanation, LeftOut
-    from twitchnet.diagnosis.joint import Combinations
-    from twitchnet.diagnosis.questions import NextQuestions
+    from twitchnet.diagnosis.care.triage import Triage
+    from twitchnet.diagnosis.explain.benefits import Benefits
+    from twitchnet.diagnosis.explain.conflict import Conflict
+    from twitchnet.diagnosis.explain.explain import Explanation, LeftOut
+    from twitchnet.diagnosis.explain.joint import Combinations
+    from twitchnet.diagnosis.explain.sensitivity import Sensitivity
+    from twitchnet.diagnosis.explain.uncertainty import Uncertainty
+    from twitchnet.diagnosis.explain.whatif import SingleChange, WhatIf
+    from twitchnet.diagnosis.interview.questions import NextQuestions
     from twitchnet.diagnosis.ranking import RankedCause
-    from twitchnet.diagnosis.sensitivity import Sensitivity
-    from twitchnet.diagnosis.triage import Triage
-    from twitchnet.diagnosis.uncertainty import Uncertainty
-    from twitchnet.diagnosis.whatif import SingleChange, WhatIf
 
 
 class Understanding:
@@ -80,7 +80,7 @@ class Understanding:
     @cached_property
     def left_out(self) -> LeftOut:
         """The posteriors with each answer left out in turn; one pass per answer."""
-        from twitchnet.diagnosis.explain import leave_out
+        from twitchnet.diagnosis.explain.explain import leave_out
 
         return leave_out(self.inference, self.answers)
 
@@ -97,7 +97,7 @@ class Understanding:
         >>> [one.answer for one in dx.explain("stimulant_excess").supporting]
         ['caffeine_intake', 'leg_twitching']
         """
-        from twitchnet.diagnosis.explain import explain
+        from twitchnet.diagnosis.explain.explain import explain
 
         name = self.leader if cause is None else cause
         accounts = self.beliefs.accounts
@@ -118,7 +118,7 @@ class Understanding:
         >>> one.low < one.posterior < one.high
         True
         """
-        from twitchnet.diagnosis.uncertainty import uncertainty
+        from twitchnet.diagnosis.explain.uncertainty import uncertainty
 
         return uncertainty(
             self.inference, self.answers, self.columns, draws=draws, rng=rng, mass=mass
@@ -134,7 +134,7 @@ class Understanding:
         >>> dx.sensitivity("muscle_fatigue").turns[0].name
         'leg_twitching leak'
         """
-        from twitchnet.diagnosis.sensitivity import sensitivity
+        from twitchnet.diagnosis.explain.sensitivity import sensitivity
 
         name = self.leader if cause is None else cause
         found = sensitivity(self.inference, self.answers, self.columns, name, state, rivals=rivals)
@@ -150,7 +150,7 @@ class Understanding:
         >>> dx.next_questions().questions[0].name
         'intense_exercise'
         """
-        from twitchnet.diagnosis.questions import next_questions
+        from twitchnet.diagnosis.interview.questions import next_questions
 
         return next_questions(self.inference, self.answers, k, about).signed_by(self.network)
 
@@ -164,7 +164,7 @@ class Understanding:
         >>> [one.option for one in dx.benefits().options]
         ['rest', 'less_caffeine']
         """
-        from twitchnet.diagnosis.benefits import benefits
+        from twitchnet.diagnosis.explain.benefits import benefits
 
         found = benefits(self.inference, self.answers, self.beliefs.log_evidence, self.triage)
         return found.signed_by(self.network)
@@ -180,7 +180,7 @@ class Understanding:
         >>> one.cause, one.after > one.before
         ('stimulant_excess', True)
         """
-        from twitchnet.diagnosis.whatif import changed
+        from twitchnet.diagnosis.explain.whatif import changed
 
         said = {**(changes or {}), **answers}
         read = read_answers(self.network, said)
@@ -201,7 +201,7 @@ class Understanding:
 
     def beside(self, other: Understanding, changes: Mapping[str, object]) -> WhatIf:
         """This diagnosis beside another one of the same causes; ``changes`` are for the title."""
-        from twitchnet.diagnosis.whatif import compare
+        from twitchnet.diagnosis.explain.whatif import compare
 
         log_ratio = other.beliefs.log_evidence - self.beliefs.log_evidence
         return compare(
@@ -220,7 +220,7 @@ class Understanding:
         >>> [one.state for one in dx.single_changes() if one.answer == "caffeine_intake"]
         ['low', 'moderate', 'high']
         """
-        from twitchnet.diagnosis.whatif import single_changes
+        from twitchnet.diagnosis.explain.whatif import single_changes
 
         return single_changes(self.inference, self.answers)
 
@@ -232,7 +232,7 @@ class Understanding:
         >>> [one.present for one in dx.combinations(2).explanations]
         [(('muscle_fatigue', 'present'),), ()]
         """
-        from twitchnet.diagnosis.joint import combinations_of
+        from twitchnet.diagnosis.explain.joint import combinations_of
 
         return combinations_of(self.inference, self.answers, self.columns, k).signed_by(
             self.network
@@ -248,7 +248,7 @@ class Understanding:
         >>> tn.load("demo").diagnose(leg_twitching=True, intense_exercise=True).conflict().fits
         True
         """
-        from twitchnet.diagnosis.conflict import conflict, tail
+        from twitchnet.diagnosis.explain.conflict import conflict, tail
 
         log_evidence = self.beliefs.log_evidence
         found = None

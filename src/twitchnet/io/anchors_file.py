@@ -26,11 +26,11 @@ from twitchnet.io.anchors_schema import (
     RowSpec,
     WordsSpec,
 )
-from twitchnet.io.document import Document, Keys
-from twitchnet.io.report import Report
-from twitchnet.io.schema import SourceSpec
-from twitchnet.io.validation import describe_errors
-from twitchnet.io.yaml_reader import read, read_file
+from twitchnet.io.model_file.document import Document, Keys
+from twitchnet.io.model_file.report import Report
+from twitchnet.io.model_file.schema import SourceSpec
+from twitchnet.io.model_file.validation import describe_errors
+from twitchnet.io.model_file.yaml_reader import read, read_file
 from twitchnet.model.anchors import Anchor, Anchors, Band, Group
 from twitchnet.model.network import Network, Source
 from twitchnet.model.query import Level, Place, Probability, Query, parse_query, walk

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from twitchnet.io.schema import Name, Sources, Text
+from twitchnet.io.model_file.schema import Name, Sources, Text
 
 
 class _Part(BaseModel):

@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from twitchnet.errors import Problem, RecordError
-from twitchnet.io.yaml_reader import read_file
+from twitchnet.io.model_file.yaml_reader import read_file
 
 
 def read_column_map(path: Path) -> dict[str, str]:

@@ -14,8 +14,8 @@ from os import PathLike, fspath
 from pathlib import Path
 
 from twitchnet.errors import ModelError, Problem, nearest
-from twitchnet.io.reading import MAX_BYTES
-from twitchnet.io.tabular import CELLS, hidden
+from twitchnet.io.foreign.reading import MAX_BYTES
+from twitchnet.io.foreign.tabular import CELLS, hidden
 from twitchnet.model.check import check
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network
@@ -47,7 +47,7 @@ def _suffix(path: str | PathLike[str]) -> str:
 def _function(suffix: str, verb: str) -> Callable[..., object]:
     module = FORMATS[suffix]
     found: Callable[..., object] = getattr(
-        import_module(f"twitchnet.io.{module}"), f"{verb}_{module}"
+        import_module(f"twitchnet.io.foreign.{module}"), f"{verb}_{module}"
     )
     return found
 
@@ -59,7 +59,7 @@ def read_model(path: str | PathLike[str]) -> Network:
     """
     suffix, file = _suffix(path), fspath(path)
     if suffix in YAML:
-        from twitchnet.io.model_file import read_network
+        from twitchnet.io.model_file.reader import read_network
 
         return read_network(path)
     try:
@@ -80,7 +80,7 @@ def lint_model(path: str | PathLike[str]) -> list[Problem]:
     """Every problem of a file of any known format; of a model file the warnings too."""
     try:
         if _suffix(path) in YAML:
-            from twitchnet.io.model_file import lint
+            from twitchnet.io.model_file.reader import lint
 
             return lint(path)
         read_model(path)
@@ -92,7 +92,7 @@ def lint_model(path: str | PathLike[str]) -> list[Problem]:
 def format_model(network: Network, suffix: str, cells: int = CELLS) -> str:
     """The text of a file of the format that ``suffix`` (``.bif`` ...) names."""
     if _suffix(f"model{suffix}") in YAML:
-        from twitchnet.io.model_writer import format_network
+        from twitchnet.io.model_file.writer import format_network
 
         return format_network(network)
     text = _function(suffix.lower(), "format")(network, cells)
@@ -136,7 +136,7 @@ def convert(source: str | PathLike[str], target: str | PathLike[str]) -> Convers
 
 def _lost(network: Network, suffix: str) -> tuple[str, ...]:
     """What a foreign format does not keep, in words."""
-    from twitchnet.io.tabular import tabulated
+    from twitchnet.io.foreign.tabular import tabulated
 
     notes = []
     written = sum(not isinstance(variable.local, Table) for variable in network.nodes)
@@ -145,7 +145,7 @@ def _lost(network: Network, suffix: str) -> tuple[str, ...]:
     elif written:
         notes.append(f"{written} causal mechanisms were written out as tables")
     if suffix == ".xdsl":
-        from twitchnet.io.xdsl import is_noisy
+        from twitchnet.io.foreign.xdsl import is_noisy
 
         added = len(hidden(tabulated(network, keep=is_noisy)))
     else:

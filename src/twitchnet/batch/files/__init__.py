@@ -1,0 +1,1 @@
+"""Files of any size: where a run stands, and where its output goes."""

@@ -1,0 +1,115 @@
+"""What is scored into what, and what became of it?  The two values at the ends of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from twitchnet.batch.encoding.encode import match_columns
+from twitchnet.batch.files.identity import digest
+from twitchnet.batch.files.placing import is_stream
+from twitchnet.batch.files.rejects import REASONS
+from twitchnet.batch.formats.readers import Input
+from twitchnet.batch.stream import Scheme, metadata
+from twitchnet.show.progress import duration
+
+CHUNK = 8192
+"""Rows between two entries of the journal: a kill loses less than this."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is scored into what.
+
+    ``output`` is a file, a pipe, a device, or ``-`` for standard output.  ``rejects`` is one of
+    the first three; '' is ``OUT.rejects.csv``, and standard error where the output is no file.
+    """
+
+    input: Input
+    scheme: Scheme
+    output: str
+    format: str
+    rejects: str = ""
+    chunk: int = CHUNK
+    strict: bool = False
+    resume: bool = False
+    threads: int | None = None
+
+    @property
+    def rejects_path(self) -> Path | None:
+        """Where refused rows are listed; None for standard error."""
+        if self.rejects:
+            return Path(self.rejects)
+        return None if self.is_streamed else Path(f"{self.output}.rejects.csv")
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether rows are written as they come: to standard output, a pipe or a device."""
+        return self.output == "-" or is_stream(Path(self.output))
+
+    @property
+    def wanted(self) -> Input:
+        """The input, told which of its columns are used."""
+        scheme = self.scheme
+        names, network = tuple(self.input.columns), scheme.scorer.network
+        used, _ = match_columns(network, names, scheme.names)
+        return replace(self.input, answers=tuple(used), kept=scheme.kept)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What must be equal for a run to go on where another stopped."""
+        scheme, scorer = self.scheme, self.scheme.scorer
+        return {
+            **metadata(scorer),
+            "text of the model": digest(scorer.network),
+            **self.input.state,
+            "output format": self.format,
+            "columns": [[field.name, str(field.type)] for field in scheme.schema],
+            "names": dict(scheme.names),
+            "results": asdict(scorer.content),
+            "long": scheme.long,
+            "chunk": self.chunk,
+            "strict": self.strict,
+            "rejects": str(self.rejects_path),
+            "budget": scorer.inference.budget,
+            "workspace": scorer.inference.workspace,
+        }
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What became of every row: ``rows`` = ``scored`` + all of ``refused`` (by code).
+
+    ``before`` rows were done by an interrupted run; ``seconds`` are this run's.
+    """
+
+    rows: int
+    scored: int
+    refused: Mapping[str, int]
+    seconds: float
+    before: int = 0
+    rejects: str = ""
+
+    def __str__(self) -> str:
+        lines = [f"{self.rows:,} rows: {self.scored:,} scored, {self.rows - self.scored:,} refused"]
+        for code, count in sorted(self.refused.items()):
+            lines.append(f"  {count:,} {REASONS.get(code, 'refused')} ({code})")
+        if self.refused and self.rejects:
+            lines.append(f"  listed in {self.rejects}")
+        if self.before:
+            lines.append(f"{self.before:,} of the rows were done before")
+        rate = (self.rows - self.before) / self.seconds if self.seconds else 0.0
+        lines.append(f"{duration(self.seconds)}, {rate:,.0f} rows/s")
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; the keys are stable."""
+        return {
+            "rows": self.rows,
+            "scored": self.scored,
+            "refused": dict(self.refused),
+            "seconds": self.seconds,
+            "rows_done_before": self.before,
+        }

@@ -1,0 +1,99 @@
+"""Why has a row no result?  One line for each refused row."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+
+import numpy as np
+
+from twitchnet.batch.encoding.encode import BadCell, Encoded
+from twitchnet.batch.formats.opening import Chunk, Reject
+from twitchnet.batch.scoring.score import BAD_VALUE, Scores
+from twitchnet.engine.host.batch import LIMITS
+from twitchnet.errors import CAPACITY_CODES, Limit, limit_of
+from twitchnet.model.network import Network
+
+REASONS = {
+    "TN201": "no such variable",
+    "TN202": "no such state",
+    "TN203": "yes or no where states belong",
+    "TN204": "contradicting answers",
+    "TN205": "impossible together",
+    "TN211": "not readable",
+    "TN214": "in pieces or without an id",
+    "TN301": "too wide",
+    "TN302": "too wide",
+    "TN303": "too wide",
+}
+"""Short words of the summary, by code."""
+
+WIDE: dict[Limit, str] = {
+    "budget": "needs {cells:.3g} table cells, more than the budget (--budget)",
+    "workspace": "its tables do not fit the workspace; answer more, or leave out findings",
+    "planning": "planning ended without an order; answer more, or leave out findings",
+}
+"""The reason of a record that is too wide, by the limit that it exceeds."""
+
+HEADER = Reject._fields
+TOLD = "urgency", "red_flags"  # whatever the posteriors
+
+
+def refused(network: Network, chunk: Chunk, encoded: Encoded, scores: Scores) -> list[Reject]:
+    """The rows of a chunk that have no result, in order of their numbers."""
+    cells: dict[int, list[BadCell]] = {}
+    for cell in encoded.bad:
+        cells.setdefault(cell.row, []).append(cell)
+    status = scores.status
+    found = list(chunk.rejects)
+    for row in np.flatnonzero(status != "ok").tolist():
+        number = int(chunk.numbers[row])
+        if status[row] == BAD_VALUE:
+            first, *more = cells[row]
+            also = "; ".join(f"{cell.column}={str(cell.value)[:80]} ({cell.code})" for cell in more)
+            reject = bad_cell(chunk.file, number, first, also)
+        elif status[row] == "impossible":
+            reject = _impossible(network, chunk.file, number, encoded, row)
+        else:
+            limit = limit_of(LIMITS[scores.limits[row]])
+            reason = WIDE[limit].format(cells=float(scores.cells[row]))
+            reject = Reject(chunk.file, number, CAPACITY_CODES[limit], "", "", reason)
+        urgency, red_flags = (
+            str(scores.columns[name][row] or "") if name in scores.columns else "" for name in TOLD
+        )
+        found.append(reject._replace(urgency=urgency, red_flags=red_flags))
+    return sorted(found, key=lambda reject: reject.row)
+
+
+def bad_cell(file: str, number: int, cell: BadCell, more: str = "") -> Reject:
+    """The line of a row with a bad cell; ``more`` tells its further ones."""
+    value = "" if cell.value is None else str(cell.value)[:200]
+    return Reject(file, number, cell.code, cell.column, value, cell.reason, more)
+
+
+def _impossible(network: Network, file: str, number: int, encoded: Encoded, row: int) -> Reject:
+    """Names the contradiction where it is between a finding and what describes it."""
+    at = {variable.name: i for i, variable in enumerate(network.nodes)}
+    codes = encoded.codes[row]
+    for descriptor, of in network.descriptors.items():
+        if codes[at[descriptor]] > 0 and codes[at[of]] == 0:
+            state = network.by_name[descriptor].states[codes[at[descriptor]]]
+            reason = f"present, but {of!r}, which it describes, is absent"
+            return Reject(file, number, "TN204", descriptor, state, reason)
+    reason = "these answers cannot all hold: together they have probability 0"
+    return Reject(file, number, "TN205", "", "", reason)
+
+
+def as_csv(rejects: Iterable[Reject], header: bool = False) -> bytes:
+    """Lines of a rejects file.
+
+    >>> as_csv([Reject("a.csv", 3, "TN202", "sex", "x", "no such state")]).decode().split(",")[:3]
+    ['a.csv', '3', 'TN202']
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    if header:
+        writer.writerow(HEADER)
+    writer.writerows(rejects)
+    return text.getvalue().encode()

@@ -1,0 +1,1 @@
+"""How files of records are read and written."""

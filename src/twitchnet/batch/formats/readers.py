@@ -1,0 +1,172 @@
+"""How are records read from files, a chunk at a time and with every row accounted for?
+
+CSV (plain, gz, zst), Parquet, Arrow IPC and JSON Lines; several files of the same columns
+are one input.  What the cells mean is not judged here.
+"""
+
+from __future__ import annotations
+
+import glob
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from twitchnet.batch.formats.columnar import (
+    arrow_chunks,
+    arrow_columns,
+    parquet_chunks,
+    parquet_columns,
+)
+from twitchnet.batch.formats.csv_header import csv_columns
+from twitchnet.batch.formats.csv_reader import csv_chunks
+from twitchnet.batch.formats.json_reader import json_chunks, json_columns
+from twitchnet.batch.formats.opening import COMPRESSED, Chunk, Cursor, unreadable
+from twitchnet.errors import Problem, RecordError
+
+SUFFIXES = {
+    ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow",
+    ".feather": "arrow", ".ipc": "arrow", ".jsonl": "jsonl", ".ndjson": "jsonl",
+}  # fmt: skip
+COLUMNS = {
+    "csv": csv_columns,
+    "parquet": parquet_columns,
+    "arrow": arrow_columns,
+    "jsonl": json_columns,
+}
+
+
+@dataclass(frozen=True)
+class Input:
+    """One or more files of one format; ``-`` is standard input.
+
+    ``answers`` are the columns that will be read as answers, and ``kept`` those that stay;
+    None: unknown.  Parquet leaves the others alone; JSON Lines has one type in kept ones.
+    """
+
+    paths: tuple[str, ...]
+    format: str
+    columns: Mapping[str, Any]  # Arrow type by name
+    total: int = 0  # rows, when the files say so
+    answers: tuple[str, ...] | None = None
+    kept: tuple[str, ...] = ()
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What must be equal for a run to go on where another stopped."""
+        return {"inputs": [_stamp(path) for path in self.paths], "input format": self.format}
+
+    def chunks(self, size: int, start: Cursor = Cursor()) -> Iterator[Chunk]:  # noqa: B008
+        """All rows after ``start``, in order, at most ``size`` at a time.
+
+        A chunk ends at the end of a file, or where a multiple of ``size`` rows of the file
+        is accounted for.
+        """
+        for place, path in enumerate(self.paths):
+            if place >= start.file:
+                cursor = start if place == start.file else Cursor(place)
+                yield from self._chunks(path, size, cursor)
+
+    def _chunks(self, path: str, size: int, start: Cursor) -> Iterator[Chunk]:
+        if self.format == "csv":
+            return csv_chunks(path, size, start, self.columns)
+        if self.format == "jsonl":
+            return json_chunks(path, size, start, self.columns, self.kept)
+        reader = parquet_chunks if self.format == "parquet" else arrow_chunks
+        answers = frozenset(self.answers or ())
+        needed = answers | frozenset(self.kept)
+        names = tuple(n for n in self.columns if self.answers is None or n in needed)
+        return reader(path, size, start, names, answers - frozenset(self.kept))
+
+
+def _stamp(path: str) -> list[object]:
+    """A file as it is now: path, bytes, inode, times of the last changes.
+
+    A file that was written anew with the old size and the old time has another inode, or
+    another time of its last change of state (ctime), which nobody can set.
+    """
+    stat = Path(path).stat()
+    return [path, stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns]
+
+
+def format_of(path: str, given: str = "", option: str = "--format") -> str:
+    """The format of a file, by its suffix unless it is given with an ``option``.
+
+    >>> format_of("records.csv.gz")
+    'csv'
+    """
+    if given:
+        return given
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+    if suffixes and suffixes[-1] in COMPRESSED:
+        suffixes.pop()
+    found = SUFFIXES.get(suffixes[-1]) if suffixes else None
+    if found is None:
+        what = "a pipe has no suffix" if path == "-" else f"{path!r} has none of them"
+        message = f"the suffix says the format ({', '.join(SUFFIXES)}); {what}"
+        raise unreadable("", message, f"give {option}")
+    return found
+
+
+def packing_of(path: str, form: str) -> str:
+    """The compression of an output, by its suffix: gzip, zstd, or '' for none.
+
+    Raises ``RecordError`` for a format that compresses itself.
+    """
+    packed = COMPRESSED.get(Path(path).suffix.lower(), "")
+    if packed and form not in ("csv", "jsonl"):
+        hint = f"leave {Path(path).suffix} out of the name"
+        raise unreadable("", f"{form} is not compressed as a whole: {path}", hint)
+    return packed
+
+
+def find_inputs(patterns: Iterable[str]) -> tuple[str, ...]:
+    """The files of paths and globs, each once; the files of a glob in order of their names."""
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        if Path(pattern).is_dir():
+            some = Path(pattern) / "*.parquet"
+            raise IsADirectoryError(f"{pattern} is a folder: give its files, such as '{some}'")
+        if Path(pattern).is_fifo():
+            hint = "send it to standard input and give -"
+            raise unreadable(pattern, "a pipe with a name cannot be read", hint)
+        if pattern == "-" or Path(pattern).exists():
+            found[pattern] = None
+            continue
+        matches = sorted(glob.glob(pattern, recursive=True))
+        if not matches:
+            raise FileNotFoundError(f"no such file: {pattern}")
+        found.update(dict.fromkeys(matches))
+    return tuple(found)
+
+
+def open_input(patterns: Iterable[str], given: str = "") -> Input:
+    """The input that paths and globs name.
+
+    Raises ``RecordError`` when a file cannot be read, when two columns have one name, or
+    when files have different columns.
+    """
+    paths = find_inputs(patterns)
+    formats = {format_of(path, given) for path in paths}
+    if len(formats) != 1:
+        raise unreadable("", f"the files have different formats: {', '.join(sorted(formats))}")
+    form = formats.pop()
+    if len(paths) > 1 and "-" in paths:
+        raise unreadable("", "standard input cannot be one of several inputs")
+    found = [COLUMNS[form](path) for path in paths]
+    first = dict(found[0][0])
+    for path, (columns, _) in zip(paths, found, strict=True):
+        names = [name for name, _ in columns]
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)[:5]
+        if twice:
+            raise RecordError(
+                [Problem("TN212", f"two columns are called {name!r}", name, path) for name in twice]
+            )
+        if form != "jsonl" and dict(columns) != first:
+            odd = set(dict(columns).items()) ^ set(first.items())
+            names = sorted({name for name, _ in odd})[:5]
+            raise unreadable(path, f"other columns than {paths[0]}: {', '.join(names)}")
+        if form == "jsonl":
+            first |= {name: kind for name, kind in columns if name not in first}
+    return Input(paths, form, first, sum(total for _, total in found))

@@ -1,0 +1,223 @@
+"""The commands for many records, ``score`` and ``simulate``: parse, call, print; no logic."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from twitchnet.cli.words import DEFAULT_MODEL
+
+if TYPE_CHECKING:
+    from twitchnet.batch.files.files import Job
+    from twitchnet.diagnosis.inference import Inference
+
+
+class Format(StrEnum):
+    """Formats of tables of records."""
+
+    csv = "csv"
+    parquet = "parquet"
+    arrow = "arrow"
+    jsonl = "jsonl"
+
+
+class Keep(StrEnum):
+    """Which columns of the input stay in the output."""
+
+    other = "other"
+    all = "all"
+    none = "none"
+
+
+ModelName = Annotated[str, typer.Option("--model", "-m", help="Name or file of the model.")]
+Output = Annotated[str, typer.Option("--output", "-o", help="The file to write; - for a pipe.")]
+OutputFormat = Annotated[
+    Format | None, typer.Option("--output-format", help="Instead of the suffix of the output.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands to the command line."""
+    app.command()(score)
+    app.command()(simulate)
+
+
+def score(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="IN ...", help="Files or globs; - for a pipe.", show_default=False),
+    ],
+    output: Output,
+    model: ModelName = DEFAULT_MODEL,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="Instead of the suffix of the input.")
+    ] = None,
+    output_format: OutputFormat = None,
+    map_: Annotated[
+        Path | None,
+        typer.Option("--map", help="A YAML or JSON file: column -> variable, '' to leave alone."),
+    ] = None,
+    long_input: Annotated[
+        bool, typer.Option("--long-input", help="A row per answer: record_id, variable, value.")
+    ] = False,
+    top: Annotated[
+        int | None, typer.Option(min=1, help="The most probable causes instead of all.")
+    ] = None,
+    long: Annotated[
+        bool, typer.Option("--long", help="A row per record and rank: record, rank, cause, ...")
+    ] = False,
+    keep: Annotated[Keep, typer.Option(help="Columns of the input that stay.")] = Keep.other,
+    prefix: Annotated[str, typer.Option(help="Put before the names of result columns.")] = "",
+    lean: Annotated[
+        bool, typer.Option("--lean", help="Posteriors, status and log evidence alone: one pass.")
+    ] = False,
+    reasons: Annotated[
+        int, typer.Option(min=0, help="Add so many answers for and against the leading cause.")
+    ] = 0,
+    intervals: Annotated[
+        int,
+        typer.Option(min=0, help="Add 90 % intervals over so many draws of the numbers (200)."),
+    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The draws of --intervals.")] = 0,
+    rejects: Annotated[
+        str, typer.Option(help="Refused rows.  [default: OUT.rejects.csv]", show_default=False)
+    ] = "",
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Stop at the first refused row.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")
+    ] = False,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads of the engine.  [default: all cores]")
+    ] = None,
+    chunk: Annotated[int, typer.Option("--chunk", min=1, help="Rows done at once.")] = 8192,
+    budget: Annotated[
+        float | None, typer.Option(min=1, help="Most table cells per record.  [default: 1e9]")
+    ] = None,
+) -> None:
+    """Score files of records: a posterior per cause, a status per row, nothing lost.
+
+    CSV (plain, gz, zst), Parquet, Arrow and JSON Lines, by the suffixes.  The summary goes to
+    stderr; rows that cannot be scored are listed in the rejects file.
+    """
+    from dataclasses import replace
+
+    import twitchnet
+    from twitchnet.batch.files.files import score_files
+    from twitchnet.engine.numpy.plan import BUDGET
+    from twitchnet.errors import TwitchnetError
+    from twitchnet.io.column_map import read_column_map
+    from twitchnet.show.progress import Meter
+
+    names = read_column_map(map_) if map_ else {}
+    inference = twitchnet.load(model, budget=budget or BUDGET)._inference
+    try:
+        job = _job(
+            inference, inputs, output, format_, output_format, names, top, long, keep, prefix,
+            long_input, details=not lean, reasons=reasons, intervals=intervals, seed=seed,
+        )  # fmt: skip
+    except (ValueError, ImportError) as error:
+        raise typer.BadParameter(str(error)) from None
+    job = replace(job, rejects=rejects, strict=strict, resume=resume, threads=threads, chunk=chunk)
+    try:
+        with Meter(job.input.total) as meter:
+            summary = score_files(job, meter)
+    except (TwitchnetError, OSError, KeyboardInterrupt) as error:
+        is_asked = isinstance(error, KeyboardInterrupt)
+        for note in getattr(error, "__notes__", ["interrupted"] if is_asked else []):
+            typer.echo(note, err=True)
+        if is_asked:
+            raise typer.Exit(130) from None
+        raise
+    typer.echo(str(summary), err=True)
+
+
+def _job(
+    inference: Inference,
+    inputs: list[str],
+    output: str,
+    format_: Format | None,
+    output_format: Format | None,
+    names: dict[str, str],
+    top: int | None,
+    long: bool,
+    keep: Keep,
+    prefix: str,
+    long_input: bool,
+    *,
+    details: bool,
+    **told: int,
+) -> Job:
+    from twitchnet.batch.files.files import Job
+    from twitchnet.batch.files.long import widen
+    from twitchnet.batch.formats.readers import Input, format_of, open_input
+    from twitchnet.batch.scoring.score import Scorer
+    from twitchnet.batch.stream import make_scheme
+
+    form = format_of(output, output_format.value if output_format else "", "--output-format")
+    found: Input = open_input(inputs, format_.value if format_ else "")
+    if long_input:
+        found, names = widen(found, inference.network, names), {}
+    every = sum(inference.network.by_name[name].card - 1 for name in inference.network.ranked)
+    top = (top or every) if long else top
+    scorer = Scorer(inference, top, details and not long, **told)
+    scheme = make_scheme(
+        scorer, found.columns, names=names, keep=keep.value, prefix=prefix, long=long
+    )
+    return Job(found, scheme, output, form)
+
+
+def simulate(
+    output: Output,
+    n: Annotated[int, typer.Option("-n", min=1, help="Number of records.")] = 1000,
+    model: ModelName = DEFAULT_MODEL,
+    given: Annotated[
+        list[str] | None,
+        typer.Option("--given", help="NAME=STATE that all records have; may be repeated."),
+    ] = None,
+    contexts: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the contexts that are answered.")
+    ] = 0.8,
+    findings: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of the findings that are answered.")
+    ] = 0.6,
+    missing: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share not answered, of both kinds.")
+    ] = None,
+    truth: Annotated[
+        bool, typer.Option("--truth", help="Add the true causes, as columns true_CAUSE.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same records.")] = 0,
+    output_format: OutputFormat = None,
+) -> None:
+    """Draw records from a model, with answers left out: data to try things on."""
+    import twitchnet
+    from twitchnet.batch.formats.readers import format_of
+    from twitchnet.batch.simulate import simulate as draw
+    from twitchnet.batch.simulate import write_batches
+    from twitchnet.show.progress import Meter
+
+    network = twitchnet.load(model).network
+    wanted = {}
+    for text in given or []:
+        name, _, state = text.partition("=")
+        wanted[name.strip()] = state or "present"
+    if missing is not None:
+        contexts = findings = 1.0 - missing
+    batches = draw(
+        network, n, seed=seed, given=wanted, contexts=contexts, findings=findings, truth=truth
+    )
+    form = format_of(output, output_format.value if output_format else "", "--output-format")
+    try:
+        with Meter(n) as meter:
+            rows = write_batches(batches, Path(output), form, meter)
+    except ValueError as error:  # what is given is too rare to be met by chance
+        raise typer.BadParameter(str(error), param_hint="--given") from None
+    except ImportError as error:
+        raise typer.BadParameter(str(error)) from None
+    where = "standard output" if output == "-" else output
+    typer.echo(f"{rows:,} records in {where}", err=True)

@@ -1,0 +1,198 @@
+"""How urgent is it, and why?
+
+Rules read the answers alone, never a posterior; unknown and absent answers fire nothing.
+The watches are a second net: posteriors of serious causes, computed from the contexts and
+the *present* findings only (``watch_answers``), so an absent finding lowers neither net.
+A watch may raise the urgency and never lowers it.  Pure functions: inference is done by
+the caller, words for the screen by ``show``.
+
+A rule that would fire if an unanswered screen question were answered yes is *waiting*:
+it raises nothing, but its sentence is shown and its questions are asked next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from twitchnet.diagnosis.evidence import Answers
+from twitchnet.engine.program import Floats
+from twitchnet.engine.shares import present
+from twitchnet.model.care import URGENCIES, Rule, Urgency
+from twitchnet.model.network import Network
+from twitchnet.model.rules import Condition, answers_read, holds, names_read, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Fired:
+    """A rule, or a watch, that set an urgency: which, why, and what to do besides.
+
+    ``because`` names the answers that satisfied it, in the order of the condition; for a
+    watch it is the watched variable.
+    """
+
+    name: str
+    urgency: Urgency
+    reason: str
+    because: tuple[str, ...]
+    follow_up: str = ""
+    sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A rule that only unanswered screen questions hold back: ``ask`` names them."""
+
+    name: str
+    urgency: Urgency
+    reason: str
+    ask: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """How urgent the answers are.
+
+    ``fired`` holds rules and watches, most urgent first and in file order within a level,
+    and is never empty when the model has a default rule.  ``red_flags`` are the present
+    findings that have to be named whatever the posterior says.  ``waiting`` are rules of
+    a higher level than ``urgency`` whose questions should be asked next.  ``unwatched``
+    says that the posteriors of the watches were too wide to compute: rules spoke alone.
+    """
+
+    urgency: Urgency
+    fired: tuple[Fired, ...]
+    red_flags: tuple[str, ...] = ()
+    waiting: tuple[Waiting, ...] = ()
+    unwatched: bool = False
+
+    @property
+    def deciding(self) -> tuple[Fired, ...]:
+        """What fired at the final urgency: the reasons that a person reads first."""
+        return tuple(one for one in self.fired if one.urgency == self.urgency)
+
+
+def triage(
+    network: Network,
+    answers: Mapping[str, str],
+    watched: Mapping[str, float] | None = None,
+) -> Triage:
+    """The urgency of a record, with every rule and watch that fired.
+
+    ``answers`` maps a variable to its state, hard answers only.  ``watched`` maps the
+    targets of the watches (``cause`` or ``cause=state``) to posteriors given
+    ``watch_answers``; without it the second net is off.  A target that the record itself
+    answers is not watched: it is known.
+    """
+    baselines = {variable.name: variable.states[0] for variable in network.variables}
+    fired = _fired_rules(network, answers, baselines)
+    for watch in network.watches:
+        probability = (watched or {}).get(watch.target, 0.0)
+        cause = watch.target.partition("=")[0]
+        if probability > watch.threshold and cause not in answers:
+            reason, sources = watch.reason, watch.sources
+            fired.append(Fired(watch.target, watch.urgency, reason, (cause,), "", sources))
+    if not fired:
+        fired = [_as_fired(rule, ()) for rule in network.rules if rule.default]
+    fired.sort(key=_level, reverse=True)
+    urgency = fired[0].urgency if fired else "self_care"
+    return Triage(
+        urgency,
+        tuple(fired),
+        red_flags(network, answers),
+        _waiting(network, answers, baselines, urgency),
+    )
+
+
+def red_flags(network: Network, answers: Mapping[str, str]) -> tuple[str, ...]:
+    """The answered findings that are red flags, in the order of the model.
+
+    A red flag is a finding, not in its baseline state, that the article or guidance names
+    (``Variable.red_flag``) and whose own level is soon or emergency, or which is asked in
+    every use: the level of numbness depends on its company, and it is a red flag in any.
+    """
+    return tuple(
+        variable.name
+        for variable in network.variables
+        if variable.red_flag
+        and (variable.urgency in ("soon", "emergency") or variable.always_ask)
+        and answers.get(variable.name, variable.states[0]) != variable.states[0]
+    )
+
+
+def watch_answers(network: Network, answers: Answers) -> Answers:
+    """The answers that the watches may see: all but likelihoods and absent findings."""
+    findings = set(network.names("finding"))
+    hard = {name: state for name, state in answers.hard.items() if state or name not in findings}
+    return Answers(hard)
+
+
+def watched(network: Network, probability: Mapping[str, Floats]) -> dict[str, float]:
+    """The posteriors that the watches read, by their targets.
+
+    ``probability`` holds a row over the states of each ranked variable, given
+    ``watch_answers``; a watch without a state reads all states but the baseline.
+    """
+    found = {}
+    for watch in network.watches:
+        name, _, state = watch.target.partition("=")
+        row = probability.get(name)
+        if row is not None:
+            at = network.by_name[name].states.index(state) if state else 0
+            found[watch.target] = float(row[at] if state else present(row))
+    return found
+
+
+def _as_fired(rule: Rule, because: tuple[str, ...]) -> Fired:
+    return Fired(rule.name, rule.urgency, rule.reason, because, rule.follow_up, rule.sources)
+
+
+def _level(rule: Rule | Fired | Waiting) -> int:
+    return URGENCIES.index(rule.urgency)
+
+
+def _fired_rules(
+    network: Network, answers: Mapping[str, str], baselines: Mapping[str, str]
+) -> list[Fired]:
+    """The rules that fired, most urgent first.
+
+    A rule that stands ``alone`` is silent when a rule of a higher level fired.
+    """
+    fired: list[Fired] = []
+    for rule in sorted(network.rules, key=_level, reverse=True):
+        if not rule.when or (rule.alone and fired and _level(fired[0]) > _level(rule)):
+            continue
+        condition = parse(rule.when)
+        if holds(condition, answers, baselines):
+            fired.append(_as_fired(rule, _met(condition, answers, baselines)))
+    return fired
+
+
+def _met(
+    condition: Condition, answers: Mapping[str, str], baselines: Mapping[str, str]
+) -> tuple[str, ...]:
+    met = [one.name for one in answers_read(condition) if holds(one, answers, baselines)]
+    return tuple(dict.fromkeys(met))
+
+
+def _waiting(
+    network: Network,
+    answers: Mapping[str, str],
+    baselines: Mapping[str, str],
+    urgency: Urgency,
+) -> tuple[Waiting, ...]:
+    """Rules above the urgency that hold once unanswered screen questions are supposed."""
+    open_screens = {name for name in network.names("screen") if name not in answers}
+    found = []
+    for rule in network.rules:
+        if not rule.when or _level(rule) <= URGENCIES.index(urgency):
+            continue
+        condition = parse(rule.when)
+        ask = tuple(name for name in names_read(condition) if name in open_screens)
+        if (
+            ask
+            and holds(condition, answers, baselines, open_screens)
+            and not holds(condition, {}, baselines, open_screens)
+        ):
+            found.append(Waiting(rule.name, rule.urgency, rule.reason, ask))
+    return tuple(sorted(found, key=_level, reverse=True))

@@ -1,0 +1,1 @@
+"""Why: the weight of each answer, and what would change the posterior."""

@@ -1,0 +1,350 @@
+"""Which words say it?  Every sentence of a report, in one place, so that it can be reviewed.
+
+:func:`page_of` turns the facts of a :class:`~twitchnet.diagnosis.report.facts.Report` into a
+page of plain rows.  Order of the page: how urgent it is and every red flag, whatever the
+posterior says; then what fits best; then the numbers; then what to do.  Nothing is
+computed here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from twitchnet.diagnosis.report.facts import CauseRow, Flag, Report, Step, Urgent
+from twitchnet.model.care import Urgency
+from twitchnet.show.page import (
+    Bar,
+    Block,
+    Column,
+    Item,
+    Items,
+    Page,
+    Paragraph,
+    Section,
+    Table,
+    Tone,
+)
+
+DISCLAIMER = "An educational instrument, not a medical device: it does not replace a clinician."
+
+UNWATCHED = (
+    "these answers are too many to work out the probabilities of serious causes without the "
+    "reassuring ones, so the rules alone decide how urgent it is."
+)
+
+HEADINGS: dict[Urgency, str] = {
+    "emergency": "Emergency: go to an emergency department or call the emergency number today",
+    "soon": "Soon: see a clinician within days",
+    "routine": "Routine: make an ordinary appointment within about 4 weeks",
+    "self_care": "No hurry: home measures, and look again in 2-4 weeks",
+}
+LEVELS: dict[Urgency, str] = {
+    "emergency": "emergency",
+    "soon": "soon",
+    "routine": "routine",
+    "self_care": "no hurry",
+}
+TONES: dict[Urgency, Tone] = {
+    "emergency": "alarm",
+    "soon": "warning",
+    "routine": "notice",
+    "self_care": "calm",
+}
+
+ROWS = 10
+"""Rows of the table; more would hide the top, and the rest is summed up in a line."""
+
+FEWEST, LEAST = 5, 0.02
+"""At least so many rows; beyond them only causes of at least this posterior."""
+
+REASONS = 4
+"""Answers named beside one cause."""
+
+STEPS = 4
+"""Options written out; the others are named in a line."""
+
+MOST, LARGE_PART = 0.6, 0.35
+"""Shares of the reported findings from which on a cause accounts for most, or a large part."""
+
+STANDS_OUT = 0.2
+"""The probability of having produced a finding from which on a cause is named for it."""
+
+
+def percent(share: float) -> str:
+    r"""A probability for people: no false precision, and never a rounded 0 or 100.
+
+    The space is one that does not break.
+
+    >>> [percent(p).replace("\xa0", " ") for p in (0.0004, 0.0712, 0.912, 0.9999, 1.0)]
+    ['<0.1 %', '7.1 %', '91 %', '>99 %', '100 %']
+    """
+    if math.isnan(share):
+        return "-"
+    if 0.0 < share < 0.001:
+        number = "<0.1"
+    elif 0.995 <= share < 1.0:
+        number = ">99"
+    else:
+        number = f"{100 * share:.1f}" if 0.0 < share < 0.0995 else f"{100 * share:.0f}"
+    return f"{number}\xa0%"
+
+
+def page_of(report: Report) -> Page:
+    """The page of a report."""
+    about = [f"{report.model} {report.version}, fingerprint {report.fingerprint[:12]}."]
+    about += [report.reviewed] if report.reviewed else []
+    sections = [
+        _urgency(report.urgent),
+        _fit(report),
+        causes_section(report),
+        _none(report),
+        _steps(report),
+        _answers(report),
+    ]
+    return Page(
+        title=report.title,
+        subtitle=" ".join(about),
+        sections=tuple(section for section in sections if section is not None),
+        footer=DISCLAIMER,
+    )
+
+
+def urgency_section(urgent: Urgent) -> Section:
+    """How urgent it is and every red flag: the first section of every report."""
+    heading = HEADINGS[urgent.urgency]
+    if urgent.unasked and urgent.urgency == "self_care":
+        heading = heading.replace(":", ", as far as was asked:", 1)
+    flags = f"{_listed(urgent.red_flags)}." if urgent.red_flags else "none reported."
+    blocks: list[Block] = [Paragraph(flags, "Red flags:")]
+    deciding = [one for one in urgent.flags if one.urgency == urgent.urgency]
+    others = [one for one in urgent.flags if one.urgency != urgent.urgency]
+    if deciding:
+        blocks.append(Items(tuple(_flag(one, "") for one in deciding)))
+    if others:
+        blocks.append(Paragraph("", "Also, less urgent:"))
+        blocks.append(Items(tuple(_flag(one, f" ({LEVELS[one.urgency]})") for one in others)))
+    for one in urgent.waiting:
+        what = "be an emergency" if one.urgency == "emergency" else f"become {LEVELS[one.urgency]}"
+        blocks.append(Paragraph(one.reason, f"Could {what}, depending on {_listed(one.because)}:"))
+    if urgent.unasked:
+        lead = "Should always be asked, and has no answer here:"
+        blocks.append(Paragraph(f"{_listed(urgent.unasked)}.", lead))
+    if urgent.unwatched:
+        blocks.append(Paragraph(UNWATCHED, "Second net:"))
+    return Section(heading, tuple(blocks), TONES[urgent.urgency])
+
+
+def _urgency(urgent: Urgent | None) -> Section | None:
+    return urgency_section(urgent) if urgent else None
+
+
+def _flag(one: Flag, level: str) -> Item:
+    """A reason; below it what to do besides, and which rule said so.
+
+    A watch is not named by its cause: its sentence says what may be said.
+    """
+    if one.watch:
+        why = f"Second net{level}: from all present answers together"
+    elif one.because:
+        why = f"Rule {one.name}{level}, because of {_listed(one.because)}"
+    else:
+        why = f"Rule {one.name}{level}: no other rule fired"
+    return Item(one.reason, notes=(one.follow_up, why) if one.follow_up else (why,))
+
+
+def _fit(report: Report) -> Section:
+    """The leading explanation in words."""
+    leader = report.leader
+    if leader is None:
+        text = "No finding is reported that a cause of the model could have produced, "
+        text += "so the order below follows from the background alone."
+        return Section("What fits best", (Paragraph(text),))
+    blocks: list[Block] = [Paragraph(_accounts(leader, report.findings), leader.label)]
+    chance = f"Its probability is {percent(leader.posterior)}"
+    chance += f", against {percent(leader.prior)} before any answer."
+    if leader.given:
+        chance = "The answers say that it is present."
+    blocks.append(Paragraph(f"{chance} {report.about}".strip()))
+    if report.unaccounted:
+        left = _listed(
+            f"{one.label} (rather {one.best}, {percent(one.share)})"
+            if one.share >= STANDS_OUT
+            else f"{one.label} (no cause stands out)"
+            for one in report.unaccounted
+        )
+        blocks.append(Paragraph(f"{left}.", "It leaves open:"))
+    top = next((row for row in report.rows if row.rank is not None), None)
+    if top is not None and top != leader and not leader.given:
+        text = (
+            f"is more probable ({percent(top.posterior)}, against {percent(top.prior)} before any "
+            f"answer) but accounts for less ({_number(top.explains)}): what is present need not "
+            f"be what produces the findings."
+        )
+        blocks.append(Paragraph(text, top.label))
+    return Section("What fits best", tuple(blocks))
+
+
+def _accounts(leader: CauseRow, findings: int) -> str:
+    """What the leader accounts for, after its name."""
+    made = [reason for reason in leader.speaks if reason.kind == "accounts"]
+    share = leader.explains / max(findings, 1)
+    how = "more of what is reported than any other cause, though not for much"
+    if share >= MOST:
+        how = "most of what is reported"
+    elif share >= LARGE_PART:
+        how = "a large part of what is reported, more than any other cause"
+    parts: list[str] = []
+    for word, reasons in (
+        ("probably", [one for one in made if one.share >= 0.5]),
+        ("perhaps", [one for one in made if one.share < 0.5]),
+    ):
+        if reasons:
+            named = _listed(f"{one.label} ({percent(one.share)})" for one in reasons)
+            parts.append(f"{word} produced {named}" if not parts else f"{word} {named}")
+    text = f"accounts for {how}"
+    text += f": it {', '.join(parts)}" if parts else ""
+    if findings > 1:
+        text += f"; in all {_number(leader.explains)} of the {findings} reported findings"
+    return f"{text}."
+
+
+def causes_section(report: Report) -> Section:
+    """The table of causes, and what its columns mean."""
+    rows = shown(report)
+    table = Table(
+        (
+            Column("", right=True),
+            Column("cause"),
+            Column("probability"),
+            Column("before", right=True),
+            Column("explains", right=True),
+            Column("what speaks for it", wide=True),
+        ),
+        tuple(
+            (
+                "given" if row.given else f"{row.rank}.",
+                row.label,
+                Bar(row.posterior, percent(row.posterior)),
+                percent(row.prior),
+                _number(row.explains),
+                _speaks(row),
+            )
+            for row in rows
+        ),
+    )
+    blocks: list[Block] = [table]
+    rest = [row for row in report.rows if row not in rows]
+    if rest:
+        most = max(row.posterior for row in rest)
+        blocks.append(
+            Paragraph(
+                f"{len(rest)} more {_plural('cause', len(rest))}: at most {percent(most)} each."
+            )
+        )
+    blocks.append(
+        Paragraph(
+            "Probability that the cause is present, with these answers and before any; several "
+            "causes may be present at once. Explains: how many of the reported findings it is "
+            "expected to have produced."
+        )
+    )
+    return Section("Causes by probability", tuple(blocks))
+
+
+def shown(report: Report) -> tuple[CauseRow, ...]:
+    """The rows of the table: the most probable, the leader and what the record gives."""
+    result = []
+    for row in report.rows:
+        place = row.rank or 0
+        if place <= FEWEST or (place <= ROWS and row.posterior >= LEAST) or row == report.leader:
+            result.append(row)
+    return tuple(result)
+
+
+def _speaks(row: CauseRow) -> str:
+    if row.given:
+        return "given by the answers" if row.present else "ruled out by the answers"
+    names = [one.label for one in row.speaks]
+    more = len(names) - REASONS
+    if more > 0:
+        names[REASONS:] = [f"{more} more"]
+    return ", ".join(names)
+
+
+def _none(report: Report) -> Section:
+    """What the causes of the model leave open."""
+    text = f"that none of the {len({row.cause for row in report.rows})} causes is present."
+    items = [Item(text, f"{percent(report.none_present)}:")]
+    if not math.isnan(report.unexplained):
+        text = f"that none of them produced the reported finding {report.complaint}."
+        items.append(Item(text, f"{percent(report.unexplained)}:"))
+    return Section("Probability of none of these", (Items(tuple(items)),))
+
+
+def _steps(report: Report) -> Section | None:
+    """What to do next; in an emergency nothing is to be tried at home first."""
+    blocks: list[Block] = []
+    if report.urgent and report.urgent.urgency == "emergency":
+        blocks.append(Paragraph("Get help now; nothing is to be tried at home first."))
+    if report.steps:
+        blocks.append(Items(tuple(_step(one) for one in report.steps[:STEPS])))
+    if report.steps[STEPS:]:
+        blocks.append(Paragraph(f"{_listed(one.label for one in report.steps[STEPS:])}.", "Also:"))
+    return Section("What to do next", tuple(blocks)) if blocks else None
+
+
+def _step(step: Step) -> Item:
+    notes = []
+    if step.acts_on:
+        names = list(step.acts_on[:REASONS])
+        more = len(step.acts_on) - REASONS
+        text = f"Acts on {_listed([*names, f'{more} more'] if more > 0 else names)}"
+        text += f"; time: {step.time_scale}" if step.time_scale else ""
+        text += f"; evidence: {step.quality}" if step.quality else ""
+        notes.append(f"{text}.")
+    if step.caution:
+        notes.append(
+            f"{'Caution, because of your answers' if step.warn else 'Caution'}: {step.caution}"
+        )
+    return Item(step.advice, f"{step.label}{':' if step.advice else '.'}", tuple(notes))
+
+
+def _answers(report: Report) -> Section:
+    """What was answered, so that a printed report can be checked."""
+    yes = [one.label for one in report.answered if one.present and one.state == "present"]
+    no = [one.label for one in report.answered if one.state == "absent"]
+    other = [
+        f"{one.label}: {one.state}"
+        for one in report.answered
+        if one.state not in ("present", "absent")
+    ]
+    blocks = [
+        Paragraph(f"{', '.join(labels)}.", lead)
+        for lead, labels in (("Yes:", yes), ("No:", no), ("Other:", other))
+        if labels
+    ]
+    if not blocks:
+        blocks = [Paragraph("Nothing was answered; every number is the one before any answer.")]
+    return Section("The answers", tuple(blocks))
+
+
+def _number(value: float) -> str:
+    """An expected number of findings."""
+    return f"{value:.1f}" if value >= 0.05 else "0"
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"
+
+
+def _listed(words: Iterable[str]) -> str:
+    """A list in a sentence; entries that hold commas are set apart by semicolons.
+
+    >>> _listed(["a", "b", "c"]), _listed(["a, or b", "c"])
+    ('a, b and c', 'a, or b; c')
+    """
+    *first, last = words
+    if any("," in word for word in (*first, last)):
+        return "; ".join([*first, last])
+    return f"{', '.join(first)} and {last}" if first else last

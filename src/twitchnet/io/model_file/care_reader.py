@@ -1,0 +1,124 @@
+"""How do the rules, watches, options and coverage of the file become values?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from twitchnet.io.model_file.document import Keys
+from twitchnet.io.model_file.numbers import NumberReader
+from twitchnet.io.model_file.schema import EffectSpec, ModelFile
+from twitchnet.model.care import CoverageItem, Effect, Option, Rule, Watch
+
+
+class CareReader:
+    """Reads what to do about it; names and conditions are judged by ``model.check``."""
+
+    def __init__(self, numbers: NumberReader, cut: Collection[Keys]) -> None:
+        self.numbers = numbers
+        self.cut = cut  # what the schema cut out: reported already
+        self.report = numbers.report
+
+    def rules(self, file: ModelFile) -> tuple[Rule, ...]:
+        """The red-flag rules."""
+        found = []
+        for name, spec in file.rules.items():
+            keys: Keys = ("rules", name)
+            lost = (*keys, "when") in self.cut or (*keys, "default") in self.cut
+            if not spec.when and not spec.default and not lost:
+                self.report("TN121", (*keys, "when"), "the rule has no 'when', nor 'default: true'")
+            if spec.when and spec.default:
+                message = "a default rule has no 'when': it holds when nothing fired"
+                self.report("TN125", (*keys, "when"), message, at_key=True)
+            sources = self.numbers.known_sources(spec.source, keys)
+            found.append(
+                Rule(
+                    name,
+                    spec.when,
+                    spec.urgency,
+                    spec.reason,
+                    sources,
+                    spec.follow_up,
+                    spec.alone,
+                    spec.default,
+                )
+            )
+        return tuple(found)
+
+    def watches(self, file: ModelFile) -> tuple[Watch, ...]:
+        """The rules on posteriors."""
+        return tuple(
+            Watch(
+                target,
+                spec.above,
+                spec.urgency,
+                spec.reason,
+                self.numbers.known_sources(spec.source, ("watches", target)),
+            )
+            for target, spec in file.watches.items()
+        )
+
+    def options(self, file: ModelFile) -> tuple[Option, ...]:
+        """What a person can do."""
+        found = []
+        for name, spec in file.options.items():
+            effects = []
+            for index, part in enumerate(spec.effects):
+                effect = self._effect(part, ("options", name, "effects", index))
+                if effect is not None:
+                    effects.append(effect)
+            found.append(
+                Option(
+                    name,
+                    spec.label,
+                    tuple(effects),
+                    spec.advice,
+                    spec.only_if,
+                    spec.caution_if,
+                    spec.caution,
+                    spec.clinician,
+                    spec.time_scale,
+                    spec.fine_if,
+                    self.numbers.known_sources(spec.source, ("options", name)),
+                )
+            )
+        return tuple(found)
+
+    def _effect(self, spec: EffectSpec, keys: Keys) -> Effect | None:
+        kinds = [kind for kind in ("cause", "context", "link") if getattr(spec, kind) is not None]
+        if any((*keys, kind) in self.cut for kind in ("cause", "context", "link")):
+            return None
+        if len(kinds) != 1:
+            found = f"found {' and '.join(kinds)}" if kinds else "found none of them"
+            self.report("TN125", keys, f"one of cause, context and link is expected, {found}")
+            return None
+        kind = kinds[0]
+        needed, other = ("state", "factor") if kind == "context" else ("factor", "state")
+        if getattr(spec, other) is not None:
+            message = f"an effect on a {kind} has a {needed}, not a {other}"
+            self.report("TN125", (*keys, other), message, at_key=True)
+        if getattr(spec, needed) is None:
+            if (*keys, needed) not in self.cut:
+                self.report("TN121", (*keys, needed), f"an effect on a {kind} needs a {needed}")
+            return None
+        low = high = factor = spec.factor or 0.0
+        if spec.range is not None:
+            low, high = spec.range
+        sources = self.numbers.known_sources(spec.source, keys)
+        words = (spec.quality, spec.only_if, sources, spec.note, spec.given or "")
+        if spec.context is not None:
+            return Effect("context", spec.context, 0.0, 0.0, 0.0, "", spec.state or "", *words)
+        if spec.cause is not None:
+            return Effect("cause", spec.cause, factor, low, high, "", "", *words)
+        parent, arrow, child = (spec.link or "").partition("->")
+        if not arrow:
+            message = f"'parent -> child' is expected, found {(spec.link or '')[:80]!r}"
+            self.report("TN115", (*keys, "link"), message)
+            return None
+        return Effect("link", parent.strip(), factor, low, high, child.strip(), "", *words)
+
+    def coverage(self, file: ModelFile) -> tuple[CoverageItem, ...]:
+        """What the model says of each assertion of the article."""
+        return tuple(
+            CoverageItem(int(number[:9]), spec.assertion, tuple(spec.by), spec.text_only)
+            for number, spec in file.coverage.items()
+        )
