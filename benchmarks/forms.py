@@ -1,12 +1,12 @@
-"""What are the fast forms of the kernels worth?  All three on the same records, one core.
+"""What are the two forms of the kernels worth?  Both on the same records, one core.
 
     python benchmarks/forms.py                  some minutes
     python benchmarks/forms.py --records 50
 
-``fast``, ``wide`` and ``positive`` are the forms by themselves, ``as used`` is what the kernels
-do: fast, wide where that is not believed, and positive where neither is.  Processor time; a
-form is timed after it ran once.  Errors are the largest relative differences of any posterior
-above 1e-12 to the positive form, among the records that are believed.
+``fast`` (doubles) and ``wide`` (double-doubles) are the forms by themselves, ``as used`` is what
+the kernels do: fast, and wide where that is not believed.  Processor time; a form is timed after
+it ran once.  The error is the largest relative difference of any posterior above 1e-12 of the fast
+form, where it is believed, to the wide one.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from twitchnet.engine.kernels import record as kernels
 from twitchnet.model.network import Network
 
 BUDGET = 2e7  # planned cells; the widest records would take most of the time
-FAST, WIDE, POSITIVE, AS_USED = kernels.FAST, kernels.WIDE, kernels.POSITIVE, 3
+FAST, WIDE, AS_USED = kernels.FAST, kernels.WIDE, 2
 
 
 def compiled_forms() -> Any:
     """A compiled function: one record in a form, some times; its status and posteriors."""
     compiler.compiled()  # teaches the compiler the kernels and the bare arrays
     bare, bundle, read_row = lanes.bare, lanes.bundle, kernels.read_row
-    run_record, fast, positive = kernels.run_record, FAST, POSITIVE
+    run_record, fast, wide = kernels.run_record, FAST, WIDE
     states, nodes, marginal, budget = layout.V_CARD, layout.P_COUNT, layout.MARGINAL, BUDGET
 
     @compiler.caller
@@ -55,8 +55,8 @@ def compiled_forms() -> Any:
         wanted, status = bare(asked), 0
         for _ in range(copies):
             read_row(p, s, node_of, codes, soft_of, soft, row)
-            first, last = (fast, positive) if form > positive else (form, form)
-            status, _, _ = run_record(p, s, wanted, budget, accounts, True, first, last)
+            first, last = (fast, wide) if form > wide else (form, form)
+            status, _, _ = run_record(p, s, wanted, budget, accounts, first, last)
         for v in range(p.n[nodes, 0]):
             for state in range(p.n[states, v]):
                 out[state, v] = s.f[marginal + 4 * state, v] if asked[v] == 1 else 0.0
@@ -73,11 +73,11 @@ def compare(title: str, network: Network, codes: Any, run: Any) -> str:
     rows, accounts = make_rows(inference, codes, {}), np.zeros((0, 0))
     evidence = rows.node_of, rows.codes, rows.soft_of, rows.soft
     shape = (int(program.card.max()), len(program.card))
-    took, believed = np.full((len(codes), 4), np.nan), np.zeros((len(codes), 2), bool)
-    errors = [[0.0], [0.0]]
+    took, believed = np.full((len(codes), 3), np.nan), np.zeros((len(codes), 2), bool)
+    error = 0.0
     for i in range(len(codes)):
         found = []
-        for form in (FAST, WIDE, POSITIVE, AS_USED):
+        for form in (FAST, WIDE, AS_USED):
             out = np.zeros(shape)
             given = packed, scratch, inference.wanted_targets, accounts, *evidence, i, form
             start = time.thread_time()
@@ -87,25 +87,22 @@ def compare(title: str, network: Network, codes: Any, run: Any) -> str:
             run(*given, copies, out)
             took[i, form] = (time.thread_time() - start) / copies
             found.append((status, out))
-        if found[POSITIVE][0] != kernels.OK:
+        if found[AS_USED][0] != kernels.OK:
             took[i] = np.nan
             continue
-        exact = found[POSITIVE][1]
-        above = exact > 1e-12
-        for form in (FAST, WIDE):
-            status, out = found[form]
-            believed[i, form] = status == kernels.OK
-            if believed[i, form]:
-                errors[form].append(float((np.abs(out - exact)[above] / exact[above]).max()))
-    done = np.isfinite(took[:, POSITIVE])
+        believed[i] = [found[form][0] == kernels.OK for form in (FAST, WIDE)]
+        if believed[i].all():
+            fast, wide = found[FAST][1], found[WIDE][1]
+            above = wide > 1e-12
+            error = max(error, float((np.abs(fast - wide)[above] / wide[above]).max()))
+    done = np.isfinite(took[:, AS_USED])
     each = 1e6 * took[done]
     means, medians = each.mean(axis=0), np.median(each, axis=0)
     shares = 100 * believed[done].mean(axis=0)
     return (
         f"| {title} | {done.sum()} | {shares[FAST]:.0f} / {shares[WIDE]:.0f} % "
         f"| {' / '.join(f'{x:,.0f}' for x in medians)} | {' / '.join(f'{x:,.0f}' for x in means)} "
-        f"| {means[POSITIVE] / means[AS_USED]:.1f} "
-        f"| {max(errors[FAST]):.0e} / {max(errors[WIDE]):.0e} |"
+        f"| {error:.0e} |"
     )
 
 
@@ -120,8 +117,8 @@ def main() -> None:
     legs, causes = tn.load("twitchy_legs").network, rare()
     run = compiled_forms()
     print("| records | finished | believed: fast / wide ", end="")
-    print("| median us: fast / wide / positive / as used | mean us | gain | error: fast / wide |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+    print("| median us: fast / wide / as used | mean us | error: fast |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for title, network, codes in (
         ("stand-in", standin(), standin_records(count, rng).codes),
         ("rare 300 x 400", causes, rare_records(causes, count, rng).codes),

@@ -95,7 +95,7 @@ def test_errors_do_not_grow_with_the_number_of_parents(kind: str, parents: int) 
         assert worst.posterior < BELIEVED
 
 
-@pytest.mark.parametrize("form", [0, 1, 2])
+@pytest.mark.parametrize("form", [0, 1])
 @pytest.mark.parametrize(("parents", "prior"), [(2000, 2.0**-22), (5000, 2.0**-20)])
 def test_many_rare_causes_of_one_improbable_finding(form: int, parents: int, prior: float) -> None:
     wide = Wide(np.full(parents, prior), np.full((parents, 1), 0.01), np.array([2e-5]))

@@ -282,11 +282,7 @@ def test_every_file_that_the_page_names_is_there() -> None:
     assert {name for name in named if not any(f"/{f}".endswith(f"/{name}") for f in found)} == set()
 
 
-# The subtraction-free kernels, which the page leaves out: they are about to go.
-GOING = {"merges.py", "positive.py"}
-
-
 def test_every_file_of_the_engine_is_on_the_page() -> None:
     files = {path.name for path in ROOT.glob("src/twitchnet/engine/**/*.py")}
-    files -= {"__init__.py", *GOING}
+    files -= {"__init__.py"}
     assert {name for name in files if not re.search(rf"[`/]{re.escape(name)}`", PAGE)} == set()

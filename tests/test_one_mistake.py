@@ -11,11 +11,15 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from tests.test_model_file import BASE, problems_of
 from twitchnet.io.model_file import schema
 
-PART_KEYS = {key for part in schema.PARTS for key in part.model_fields}
+PARTS = [
+    one for one in vars(schema).values() if isinstance(one, type) and issubclass(one, BaseModel)
+]
+PART_KEYS = {key for part in PARTS for key in part.model_fields}
 
 
 def _entries(

@@ -28,11 +28,11 @@ from numpy.typing import NDArray
 from twitchnet.batch.scoring.posteriors import make_rows, target_states
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.engine.host.batch import STATUS, BatchOutput, run_batch
+from twitchnet.engine.host.batch import LEFT_TO_NUMPY, LIMITS, STATUS, BatchOutput, run_batch
 from twitchnet.model.local import Leak, Link, LocalModel, NoisyMax, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
 
-FORMS = ("double", "double-double", "positive")
+FORMS = ("double", "double-double", "left to numpy")
 LEAST = 1e-12
 """Posteriors from which relative errors are counted."""
 
@@ -427,7 +427,7 @@ def compare(
 ) -> Iterator[tuple[int, int, float, float]]:
     """(row, form, error of P(evidence), largest relative error of a posterior) by the kernels.
 
-    Records that are impossible, or too wide, are left out.
+    The last form is numpy, for what they leave to it.  Impossible records are left out.
     """
     out, columns = run(inference, codes, form)
     oracle = Oracle(network)
@@ -435,6 +435,10 @@ def compare(
         hard = hard_of(network, codes[row])
         marginal, total, shift = oracle.joint(hard)
         status = STATUS[out.status[row]]
+        if LIMITS[out.limits[row]] in LEFT_TO_NUMPY:
+            for _, evidence, posterior in by_numpy(network, codes[row : row + 1]):
+                yield row, len(FORMS) - 1, evidence, posterior
+            continue
         if total == 0:
             assert status == "impossible", (network, hard)
             continue
@@ -520,7 +524,7 @@ def grow(kind: str, parents: int, seed: int, networks: int) -> dict[str, Worst]:
     for number in range(networks):
         rng = np.random.default_rng([seed, parents, number])
         wide = Wide.draw(kind, parents, int(rng.integers(1, 4 if parents > 500 else 6)), rng)
-        for form in range(len(FORMS)):
+        for form in range(len(FORMS) - 1):
             answered, evidence, posterior = wide.errors(form)
             worst = found.setdefault(f"kernels, {FORMS[answered]}", Worst())
             worst.add(evidence, posterior, number)

@@ -221,14 +221,14 @@ class Inference:
         self, program: Program, evidence: Evidence, down: bool = True, accounts: bool = True
     ) -> Beliefs:
         """The same by the compiled kernels."""
-        from twitchnet.engine.host.batch import run_single
+        from twitchnet.engine.host.batch import LEFT_TO_NUMPY, run_single
 
         low, network = self.lowered, self.network
         wanted = self.wanted if accounts else self.wanted_targets
         single = run_single(
             program, evidence, wanted, self.budget, self.workspace, down, explain=accounts
         )
-        if single.limit == "range":  # of a double, which numpy does not leave
+        if single.limit in LEFT_TO_NUMPY:
             return self._on_numpy(program, evidence, down, accounts)
         log_evidence = single.log_evidence + evidence.log_scale
         if single.status == "too wide":

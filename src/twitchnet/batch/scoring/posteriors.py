@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 
 from twitchnet.batch.encoding.encode import Codes, check_codes
 from twitchnet.diagnosis.inference import HEAVY, Inference
-from twitchnet.engine.host.batch import LIMITS, STATUS, BatchInput, BatchOutput, run_batch
+from twitchnet.engine.host.batch import (
+    LEFT_TO_NUMPY,
+    LIMITS,
+    STATUS,
+    BatchInput,
+    BatchOutput,
+    run_batch,
+)
 from twitchnet.engine.host.packing import serves
 from twitchnet.engine.kernels import compiler
 from twitchnet.engine.kernels.layout import Packed
@@ -229,8 +236,7 @@ def evaluate(
         found = _one_by_one(inference, rows, columns, progress, program, hurry=served)
     if found is None:
         found = by_kernels(rows, forms, 0)
-        if inference.engine != "compiled":
-            _answer_wide(inference, rows, columns, program, found)
+        _answer_wide(inference, rows, columns, program, found)
         found.log_evidence[:] += log_scale
         return found
     wide = np.flatnonzero(found.status == TOO_WIDE)
@@ -310,10 +316,14 @@ def _answer_wide(
 ) -> None:
     """Answers on numpy what is too wide for the kernels, equal records once.
 
+    Where kernels alone are asked for, nothing but what their numbers cannot hold.
     A record that is too wide for both tells the limit of numpy, or the smaller planned cost
     where both know one.
     """
-    wide = np.flatnonzero(out.status == TOO_WIDE)
+    refused = out.status == TOO_WIDE
+    if inference.engine == "compiled":
+        refused &= np.isin(np.array(LIMITS)[out.limits], LEFT_TO_NUMPY)
+    wide = np.flatnonzero(refused)
     if not len(wide):
         return
     alike: dict[tuple[bytes, bytes], list[int]] = {}

@@ -28,8 +28,10 @@ FEWEST_ROWS = 32  # for which a thread is worth it
 MOST_ROWS, SHARES = 256, 8  # of a call; and in so many calls a thread would do its share
 
 STATUS = ("ok", "impossible", "too wide", "bad code")
-LIMITS = ("", "budget", "workspace", "planning", "range")
+LIMITS = ("", "budget", "workspace", "planning", "range", "precision")
 """What a record that is too wide exceeds: see ``layout``."""
+LEFT_TO_NUMPY = ("range", "precision")
+"""Limits of the numbers that the kernels compute with; numpy has none of them."""
 
 CORES = os.cpu_count() or 1
 _SPARE: dict[tuple[float, ...], deque[Scratch]] = {}

@@ -238,13 +238,12 @@ def new_scratch(program: Program, workspace: float) -> Scratch:
     nodes, parts = len(program.card), len(program.part_owner)
     card = int(program.card.max(initial=2))
     axes, tables = 2 * nodes + 1, most_tables(program)
-    terms = max(64, card * (card + 1) // 2)
     entries = len(program.part_table) + int(program.card.sum())
     leaves = min(2 * entries, MOST_LEAVES // (32 * LANES))
     half = max(int(workspace) // (32 * LANES), 4 * (parts + 4 * nodes), leaves)
     cells = 2 * (half + (13 - half) % 64)  # low parts lie at another place of a page than high ones
     return Scratch.of(
-        np.zeros((LONE + 1, max(tables, 64 + terms)), dtype=np.int64),
+        np.zeros((LONE + 1, tables), dtype=np.int64),
         np.zeros(64 * tables, dtype=np.int64),
         np.zeros((4 * tables, most_words(program)), dtype=np.int64),
         np.zeros((2 + 4 * card, axes)),

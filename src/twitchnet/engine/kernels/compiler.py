@@ -26,15 +26,13 @@ from twitchnet.engine.kernels import (
     cutset,
     layout,
     leaves,
-    merges,
     ordering,
     plan,
-    positive,
     record,
     reduce,
     signs,
 )
-from twitchnet.engine.kernels.fast import schedule, sweep
+from twitchnet.engine.kernels.fast import joints, responsibility, schedule, sweep
 from twitchnet.engine.kernels.layout import Packed, Scratch
 
 FLAGS = {"nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": False}
@@ -42,8 +40,8 @@ FLAGS = {"nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": Fa
 INNER_FLAGS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # of what only kernels call
 
 _KERNELS = (
-    layout, leaves, signs, cuts, reduce, ordering, merges, positive, schedule, sweep, cutset, plan,
-    record,
+    layout, leaves, signs, cuts, reduce, ordering, schedule, joints, sweep, responsibility, cutset,
+    plan, record,
 )  # fmt: skip
 _SOURCES = "kernels", "kernels/fast", "jit"  # folders beside this one
 _LOCK = threading.Lock()

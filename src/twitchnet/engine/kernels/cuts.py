@@ -1,6 +1,6 @@
 """A max node whose level is conditioned on: factors of its parts' nodes, lane by lane.
 
-Which nodes those are is chosen in ``conditioning.py``.  What is written here has signs, and may
+Which nodes those are is chosen in ``cutset.py``.  What is written here has signs, and may
 cancel between lanes, so it is written with low parts (see ``lanes.Wide``), and last: what all
 lanes share is the same in them to the bit.
 """
@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from twitchnet.engine.jit.lanes import load8, splat8, store8, wide, zero8
 from twitchnet.engine.kernels.layout import (
+    ASKED,
     CARD,
     COUNT,
-    CREDIT,
     FIXED,
+    LEAF,
     LOCAL,
-    MADE,
     MARKED,
     N_CELLS,
-    OF,
     P_CREDIT,
     P_ENTRY,
     P_LONE,
@@ -38,7 +37,6 @@ from twitchnet.engine.kernels.leaves import (
     take_cells,
     write_weights,
 )
-from twitchnet.engine.program import Ints
 
 
 def add_cut_node(
@@ -48,8 +46,7 @@ def add_cut_node(
     live: int,
     base: int,
     raised: int,
-    present: bool,
-    wanted: Ints,
+    credit: bool,
 ) -> bool:
     """An observed max node whose level is conditioned on: each lane is one of its sums.
 
@@ -71,10 +68,8 @@ def add_cut_node(
     guard(s, start, 1)
     for j in range(live):
         part = s.n[SPARE + 2, j]
-        u, credit = p.n[P_LONE, part], p.n[P_CREDIT, part]
-        if not present or credit < 0 or wanted[credit] != 1:
-            credit = -1
-        if u < 0 or s.n[FIXED, u] != 0 or credit >= 0:
+        u = p.n[P_LONE, part]
+        if u < 0 or s.n[FIXED, u] != 0:
             if not add_cut_part(p, s, part, v, credit):
                 return False
             continue
@@ -92,10 +87,10 @@ def add_cut_node(
     return True
 
 
-def add_cut_part(p: Packed, s: Scratch, part: int, v: int, credit: int) -> bool:
+def add_cut_part(p: Packed, s: Scratch, part: int, v: int, credit: bool) -> bool:
     """A part of several nodes, or of lanes, at the level of each lane.
 
-    A part that is credited is a leaf of its own, and keeps what it produces of level 1.
+    With ``credit``, a leaf is asked what the part produced.
     """
     axes, cells, card, mark = s.n[SPARE + 0], wide(s.cells), p.n[V_CARD, v], s.n[MARKED, v]
     n = part_axes(p, s, part, -1, axes)
@@ -103,7 +98,7 @@ def add_cut_part(p: Packed, s: Scratch, part: int, v: int, credit: int) -> bool:
     for k in range(n):
         size *= s.n[CARD, axes[k]]
     t = 1 + axes[0]
-    own = n > 1 or credit >= 0
+    own = n > 1
     if own:
         t = new_table(s, size)
         if s.n[START, t] < 0:
@@ -111,11 +106,8 @@ def add_cut_part(p: Packed, s: Scratch, part: int, v: int, credit: int) -> bool:
         for k in range(n):
             put(s.m, 4 * t + SCOPE, axes[k])
         fill_ones(s, s.n[START, t], size)
-    if credit >= 0:
-        s.n[CREDIT, t], s.n[OF, t] = credit, v
-        s.n[MADE, t] = take_cells(s, size)
-        if s.n[MADE, t] < 0:
-            return False
+        if credit and p.n[P_CREDIT, part] >= 0:
+            s.n[ASKED, t], s.n[LEAF, part] = 1, t
     start, kept = s.n[START, t], s.n[COUNT, N_CELLS]
     room = take_cells(s, size * card)
     if room < 0:
@@ -128,9 +120,6 @@ def add_cut_part(p: Packed, s: Scratch, part: int, v: int, credit: int) -> bool:
             below = below + load8(s.cells, room + level * size + i)
             sum_ = sum_ + below * load8(s.cells, mark + level)
         store8(cells, start + i, load8(cells, start + i) * sum_)
-        if credit >= 0:
-            made = load8(s.cells, room + size + i) * load8(s.cells, mark + 1)
-            store8(s.cells, s.n[MADE, t] + i, made)
     s.n[COUNT, N_CELLS] = kept
     if not own:
         guard(s, start, size)

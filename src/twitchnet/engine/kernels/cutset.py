@@ -47,7 +47,7 @@ from twitchnet.engine.kernels.layout import (
     has,
 )
 from twitchnet.engine.kernels.ordering import FAINT, spend
-from twitchnet.engine.kernels.signs import least_share, most_loss
+from twitchnet.engine.kernels.signs import least_share
 from twitchnet.engine.program import Ints
 
 GROWTH = 0.12  # how much of a doubling of the work a doubling of passes may cost, where it is
@@ -90,20 +90,12 @@ def count_uses(p: Packed, s: Scratch, uses: Ints, links: Ints) -> None:
                     links[u] += 1 if free > 1 else heard
 
 
-def cut_share(p: Packed, s: Scratch, v: int, credit: bool, products: bool, loss: float) -> float:
-    """``least_share`` of a node whose level may be conditioned on; 0 if it may not.
-
-    ``loss`` is the factor of accuracy that others may cost already, in the positive form.
-    """
-    if credit and p.n[V_CARD, v] != 2:
-        return 0.0
-    share, parts = least_share(p, s, v), p.n[V_PARTS, v + 1] - p.n[V_PARTS, v]
-    return share if 2.0 * loss <= share * (2.0**FAINT if products else most_loss(parts)) else 0.0
+def may_cut(p: Packed, s: Scratch, v: int) -> bool:
+    """Whether the level of an observed node may be conditioned on: few digits may cancel."""
+    return least_share(p, s, v) * 2.0**FAINT >= 2.0
 
 
-def condition(
-    p: Packed, s: Scratch, wanted: Ints, nodes: Ints, credit: bool, products: bool
-) -> int:
+def condition(p: Packed, s: Scratch, wanted: Ints, nodes: Ints) -> int:
     """Chooses the nodes of the lanes, at most 8 assignments; returns how many.
 
     Unknown modifiers come first (age and sex, typically), then what couples most factors, a
@@ -112,7 +104,7 @@ def condition(
     """
     uses, links = s.n[SPARE + 0], s.n[SPARE + 1]
     count_uses(p, s, uses, links)
-    n, lanes, loss = 0, 1, 1.0
+    n, lanes = 0, 1
     for sort in range(2):
         scores = uses if sort == 0 else links
         while lanes < LANES:
@@ -127,11 +119,9 @@ def condition(
             if best < 0:
                 break
             if s.n[FIXED, best] == 1:
-                share = cut_share(p, s, best, credit, products, loss)
-                if share == 0.0:
+                if not may_cut(p, s, best):
                     links[best] = 0
                     continue
-                loss *= 1.0 if products else 2.0 / share
                 s.n[CUT, best] = 2
             else:
                 s.n[FIXED, best] = 2  # not to be chosen again
@@ -170,8 +160,6 @@ def condition_more(
     s: Scratch,
     wanted: Ints,
     order: Ints,
-    credit: bool,
-    products: bool,
     enough: float,
     better: float,
 ) -> int:
@@ -181,7 +169,7 @@ def condition_more(
     order is kept.  Returns the number of passes: 1 if there is nothing worth it.
     """
     leaves, tables = s.n[COUNT, N_LEAVES], s.n[COUNT, N_TABLES]
-    loss, passes, whole = loss_of(p, s, products), 1, 0.0
+    passes, whole = 1, 0.0
     for t in range(leaves, tables):
         whole += float(s.n[SIZE, t])
     size = whole
@@ -193,14 +181,12 @@ def condition_more(
             if wanted[v] == 2 or s.n[CUT, v] != 0 or s.n[FIXED, v] >= 2:
                 continue
             if s.n[KIND, a] != STATES and (
-                s.n[FIXED, v] == 0
-                or s.n[IS_SOFT, v] != 0
-                or cut_share(p, s, v, credit, products, loss) == 0.0
+                s.n[FIXED, v] == 0 or s.n[IS_SOFT, v] != 0 or not may_cut(p, s, v)
             ):
                 continue
-            held, place = 0.0, turn if products else a  # tables list their axes by one of them
+            held = 0.0
             for t in range(leaves, tables):
-                if has(s.m, 4 * t + SCOPE, place):
+                if has(s.m, 4 * t + SCOPE, turn):  # tables of the tape list their axes by turn
                     held += float(s.n[SIZE, t])
             after = size - held + held / card
             growth = log2(card * after / size) / log2(card)
@@ -212,10 +198,8 @@ def condition_more(
         v = s.n[NODE, a]
         condition_in_passes(s, v)
         passes *= s.n[CARD, a]
-        if s.n[CUT, v] != 0 and not products:
-            loss *= 2.0 / least_share(p, s, v)
         for t in range(leaves, tables):
-            if has(s.m, 4 * t + SCOPE, best if products else a):
+            if has(s.m, 4 * t + SCOPE, best):
                 s.n[SIZE, t] //= s.n[CARD, a]
     return passes
 
@@ -245,11 +229,10 @@ def leaves_fit(p: Packed, s: Scratch) -> bool:
     return True
 
 
-def couple_less(p: Packed, s: Scratch, wanted: Ints, credit: bool, products: bool) -> int:
+def couple_less(p: Packed, s: Scratch, wanted: Ints) -> int:
     """Conditions, in passes, on the node that couples most factors; returns the passes, or 1."""
     uses, links = s.n[SPARE + 0], s.n[SPARE + 1]
     count_uses(p, s, uses, links)
-    loss = loss_of(p, s, products)
     while True:
         best = -1
         for v in range(p.n[P_COUNT, 0]):
@@ -259,7 +242,7 @@ def couple_less(p: Packed, s: Scratch, wanted: Ints, credit: bool, products: boo
                 best = v
         if best < 0:
             return 1
-        if s.n[FIXED, best] == 0 or cut_share(p, s, best, credit, products, loss) > 0.0:
+        if s.n[FIXED, best] == 0 or may_cut(p, s, best):
             condition_in_passes(s, best)
             return int(p.n[V_CARD, best])
         links[best] = 0
@@ -270,12 +253,3 @@ def condition_in_passes(s: Scratch, v: int) -> None:
     s.n[CUT if s.n[FIXED, v] == 1 else FIXED, v] = 3
     for lane in range(LANES):
         s.n[LANE + lane, v] = 0
-
-
-def loss_of(p: Packed, s: Scratch, products: bool) -> float:
-    """The factor of accuracy that cuts may cost already, in the positive form; else 1."""
-    loss = 1.0
-    for v in range(p.n[P_COUNT, 0]):
-        if s.n[CUT, v] != 0 and not products:
-            loss *= 2.0 / least_share(p, s, v)
-    return loss

@@ -25,37 +25,41 @@ SEVERAL, NOBODY = -2, -1  # entries of P_LONE, which is the one node of a scope
 # lanes, 3 conditioned in passes; needed; the axis of a hidden node; has likelihoods
 HARD, FIXED, KEEP, LOCAL, IS_SOFT = 0, 1, 2, 3, 4
 # by axis
-NODE, CARD, KIND, PARTNER, TERMINAL, FLIP = 5, 6, 7, 8, 9, 10
-# by table: first cell, cells, credited target, cells of its link, level axis of a leaf, mark
-START, SIZE, CREDIT, MADE, OWN, HELD = 11, 12, 13, 14, 15, 16
-# by table of the tape (see tape.py)
-MADE_BY, FIRST, SECOND, AXIS = 17, 18, 19, 20
-# single numbers, small lists, the state of each conditioned node by lane, terms of a merge
-COUNT, SPARE, LANE, INNER_OF, TERM = 21, 22, 38, 46, 49
+NODE, CARD, KIND, TERMINAL, FLIP = 5, 6, 7, 8, 9
+# by table: first cell, cells, whether it is a leaf whose link is asked what it produced, the
+# exponent taken out, level axis of a leaf, mark
+START, SIZE, ASKED, SCALE, OWN, HELD = 10, 11, 12, 13, 14, 15
+# by table of the tape: where its row begins, and the axis that is closed
+FIRST, AXIS = 16, 17
+# single numbers, small lists, the state of each conditioned node by lane
+COUNT, SPARE, LANE = 18, 19, 35
 N_AXES, N_TABLES, N_CELLS, N_LEAVES, N_WORDS, EXPONENT = 0, 1, 2, 3, 4, 5  # entries of COUNT
-# of the fast form (see products.py): turn of an axis; by turn: states, first table, first row
+# of the tape (see fast/schedule.py): turn of an axis; by turn: states, first table, first row
 # that holds it; next table of the same turn; the tables of an axis
-TURN, CARD_AT, HEAD, SEEN, NEXT, ITEM = range(241, 247)
+TURN, CARD_AT, HEAD, SEEN, NEXT, ITEM = range(43, 49)
 # by node: cells that mark the lanes of its states; last turn of a leaf; of a level axis, see
 # ``sign_levels``
-MARKED, LATEST, BITS_LOST, SUMS = 247, 248, 249, 250
-PLACE = 251  # by table of the tape: where its products lie
-CUT = 252  # by observed max node: 2 when its level is conditioned on in lanes, 3 in passes
-LEAKLESS = 253  # by hidden max node: nothing but its open parts may raise it
-OF = 254  # by credited leaf without a level axis: the node whose level is conditioned on
-SILENT = 255  # by max node: observed at its lowest level
-OPEN = 256  # the nodes that matter and are not observed
-SURPRISE = 257  # of an observed node's level axis, see ``packing.surprise``
-LONE = 258  # the lone axes, see ``tape.order_by_degree``; the last row
-SUMMED, MEANING = 7, 8  # values of HELD for leaves of the fast form
+MARKED, LATEST, BITS_LOST, SUMS = 49, 50, 51, 52
+PLACE = 53  # by table of the tape: where its products lie
+CUT = 54  # by observed max node: 2 when its level is conditioned on in lanes, 3 in passes
+LEAKLESS = 55  # by hidden max node: nothing but its open parts may raise it
+SILENT = 56  # by max node: observed at its lowest level
+OPEN = 57  # the nodes that matter and are not observed
+SURPRISE = 58  # of an observed node's level axis, see ``packing.surprise``
+# where responsibilities are wanted, see fast/responsibility.py: by node whether it is a finding
+# that was observed present, its masses by level, and what they are; by part its leaf, or -1
+PRESENT, MASS, MASSES, LEAF = 59, 60, 61, 62
+LONE = 63  # the lone axes, see ``ordering.order_by_degree``; the last row
+CONSTANT, CUMULATIVE, SEPARATE = 0, 1, 2  # values of MASSES
+SUMMED, MEANING = 7, 8  # values of HELD for leaves
 KEPT, ALL_BINARY, UNFIT, FAINTEST, FORM, N_OPEN, DOUBT = range(6, 13)  # more entries of COUNT
 LOST, STEPS, LIMIT = 15, 16, 17  # leaves that left the range; steps of planning; see ``LIMITS``
 N_ROWS, N_LONE = 13, 14  # leaves up to N_ROWS are about one node each; number of lone axes
 # what a record that is too wide meets: nothing yet, the budget, the workspace, the limit on
-# planning, or the range of a double
-NO_LIMIT, BUDGET, ROOM, PLANNING, RANGE = range(5)
+# planning, the range of a double, or the digits of a double-double
+NO_LIMIT, BUDGET, ROOM, PLANNING, RANGE, PRECISION = range(6)
 # kinds of axes
-STATES, LEVELS, SIGNED = 0, 1, 2
+STATES, LEVELS = 0, 1
 # rows of Scratch.m: 4 * table (or axis, or mask) + one of these
 SCOPE, BACK, NEAR, ONE = 0, 1, 2, 3
 # rows of Scratch.f: two by axis, then 4 * state + these by node
@@ -85,7 +89,7 @@ class Packed(NamedTuple):
 class Scratch(NamedTuple):
     """The workspace of one thread; contents are meaningless between records.
 
-    ``n`` (rows, V or A or T) integers, ``tape`` what to do (see ``products.py``), ``m`` (4 T, W)
+    ``n`` (rows, V or A or T) integers, ``tape`` what to do (``fast/schedule.py``), ``m`` (4 T, W)
     masks of axes, ``f`` (2 + 4 card, V or A) numbers by node, ``cells`` and ``adjoint``
     (8 * cells) the tables and the derivatives of P(evidence) by each of their entries.
     ``places`` (12,) is where they lie.

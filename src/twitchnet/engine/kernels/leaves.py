@@ -23,10 +23,10 @@ from twitchnet.engine.jit.lanes import (
     wide,
 )
 from twitchnet.engine.kernels.layout import (
+    ASKED,
     BACK,
     CARD,
     COUNT,
-    CREDIT,
     CUT,
     EXPONENT,
     FIXED,
@@ -37,7 +37,6 @@ from twitchnet.engine.kernels.layout import (
     KIND,
     LANE,
     LOCAL,
-    MADE,
     MARKED,
     N_CELLS,
     N_WORDS,
@@ -49,7 +48,7 @@ from twitchnet.engine.kernels.layout import (
     P_LONE,
     P_OWNER,
     P_SCOPE,
-    PARTNER,
+    SCALE,
     SCOPE,
     SCOPE_NODE,
     SIZE,
@@ -78,7 +77,6 @@ def new_axis(s: Scratch, node: int, card: int, kind: int) -> int:
     s.n[NODE, a] = node
     s.n[CARD, a] = card
     s.n[KIND, a] = kind
-    s.n[PARTNER, a] = -1
     s.n[TERMINAL, a] = -1
     s.n[FLIP, a] = 0
     return a
@@ -105,8 +103,7 @@ def new_table(s: Scratch, size: int) -> int:
     s.n[COUNT, 1] += 1
     s.n[START, t] = take_cells(s, size)
     s.n[SIZE, t] = size
-    s.n[CREDIT, t] = -1
-    s.n[MADE, t] = -1
+    s.n[ASKED, t] = 0
     s.n[OWN, t] = -1
     s.n[HELD, t] = 0
     for word in range(s.n[COUNT, N_WORDS]):
@@ -229,20 +226,20 @@ def rescale(s: Scratch, row: int) -> int:
     for i in range(size):
         top = max8(top, abs8(load8(s.cells, start + i)))
     largest = largest8(top)
-    s.n[MADE, row] = 0
+    s.n[SCALE, row] = 0
     if largest == 0.0 or 0.71 < largest < 1.41 or (size > 1 and SMALL < largest < LARGE):
         return 0
     exponent = min(max(int(np.floor(np.log2(largest) + 0.5)), -1000), 1000)
     factor = splat8(ldexp(1.0, -exponent))
     for i in range(size):
         store8(s.cells, start + i, load8(s.cells, start + i) * factor)
-    s.n[MADE, row] = exponent
+    s.n[SCALE, row] = exponent
     return exponent
 
 
 def undo(s: Scratch, row: int) -> None:
     """Derivatives by a table before ``rescale``."""
-    exponent = s.n[MADE, row]
+    exponent = s.n[SCALE, row]
     if exponent != 0:
         back = splat8(ldexp(1.0, -int(exponent)))
         for i in range(s.n[START, row], s.n[START, row] + s.n[SIZE, row]):

@@ -5,11 +5,7 @@ which takes microseconds, and by price (close the axis whose merges cost least f
 they remove), which is better and slower, and is tried with perturbed ties as often as
 the price of the best order so far makes worth while.
 
-``write_tape`` turns an order into a *tape*: one row per table that will be made, with
-its axes and its place, so that the cost is exact before a single multiplication:
-
-* work: the multiply-adds of every merge and closing, in cells;
-* memory: the cells of all tables, which the backward pass needs again.
+``fast/schedule.py`` turns an order into a tape, and knows its exact cost.
 
 Everything is deterministic: ties go to the lowest axis, perturbation comes from a fixed
 linear congruential sequence.
@@ -21,34 +17,22 @@ from math import log2
 
 from twitchnet.engine.jit.lanes import BITS, WORD, lowest, popcount, single
 from twitchnet.engine.kernels.layout import (
-    AXIS,
-    BACK,
     BITS_LOST,
     CARD,
     COUNT,
-    CREDIT,
-    FIRST,
-    HELD,
     KIND,
-    LEVELS,
     LONE,
-    MADE_BY,
     N_AXES,
-    N_CELLS,
     N_LEAVES,
     N_LONE,
     N_ROWS,
-    N_TABLES,
     N_WORDS,
     NEAR,
     ONE,
-    PARTNER,
     SCOPE,
     SCORE,
-    SECOND,
     SIZE,
     SPARE,
-    START,
     STATES,
     STEPS,
     Scratch,
@@ -63,17 +47,14 @@ from twitchnet.engine.program import Ints
 SEARCH_ABOVE = 1e5  # work; cheaper records are done before a better order would be found
 WORK_PER_RUN = 2e5  # one more perturbed order per so much work
 MOST_RUNS = 256
-FAINT = 12  # most bits that closing one axis by differences may lose, in the fast form
+FAINT = 12  # most bits that closing one axis by differences may lose,
 LOOK_AHEAD = 0.5  # how much a closed table's own size excuses its cost; 0 and 1 are 10-30 % worse
 INFINITE = 1e300
 HOPELESS = 1e18  # cells of one table beyond which no order is looked for: no budget is as large
 # Planning of one form of a record, in steps of one or two nanoseconds: loops over axes, tables
 # and words of masks are counted, and no clock is asked, so that all machines agree.
 MOST_STEPS = 5 * 10**8
-# kinds of tape rows
-MERGE, SUM, WEIGH, START_LEVEL, RENAME, DIAGONAL, FOLD, APPLY = 0, 1, 2, 3, 4, 5, 6, 7
-# single masks
-BINARY, LEVEL_BITS, UNION, SHARED = 0, 1, 2, 3
+BINARY, UNION = 0, 1  # single masks
 
 
 def size_of(s: Scratch, row: int) -> float:
@@ -92,35 +73,26 @@ def size_of(s: Scratch, row: int) -> float:
 
 
 def merge_work(s: Scratch, i: int, j: int) -> float:
-    """Multiply-adds, in cells, of merging tables over two masks."""
+    """Multiply-adds, in cells, of multiplying tables over two masks."""
     n = 1.0
     for word in range(s.n[COUNT, N_WORDS]):
-        x, y = s.m[i, word], s.m[j, word]
-        union, shared = x | y, x & y & s.m[4 * LEVEL_BITS + ONE, word]
-        binary = s.m[4 * BINARY + ONE, word]
+        union, binary = s.m[i, word] | s.m[j, word], s.m[4 * BINARY + ONE, word]
         n *= power(popcount(union & binary))
-        for _ in range(popcount(shared & binary)):
-            n *= 1.5
         rest = union & ~binary
         while rest != 0:
             bit = lowest(rest)
             rest ^= single(bit)
-            card = float(s.n[CARD, word * BITS + bit])
-            n *= card
-            if (shared >> bit) & 1 != 0:
-                n *= (card + 1.0) / 2.0
+            n *= float(s.n[CARD, word * BITS + bit])
     return n
 
 
 def mark_axes(s: Scratch) -> None:
-    """Which axes are binary, and which are merged by maximum."""
+    """Which axes are binary."""
     for word in range(s.n[COUNT, N_WORDS]):
-        s.m[4 * BINARY + ONE, word] = s.m[4 * LEVEL_BITS + ONE, word] = 0
+        s.m[4 * BINARY + ONE, word] = 0
     for a in range(s.n[COUNT, N_AXES]):
         if s.n[CARD, a] == 2:
             put(s.m, 4 * BINARY + ONE, a)
-        if s.n[KIND, a] == LEVELS:
-            put(s.m, 4 * LEVEL_BITS + ONE, a)
 
 
 def urgency(s: Scratch, a: int, haste: float) -> float:
@@ -156,10 +128,6 @@ def order_by_degree(s: Scratch, order: Ints, haste: float) -> float:
         coupled[a] = 0
         for word in range(words):
             s.m[4 * a + NEAR, word] = 0
-        if s.n[PARTNER, a] >= 0:
-            put(s.m, 4 * a + NEAR, a)
-            put(s.m, 4 * a + NEAR, s.n[PARTNER, a])
-            coupled[a] = 1
     for t in range(s.n[COUNT, N_ROWS], s.n[COUNT, N_LEAVES]):
         k = list_axes(s, 4 * t + SCOPE, axes)
         for i in range(k):
@@ -245,13 +213,7 @@ def order_by_price(
     Uses rows of ``scope`` and ``table`` beyond the leaves as room of its own.
     """
     n, words = s.n[COUNT, N_AXES], s.n[COUNT, N_WORDS]
-    alive, found, axes, partner, stale = (
-        s.n[SPARE + 4],
-        s.n[SPARE + 5],
-        s.n[SPARE + 0],
-        s.n[SPARE + 6],
-        s.n[SPARE + 7],
-    )
+    alive, found, axes, stale = s.n[SPARE + 4], s.n[SPARE + 5], s.n[SPARE + 0], s.n[SPARE + 7]
     price, rank = s.f[SCORE + 0], s.f[SCORE + 1]
     n_alive = 0
     for t in range(1, s.n[COUNT, N_LEAVES]):
@@ -259,7 +221,6 @@ def order_by_price(
         n_alive += 1
         s.n[SIZE, t] = int(size_of(s, 4 * t + SCOPE))
     for a in range(n):
-        partner[a] = s.n[PARTNER, a]
         stale[a] = 1
         rank[a] = 0.0
     state = seed * 7919 + 1
@@ -281,8 +242,6 @@ def order_by_price(
                 removed = 1.0
                 for i in range(k):
                     removed += float(s.n[SIZE, found[i]])
-                if partner[a] >= 0:
-                    put(s.m, 4 * UNION + ONE, partner[a])
                 price[a] = min(up, down) + size_of(s, 4 * UNION + ONE)
                 state = (state * 1103515245 + 12345) % 2147483648
                 rank[a] = log2(price[a]) - LOOK_AHEAD * log2(removed) + noise * state / 2147483648.0
@@ -308,10 +267,6 @@ def order_by_price(
                 alive[kept] = u
                 kept += 1
         drop(s.m, 4 * t + SCOPE, best)
-        other = partner[best]
-        if other >= 0:
-            put(s.m, 4 * t + SCOPE, other)
-            partner[other] = -1
         s.n[SIZE, t] = int(min(size_of(s, 4 * t + SCOPE), 4e18))
         alive[kept] = t
         n_alive = kept + 1
@@ -320,179 +275,6 @@ def order_by_price(
             if stale[axes[i]] == 0:
                 stale[axes[i]] = 1
     return total
-
-
-def add_row(s: Scratch, kind: int, first: int, second: int, axis: int) -> int:
-    """A fresh table on the tape; its axes are set by the caller."""
-    t = s.n[COUNT, N_TABLES]
-    s.n[COUNT, N_TABLES] += 1
-    s.n[MADE_BY, t] = kind
-    s.n[FIRST, t] = first
-    s.n[SECOND, t] = second
-    s.n[AXIS, t] = axis
-    s.n[CREDIT, t] = -1
-    for word in range(s.n[COUNT, N_WORDS]):
-        s.m[4 * t + SCOPE, word] = 0
-        s.m[4 * t + BACK, word] = 0
-    return t
-
-
-def place_row(s: Scratch, t: int, stored: float) -> float:
-    """Gives a table its place behind all others; returns the cells stored with it."""
-    size = size_of(s, 4 * t + SCOPE)
-    s.n[SIZE, t] = int(min(size, 4e18))
-    s.n[START, t] = int(min(stored, 4e18))
-    return stored + size
-
-
-def can_apply(s: Scratch, t: int, leaf: int) -> bool:
-    """Whether a leaf may be multiplied into a table in place.
-
-    Its axes must all be there, the two must not share a level axis of more than two
-    levels, and nothing may need the leaf's derivative or the table as it was.
-    """
-    if s.n[CREDIT, leaf] >= 0 or s.n[CREDIT, t] >= 0:
-        return False
-    for word in range(s.n[COUNT, N_WORDS]):
-        x, y = s.m[4 * leaf + SCOPE, word], s.m[4 * t + SCOPE, word]
-        if (
-            x & ~y != 0
-            or x & y & s.m[4 * LEVEL_BITS + ONE, word] & ~s.m[4 * BINARY + ONE, word] != 0
-        ):
-            return False
-    return True
-
-
-def apply_row(s: Scratch, t: int, leaf: int) -> int:
-    """A tape row that multiplies a leaf into a table in place; returns the table's new name."""
-    row = add_row(s, APPLY, t, leaf, -1)
-    s.n[START, row], s.n[SIZE, row] = s.n[START, t], s.n[SIZE, t]
-    s.n[CREDIT, row] = -1
-    for word in range(s.n[COUNT, N_WORDS]):
-        s.m[4 * row + SCOPE, word] = s.m[4 * t + SCOPE, word]
-        s.m[4 * row + BACK, word] = s.m[4 * t + BACK, word]
-    return row
-
-
-def apply_leaves(s: Scratch, found: Ints, n: int, only_leaf: int) -> float:
-    """Multiplies each leaf of a bucket into the smallest other table that has all its axes.
-
-    Spent leaves become -1 in ``found`` (ascending by size).  Returns the work.
-    """
-    work = 0.0
-    for i in range(n):
-        leaf = found[i]
-        if leaf < 0 or leaf >= s.n[COUNT, N_LEAVES]:
-            continue
-        for j in range(n):
-            t = found[j]
-            if (
-                t >= 0
-                and j != i
-                and t != leaf
-                and (j > i or t >= only_leaf)
-                and can_apply(s, t, leaf)
-            ):
-                found[j] = apply_row(s, t, leaf)
-                found[i] = -1
-                work += float(s.n[SIZE, t])
-                break
-    return work
-
-
-def write_tape(s: Scratch, order: Ints) -> tuple[float, float, float]:
-    """The tape of an order; returns (work, cells stored, cells of the largest table).
-
-    ``cells stored`` includes the leaves and the room for operands spread out by level.
-    """
-    words = s.n[COUNT, N_WORDS]
-    leaves = s.n[COUNT, N_LEAVES]
-    alive, found, partner = s.n[SPARE + 4], s.n[SPARE + 5], s.n[SPARE + 6]
-    n_alive = 0
-    s.n[COUNT, N_TABLES] = leaves
-    for t in range(1, leaves):
-        alive[n_alive] = t
-        n_alive += 1
-    for a in range(s.n[COUNT, N_AXES]):
-        partner[a] = s.n[PARTNER, a]
-    work, stored, largest, spread = 0.0, float(s.n[COUNT, N_CELLS]), 0.0, 0.0
-    for step in range(s.n[COUNT, N_AXES]):
-        a = order[step]
-        k = gather(s, a, alive, n_alive, found)
-        kept = 0
-        for i in range(n_alive):
-            if not has(s.m, 4 * alive[i] + SCOPE, a):
-                alive[kept] = alive[i]
-                kept += 1
-        s.n[COUNT, STEPS] += 2 * n_alive + k * k + 8 * k * words
-        work += apply_leaves(s, found, k, leaves)
-        n = 0
-        for i in range(k):
-            if found[i] >= 0:
-                found[n] = found[i]
-                n += 1
-        downward = n > 2 and chain_work(s, found, n, True) < chain_work(s, found, n, False)
-        t = found[n - 1] if downward else found[0]
-        for i in range(1, n):
-            u = found[n - 1 - i] if downward else found[i]
-            if u < leaves and can_apply(s, t, u):
-                work += float(s.n[SIZE, t])
-                t = apply_row(s, t, u)
-                continue
-            work += merge_work(s, 4 * t + SCOPE, 4 * u + SCOPE)
-            meet = 0
-            for word in range(words):
-                shared = s.m[4 * t + SCOPE, word] & s.m[4 * u + SCOPE, word]
-                s.m[4 * SHARED + ONE, word] = shared & s.m[4 * LEVEL_BITS + ONE, word]
-                meet |= s.m[4 * SHARED + ONE, word]
-            if meet != 0:
-                spread = max(spread, spread_size(s, t) + spread_size(s, u))
-            row = add_row(s, MERGE, t, u, -1)
-            for word in range(words):
-                s.m[4 * row + SCOPE, word] = s.m[4 * t + SCOPE, word] | s.m[4 * u + SCOPE, word]
-                s.m[4 * row + BACK, word] = s.m[4 * t + BACK, word] | s.m[4 * u + BACK, word]
-            stored = place_row(s, row, stored)
-            largest = max(largest, float(s.n[SIZE, row]))
-            t = row
-        other = partner[a]
-        kind = SUM
-        if other >= 0:
-            if not has(s.m, 4 * t + SCOPE, other):
-                kind = RENAME
-            else:
-                kind = DIAGONAL if s.n[KIND, a] == LEVELS else FOLD
-        elif s.n[KIND, a] == LEVELS:
-            kind = START_LEVEL if has(s.m, 4 * t + BACK, a) else WEIGH
-        row = add_row(s, kind, t, other, a)
-        for word in range(words):
-            s.m[4 * row + SCOPE, word] = s.m[4 * t + SCOPE, word]
-            s.m[4 * row + BACK, word] = s.m[4 * t + BACK, word]
-        drop(s.m, 4 * row + SCOPE, a)
-        drop(s.m, 4 * row + BACK, a)
-        if other >= 0:
-            put(s.m, 4 * row + SCOPE, other)
-            if s.n[KIND, a] != LEVELS:
-                put(s.m, 4 * row + BACK, other)
-            partner[other] = -1
-        stored = place_row(s, row, stored)
-        work += float(s.n[SIZE, t])
-        alive[kept] = row
-        n_alive = kept + 1
-    s.n[HELD, 0] = int(min(stored, 4e18))  # where the spread operands go
-    return work, stored + spread, largest
-
-
-def spread_size(s: Scratch, t: int) -> float:
-    """Cells of a table with its shared level axes (in SHARED) spread to 2 card - 1 entries."""
-    n = float(s.n[SIZE, t])
-    for word in range(s.n[COUNT, N_WORDS]):
-        rest = s.m[4 * SHARED + ONE, word]
-        while rest != 0:
-            bit = lowest(rest)
-            rest ^= single(bit)
-            card = float(s.n[CARD, word * BITS + bit])
-            n *= (2.0 * card - 1.0) / card
-    return n
 
 
 def searches(work: float) -> int:

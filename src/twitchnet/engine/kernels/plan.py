@@ -13,6 +13,7 @@ from twitchnet.engine.kernels.layout import (
     BITS_LOST,
     COUNT,
     KIND,
+    LEVELS,
     N_AXES,
     N_CELLS,
     N_LEAVES,
@@ -20,9 +21,6 @@ from twitchnet.engine.kernels.layout import (
     N_TABLES,
     N_WORDS,
     NODE,
-    SCOPE,
-    SIGNED,
-    SIZE,
     SPARE,
     STATES,
     STEPS,
@@ -37,9 +35,7 @@ from twitchnet.engine.kernels.ordering import (
     order_by_degree,
     order_by_price,
     searches,
-    size_of,
     spend,
-    write_tape,
 )
 from twitchnet.engine.kernels.reduce import decode
 from twitchnet.engine.program import Ints
@@ -49,43 +45,35 @@ PLAIN_ABOVE, FAINT_ABOVE = 10_000.0, 1000.0  # work from which that may cost muc
 PLAIN_GAIN = 0.85  # and gain by which it does
 
 
-def plan(s: Scratch, order: Ints, trial: Ints, products: bool) -> tuple[float, float]:
-    """An order by degree and the tape of its form; returns (work, cells stored).
+def plan(s: Scratch, order: Ints, trial: Ints) -> tuple[float, float]:
+    """An order by degree and its tape; returns (work, cells stored).
 
     Without an order there is nothing to store: the work is that of its widest table, or infinite.
     """
-    hopeless = order_by_degree(s, order, HASTE if products else 1.0)
+    hopeless = order_by_degree(s, order, HASTE)
     if hopeless > 0.0:
         return hopeless, -1.0
-    work, stored = write(s, order, products)
-    if products and work > (FAINT_ABOVE if has_faint(s) else PLAIN_ABOVE):
+    work, stored = write_buckets(s, order)
+    if work > (FAINT_ABOVE if has_faint(s) else PLAIN_ABOVE):
         if order_by_degree(s, trial, 1.0) > 0.0:
             return work, stored
-        other, other_stored = write(s, trial, products)
+        other, other_stored = write_buckets(s, trial)
         if other < PLAIN_GAIN * work:
             copy_order(s, trial, order)
             return other, other_stored
-        return write(s, order, products)
+        return write_buckets(s, order)
     return work, stored
 
 
 def has_faint(s: Scratch) -> bool:
     """Whether there are level axes that ordinary cells can only close without a difference."""
     for a in range(s.n[COUNT, N_AXES]):
-        if s.n[KIND, a] == SIGNED and s.n[BITS_LOST, a] > FAINT:
+        if s.n[KIND, a] == LEVELS and s.n[BITS_LOST, a] > FAINT:
             return True
     return False
 
 
-def planned(
-    p: Packed,
-    s: Scratch,
-    wanted: Ints,
-    lanes: int,
-    credit: bool,
-    products: bool,
-    known: int,
-) -> tuple[float, float]:
+def planned(p: Packed, s: Scratch, lanes: int, credit: bool, known: int) -> tuple[float, float]:
     """Leaves and plan of a record; infinite work if the workspace is too small for its leaves.
 
     Fewer than no cells are stored if there is no order, see ``plan``.
@@ -94,20 +82,17 @@ def planned(
     """
     order, trial = s.n[SPARE + 14], s.n[SPARE + 15]
     s.n[COUNT, N_CELLS] = s.n[COUNT, N_TABLES] = s.n[COUNT, N_WORDS] = 0
-    fits = leaves_fit(p, s) and decode(p, s, wanted, lanes, credit, products)
+    fits = leaves_fit(p, s) and decode(p, s, lanes, credit)
     s.n[COUNT, STEPS] += s.n[COUNT, N_CELLS] + s.n[COUNT, N_TABLES] * s.n[COUNT, N_WORDS]
     if not fits:
         s.n[COUNT, N_AXES] = 0
         return np.inf, np.inf
     s.n[COUNT, N_LEAVES] = s.n[COUNT, N_TABLES]
     mark_axes(s)
-    if not products:
-        for t in range(s.n[COUNT, N_LEAVES]):
-            s.n[SIZE, t] = int(size_of(s, 4 * t + SCOPE))
     if known > 0 and recall_order(s, order, trial, known):
         s.n[COUNT, N_LONE] = 0  # they had other numbers, and go the way of all others
-        return write(s, order, products)
-    return plan(s, order, trial, products)
+        return write_buckets(s, order)
+    return plan(s, order, trial)
 
 
 def name_of(s: Scratch, a: int) -> int:
@@ -138,9 +123,7 @@ def recall_order(s: Scratch, order: Ints, axis_of: Ints, n: int) -> bool:
     return bool(k == s.n[COUNT, N_AXES])
 
 
-def search(
-    s: Scratch, order: Ints, trial: Ints, work: float, passes: int, products: bool
-) -> tuple[float, float]:
+def search(s: Scratch, order: Ints, trial: Ints, work: float, passes: int) -> tuple[float, float]:
     """Orders by price for a plan whose work is worth it; returns the better (work, stored)."""
     limit = INFINITE
     for run in range(searches(work * passes)):
@@ -150,19 +133,11 @@ def search(
         if found < 0.0:
             continue
         limit = min(limit, 1.2 * found)  # prices are close to the work, not equal to it
-        other, _ = write(s, trial, products)
+        other, _ = write_buckets(s, trial)
         if other < work:
             work = other
             copy_order(s, trial, order)
-    return write(s, order, products)
-
-
-def write(s: Scratch, order: Ints, products: bool) -> tuple[float, float]:
-    """The tape of an order; returns (work, cells stored)."""
-    if products:
-        return write_buckets(s, order)
-    work, stored, _ = write_tape(s, order)
-    return work, stored
+    return write_buckets(s, order)
 
 
 def copy_order(s: Scratch, source: Ints, to: Ints) -> None:

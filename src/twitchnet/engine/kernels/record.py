@@ -2,11 +2,11 @@
 
 The product of the scalars that are left upward is P(evidence); downward, its derivatives
 (reverse-mode differentiation; Darwiche 2003, JACM 50(3), section 4) give all posteriors.
-A record is first tried in the fast form (``products.py``); where that does not agree with
-itself, the same is run in cells of twice the digits; and where not even those do, or accounts
-are asked for, in the positive form (``positive.py``).
+A record is first tried in doubles (``fast/sweep.py``); where that does not agree with itself,
+the same is run in cells of twice the digits; and what not even those answer is left to numpy,
+which subtracts nothing.
 
-Lanes are eight assignments of what the record is conditioned on (``conditioning.py``); if eight
+Lanes are eight assignments of what the record is conditioned on (``cutset.py``); if eight
 are not enough to fit the workspace, there are more in passes that reuse the tape.  Each record
 is computed by itself, so neither threads nor the order of rows can change a bit of its answer.
 """
@@ -29,9 +29,11 @@ from twitchnet.engine.jit.lanes import (
     store8,
     total8,
     widen,
+    zero8,
 )
 from twitchnet.engine.kernels.cutset import condition, condition_more, couple_less, lanes_of
-from twitchnet.engine.kernels.fast.sweep import sweep, sweep_back
+from twitchnet.engine.kernels.fast.responsibility import add_responsibilities
+from twitchnet.engine.kernels.fast.sweep import multiply_scalars, sweep, sweep_back
 from twitchnet.engine.kernels.layout import (
     AGAIN,
     BUDGET,
@@ -44,6 +46,7 @@ from twitchnet.engine.kernels.layout import (
     FORM,
     HARD,
     IS_SOFT,
+    KEEP,
     LANE,
     LEAKLESS,
     LIMIT,
@@ -59,10 +62,14 @@ from twitchnet.engine.kernels.layout import (
     OPEN,
     P_COUNT,
     PLANNING,
+    PRECISION,
+    PRESENT,
     RANGE,
     ROOM,
+    SIZE,
     SOFT,
     SPARE,
+    START,
     STEPS,
     UNFIT,
     V_CARD,
@@ -71,9 +78,8 @@ from twitchnet.engine.kernels.layout import (
     Packed,
     Scratch,
 )
-from twitchnet.engine.kernels.ordering import FAINT, INFINITE, SEARCH_ABOVE, spend, write_tape
+from twitchnet.engine.kernels.ordering import FAINT, INFINITE, SEARCH_ABOVE, spend
 from twitchnet.engine.kernels.plan import name_order, planned, search
-from twitchnet.engine.kernels.positive import multiply_scalars, sweep_down, sweep_up
 from twitchnet.engine.kernels.reduce import decode, mark_fixed, mark_needed
 from twitchnet.engine.program import Floats, Ints
 
@@ -84,9 +90,9 @@ ROUNDING, ROUNDING_WIDE = 2.0**-53, 2.0**-100  # relative, of what a row or leaf
 MANY = 300  # axes up to which ``SPREAD`` keeps 1e-9 even if all roundings add up
 UNSEEN = 1e-11  # most of P(evidence) that lanes may lose where no two evaluations differ
 OK, IMPOSSIBLE, TOO_WIDE, BAD_CODE = 0, 1, 2, 3
-UNSURE = 4  # of a fast form: the next one must answer
-FAST, WIDE, POSITIVE = 0, 1, 2
-FAINT_WIDE = 40  # see ``tape.FAINT``
+UNSURE = 4  # of a form: the next one must answer
+FAST, WIDE = 0, 1
+FAINT_WIDE = 40  # see ``ordering.FAINT``
 MOST_DOUBT = 8 * 16  # 16ths of a bit; see ``is_doubtful``
 MOST_PASSES = 2**16
 AT_HAND = 262144.0  # numbers of all tables that fast memory holds, and of their derivatives
@@ -107,7 +113,6 @@ def run_record(
     wanted: Ints,
     budget: float,
     accounts: Floats,
-    down: bool,
     first: int,
     last: int,
 ) -> tuple[int, float, float]:
@@ -118,16 +123,14 @@ def run_record(
     produced a present finding (column); and in LIMIT what a record that is too wide exceeds.
     Planned cells count single numbers: multiply-adds times eight lanes times passes.
 
-    Forms from ``first`` to ``last`` are tried until one is to be trusted: FAST, WIDE, which
-    takes the same plan where it fits, and POSITIVE, which always is.  None is when a result has
-    left the range of a double: a fast form is unsure then, and the positive one too wide.
-    Without ``down`` there need be no marginals; the fast forms want them, since they check
-    themselves with them.
+    Forms from ``first`` to ``last`` are tried until one is to be trusted: FAST, and WIDE, which
+    takes the same plan where it fits.  A record that neither answers is too wide, for its
+    RANGE or PRECISION, or a tape that is too short.
     """
     ready, status, cells, logp = False, UNSURE, 0.0, 0.0
     s.n[COUNT, LIMIT] = NO_LIMIT
     result = lanes = passes = 0
-    for form in range(first if len(accounts) == 0 else POSITIVE, last + 1):
+    for form in range(first, last + 1):
         s.n[COUNT, FORM] = form
         again = form == WIDE and ready and 2 * LANES * (result + 2) <= len(s.cells)
         if not again:
@@ -138,12 +141,10 @@ def run_record(
         if ready and s.n[COUNT, FORM] != form:
             status = UNSURE
         elif ready:
-            status, logp = evaluate(
-                p, s, wanted, accounts, down, form, result, lanes, passes, again
-            )
+            status, logp = evaluate(p, s, wanted, accounts, form, result, lanes, passes, again)
         if status != UNSURE:
-            break
-    return status, cells, logp
+            return status, cells, logp
+    return TOO_WIDE, cells, logp
 
 
 def evaluate(
@@ -151,7 +152,6 @@ def evaluate(
     s: Scratch,
     wanted: Ints,
     accounts: Floats,
-    down: bool,
     form: int,
     result: int,
     lanes: int,
@@ -159,7 +159,7 @@ def evaluate(
     again: bool,
 ) -> tuple[int, float]:
     """Runs a plan of ``settle``, or runs it ``again``; returns (status, log P)."""
-    order, credit, products = s.n[SPARE + 14], len(accounts) > 0, form != POSITIVE
+    order, credit, void = s.n[SPARE + 14], len(accounts) > 0, True
     accounts[:, :] = 0.0
     scale_marginals(p, s, 0.0)
     double = widen(s)
@@ -170,23 +170,19 @@ def evaluate(
         if index > 0 or (again and passes > 1):
             lost = lost or lost_any()
             next_pass(p, s, index)
-            decode(p, s, wanted, lanes, credit, products)
+            faintest = s.n[COUNT, FAINTEST]
+            decode(p, s, lanes, credit)
             lost = lost or s.n[COUNT, LOST] != 0
-            if products:
-                s.n[COUNT, N_TABLES] = tables  # leaves lie where they lay: the tape holds
-            else:
-                write_tape(s, order)
+            s.n[COUNT, N_TABLES] = tables  # leaves lie where they lay: the tape holds
+            s.n[COUNT, FAINTEST] = faintest
             forget_losses()
         if form == FAST:
             exponent, here = sweep_fast(s, result)
-        elif form == WIDE:
-            exponent, here = sweep_fast(double, result)
         else:
-            exponent = sweep_up(s)
-            exponent += multiply_scalars(s, result)
-            here = total8(load8(s.cells, result))
+            exponent, here = sweep_fast(double, result)
         lanes_apart = total8(abs8(load8(s.cells, result)))
         if lanes_apart == 0.0:
+            void = void and is_void(p, s)
             continue
         if bulk == 0.0:
             top = exponent
@@ -202,22 +198,19 @@ def evaluate(
             factor = ldexp(1.0, max(exponent - top, -2000))
         total += here * factor
         bulk += lanes_apart * factor
-        if form == POSITIVE and not down:
-            continue
         if form == FAST:
-            sweep_fast_back(p, s, order, result, factor)
-        elif form == WIDE:
-            sweep_fast_back(p, double, order, result, factor)
+            sweep_fast_back(p, s, wanted, accounts, order, result, factor)
         else:
-            sweep_down(s, wanted, accounts, factor)
-            add_conditioned(p, s, result, False, factor)
+            sweep_fast_back(p, double, wanted, accounts, order, result, factor)
+    s.n[COUNT, LIMIT] = NO_LIMIT
     if lost or lost_any():
-        s.n[COUNT, LIMIT] = NO_LIMIT if products else RANGE
-        return UNSURE if products else TOO_WIDE, 0.0
-    if products and not agrees(p, s, wanted, total, bulk, form):
+        s.n[COUNT, LIMIT] = RANGE
         return UNSURE, 0.0
-    if not total > 0.0:
+    if bulk == 0.0 and void:
         return IMPOSSIBLE, -np.inf
+    if not agrees(p, s, wanted, total, bulk, form):
+        s.n[COUNT, LIMIT] = PRECISION
+        return UNSURE, 0.0
     for v in range(p.n[P_COUNT, 0]):
         if wanted[v] == 0:
             continue
@@ -228,11 +221,12 @@ def evaluate(
             if s.n[FIXED, v] == 1:
                 s.f[MARGINAL + 4 * state, v] = 1.0 if state == s.n[HARD, v] else 0.0
             else:
-                s.f[MARGINAL + 4 * state, v] /= sum_ if down else 1.0
-    if total != 1.0:
-        for i in range(accounts.shape[0]):
-            for j in range(accounts.shape[1]):
-                accounts[i, j] /= total
+                s.f[MARGINAL + 4 * state, v] /= sum_
+    if credit:
+        for v in range(p.n[P_COUNT, 0]):
+            if s.n[KEEP, v] != 0 and s.n[PRESENT, v] != 0:
+                for u in range(p.n[P_COUNT, 0]):
+                    accounts[u, v] = max(accounts[u, v] / total, 0.0)
     return OK, log(total) + top * log(2.0)
 
 
@@ -244,10 +238,36 @@ def sweep_fast(s: Scratch, result: int) -> tuple[int, float]:
     return exponent, here
 
 
-def sweep_fast_back(p: Packed, s: Scratch, order: Ints, result: int, factor: float) -> None:
-    """All marginals, twice."""
+def is_void(p: Packed, s: Scratch) -> bool:
+    """Whether a pass that is 0 in all lanes is impossible: no sum of numbers with signs made it."""
+    differences = s.n[COUNT, FAINTEST]  # 0 where no axis is closed by a difference
+    for v in range(p.n[P_COUNT, 0]):
+        differences += s.n[CUT, v]
+    if differences == 0:
+        return True
+    for t in range(s.n[COUNT, N_ROWS]):  # products of probabilities of nothing or of one node
+        sum_ = zero8(s.cells)
+        for i in range(s.n[START, t], s.n[START, t] + s.n[SIZE, t]):
+            sum_ = sum_ + abs8(load8(s.cells, i))
+        if total8(sum_) == 0.0:
+            return True
+    return False
+
+
+def sweep_fast_back(
+    p: Packed,
+    s: Scratch,
+    wanted: Ints,
+    accounts: Floats,
+    order: Ints,
+    result: int,
+    factor: float,
+) -> None:
+    """All marginals, twice, and what each link produced."""
     store8(s.cells, result + 1, load8(s.cells, result))
-    sweep_back(s, order, result + 1, factor)
+    sweep_back(s, order, result + 1, factor, len(accounts) > 0)
+    if len(accounts) > 0:
+        add_responsibilities(p, s, wanted, accounts, result, factor)
     add_conditioned(p, s, result, False, factor)
     add_conditioned(p, s, result + 1, True, factor)
 
@@ -285,17 +305,16 @@ def settle(
     FAST where that would be in vain.
     """
     order, trial, nodes = s.n[SPARE + 14], s.n[SPARE + 15], s.n[SPARE + 12]
-    products = form != POSITIVE
     s.n[COUNT, STEPS] = 0
     room = float(len(s.cells) // 2 if form == WIDE else len(s.cells))
     near = min(room, 0.5 * AT_HAND if form == WIDE else AT_HAND)
     faintest = FAINT_WIDE if form == WIDE else FAINT
     mark_fixed(p, s)
     mark_needed(p, s, wanted)
-    n = condition(p, s, wanted, nodes, credit, products)
+    n = condition(p, s, wanted, nodes)
     lanes, passes, known = lanes_of(p, nodes, n), 1, 0
     while True:
-        work, stored = planned(p, s, wanted, lanes, credit, products, known)
+        work, stored = planned(p, s, lanes, credit, known)
         fits = work < np.inf
         if stored < 0.0:
             known_cells = work * LANES * passes
@@ -306,9 +325,10 @@ def settle(
             form = s.n[COUNT, FORM] = WIDE
             room, near, faintest = 0.5 * room, 0.5 * near, FAINT_WIDE
         if fits and SEARCH_ABOVE < work * passes <= BEYOND * budget:
-            work, stored = search(s, order, trial, work, passes, products)
-        if products and (s.n[COUNT, UNFIT] != 0 or s.n[COUNT, FAINTEST] > faintest):
-            return UNSURE, 0.0, 0, lanes, passes
+            work, stored = search(s, order, trial, work, passes)
+        if s.n[COUNT, UNFIT] != 0 or s.n[COUNT, FAINTEST] > faintest:
+            s.n[COUNT, LIMIT] = ROOM if s.n[COUNT, UNFIT] != 0 else PRECISION
+            return UNSURE, np.nan, 0, lanes, passes
         cells, size = (work if fits else np.nan) * LANES * passes, LANES * (stored + 2.0)
         if fits and cells > budget:
             s.n[COUNT, LIMIT] = BUDGET
@@ -318,12 +338,12 @@ def settle(
         more = 1
         if fits:
             goal = near if cells * LEEWAY <= budget else room
-            more = condition_more(p, s, wanted, order, credit, products, room / size, goal / size)
+            more = condition_more(p, s, wanted, order, room / size, goal / size)
             if more == 1 and size <= room:
                 return OK, cells, int(stored), lanes, passes
             known = name_order(s, order)
         if more == 1:
-            more, known = couple_less(p, s, wanted, credit, products), 0
+            more, known = couple_less(p, s, wanted), 0
         passes *= more
         if more == 1 or passes > MOST_PASSES or not spend(s, 0):
             s.n[COUNT, LIMIT] = ROOM if more == 1 or passes > MOST_PASSES else PLANNING
@@ -470,9 +490,7 @@ def run_records(
             for c in range(len(column_node)):
                 probability[row, c] = np.nan
             continue
-        state_, planned, logp = run_record(
-            p, s, wanted, budget, accounts, down, forms[row], POSITIVE
-        )
+        state_, planned, logp = run_record(p, s, wanted, budget, accounts, forms[row], WIDE)
         forms[row] = s.n[COUNT, FORM]
         limits[row] = s.n[COUNT, LIMIT]
         status[row] = state_

@@ -14,11 +14,9 @@ ones, lane by lane.  A max node whose level is conditioned on is factors of its 
 Leaves that speak about a single node are multiplied into one row per node, and what speaks
 about none into leaf 0.
 
-There are two forms of a record, which differ in how level axes are closed:
-
-* positive (``positive.py``): some axes are signed (``signs.py``), within a bound on what
-  that may cost; all others are merged by maximum, without any subtraction;
-* fast (``products.py``): every level axis is signed, and the answer is checked.
+Every level axis is signed (``signs.py``).  Where a link is asked what it produced, its leaf
+says so, and its finding keeps a place for what the links of observed nodes produced
+(``fast/responsibility.py``).
 """
 
 from __future__ import annotations
@@ -26,10 +24,12 @@ from __future__ import annotations
 from twitchnet.engine.jit.lanes import LANES, WORD, forget_losses, load8, lost_any, splat8, store8
 from twitchnet.engine.kernels.cuts import add_cut_node
 from twitchnet.engine.kernels.layout import (
+    ASKED,
     CARD,
     CHILD,
+    CONSTANT,
     COUNT,
-    CREDIT,
+    CUMULATIVE,
     CUT,
     EXPONENT,
     FAINTEST,
@@ -39,10 +39,13 @@ from twitchnet.engine.kernels.layout import (
     HELD,
     IS_SOFT,
     KEEP,
+    LEAF,
     LEAKLESS,
     LEVELS,
     LOCAL,
     LOST,
+    MASS,
+    MASSES,
     N_AXES,
     N_CELLS,
     N_OPEN,
@@ -57,7 +60,7 @@ from twitchnet.engine.kernels.layout import (
     P_ENTRY,
     P_LONE,
     P_SCOPE,
-    PARTNER,
+    PRESENT,
     SCOPE,
     SCOPE_NODE,
     SEVERAL,
@@ -67,6 +70,7 @@ from twitchnet.engine.kernels.layout import (
     START,
     STATES,
     SUMMED,
+    SUMS,
     TERMINAL,
     UNFIT,
     V_CARD,
@@ -99,7 +103,7 @@ from twitchnet.engine.kernels.leaves import (
     take_cells,
     write_weights,
 )
-from twitchnet.engine.kernels.signs import accumulate, sign, sign_levels
+from twitchnet.engine.kernels.signs import accumulate, sign_levels
 from twitchnet.engine.program import Ints
 
 
@@ -167,19 +171,19 @@ def add_silent(p: Packed, s: Scratch, v: int) -> bool:
     return True
 
 
-def add_max_node(p: Packed, s: Scratch, v: int, wanted: Ints, credit: bool, products: bool) -> bool:
+def add_max_node(p: Packed, s: Scratch, v: int, credit: bool) -> bool:
     """The leaves of a max node that was not observed silent; False when cells run out."""
     card = p.n[V_CARD, v]
     hidden = s.n[FIXED, v] == 0
-    present = credit and s.n[FIXED, v] == 1 and s.n[HARD, v] > 0 and not p.n[V_FLIP, v]
+    credit = credit and s.n[PRESENT, v] != 0
     mark = s.n[COUNT, N_CELLS]
     base = take_cells(s, card)
     raised = take_cells(s, card)
     if base < 0 or raised < 0:
         return False
-    live, varies = fold_fixed(p, s, v, wanted, present, base, raised)
+    live = fold_fixed(p, s, v, credit, base, raised)
     if s.n[CUT, v] != 0:
-        return add_cut_node(p, s, v, live, base, raised, present, wanted)
+        return add_cut_node(p, s, v, live, base, raised, credit)
     if hidden and live < 2:
         return add_plain_node(p, s, v, live, base, raised, mark)
     if live == 0:
@@ -190,7 +194,10 @@ def add_max_node(p: Packed, s: Scratch, v: int, wanted: Ints, credit: bool, prod
         start = s.n[START, 0]
         store8(s.cells, start, load8(s.cells, start) * sum_)
         guard(s, start, 1)
-        s.n[COUNT, N_CELLS] = mark
+        if credit:
+            keep_share(s, v, base)
+        else:
+            s.n[COUNT, N_CELLS] = mark
         return True
     a = new_axis(s, v, card, LEVELS)
     s.n[FLIP, a] = 1 if p.n[V_FLIP, v] else 0
@@ -199,15 +206,11 @@ def add_max_node(p: Packed, s: Scratch, v: int, wanted: Ints, credit: bool, prod
         return False
     put(s.m, 4 * leaf + SCOPE, a)
     s.n[OWN, leaf] = a
-    s.n[HELD, leaf] = varies
     for level in range(card):
         store8(s.cells, s.n[START, leaf] + level, load8(s.cells, base + level))
-    if hidden:
-        s.n[PARTNER, a] = s.n[LOCAL, v]
-        s.n[PARTNER, s.n[LOCAL, v]] = a
-        if s.n[IS_SOFT, v] != 0:
-            soft_row(p, s, v)
-    else:
+    if hidden and s.n[IS_SOFT, v] != 0:
+        soft_row(p, s, v)
+    if not hidden:
         s.n[TERMINAL, a] = take_cells(s, card)
         if s.n[TERMINAL, a] < 0:
             return False
@@ -215,38 +218,49 @@ def add_max_node(p: Packed, s: Scratch, v: int, wanted: Ints, credit: bool, prod
     live_parts = s.n[SPARE + 2]
     for j in range(live):
         part = live_parts[j]
-        if not add_live_part(p, s, part, a, products):
+        if not add_live_part(p, s, part, a):
             return False
-        if present and p.n[P_CREDIT, part] >= 0 and wanted[p.n[P_CREDIT, part]] == 1:
-            s.n[CREDIT, s.n[COUNT, N_TABLES] - 1] = p.n[P_CREDIT, part]
-    return not products or sign_levels(p, s, a, leaf, live)
+        if credit and p.n[P_CREDIT, part] >= 0:
+            s.n[LEAF, part] = s.n[COUNT, N_TABLES] - 1
+            s.n[ASKED, s.n[LEAF, part]] = 1
+    if not sign_levels(p, s, a, leaf, live):
+        return False
+    if credit:
+        s.n[MASS, v], s.n[MASSES, v] = s.n[SUMS, a], CUMULATIVE
+    return True
 
 
-def fold_fixed(
-    p: Packed, s: Scratch, v: int, wanted: Ints, present: bool, base: int, raised: int
-) -> tuple[int, int]:
+def keep_share(s: Scratch, v: int, base: int) -> None:
+    """P(below the observed level) over P(that level) of a node about which nothing is open."""
+    for lane in range(LANES):
+        below, here = 0.0, s.cells[LANES * (base + s.n[HARD, v]) + lane]
+        for level in range(s.n[HARD, v]):
+            below += s.cells[LANES * (base + level) + lane]
+        s.cells[LANES * base + lane] = below / here if here > 0.0 else 0.0
+    s.n[MASS, v], s.n[MASSES, v] = base, CONSTANT
+
+
+def fold_fixed(p: Packed, s: Scratch, v: int, credit: bool, base: int, raised: int) -> int:
     """Folds the parts of a max node whose nodes are fixed into ``card`` cells from ``base`` on.
 
-    Returns how many parts are left, in SPARE + 2, and whether the base varies by pass.
+    Returns how many parts are left, in SPARE + 2.
     """
     card = p.n[V_CARD, v]
     live_parts = s.n[SPARE + 2]
-    live = varies = 0
+    live = 0
     below, above = 1.0, 0.0  # what the lanes share, of two levels
     for level in range(card):
         store8(s.cells, base + level, splat8(1.0 if level == 0 else 0.0))
     for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
-        u, at, c = p.n[P_LONE, part], p.n[P_ENTRY, part], p.n[P_CREDIT, part]
+        u, at = p.n[P_LONE, part], p.n[P_ENTRY, part]
+        if credit:
+            s.n[LEAF, part] = -1
         free = u >= 0 and s.n[FIXED, u] == 0
         if u == SEVERAL:
             for i in range(p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]):
                 if s.n[FIXED, p.n[SCOPE_NODE, i]] == 0:
                     free = True
-                elif s.n[FIXED, p.n[SCOPE_NODE, i]] == 3:
-                    varies = 1
-        elif u >= 0 and s.n[FIXED, u] == 3:
-            varies = 1
-        if free or (present and c >= 0 and wanted[c] == 1):
+        if free:
             live_parts[live] = part
             live += 1
         elif card == 2 and u == NOBODY:
@@ -269,7 +283,7 @@ def fold_fixed(
         low, high = load8(s.cells, base), load8(s.cells, base + 1)
         store8(s.cells, base, low * splat8(below))
         store8(s.cells, base + 1, high * splat8(below + above) + low * splat8(above))
-    return live, varies
+    return live
 
 
 def add_plain_node(
@@ -301,7 +315,7 @@ def add_plain_node(
     return True
 
 
-def add_live_part(p: Packed, s: Scratch, part: int, a: int, products: bool) -> bool:
+def add_live_part(p: Packed, s: Scratch, part: int, a: int) -> bool:
     """A part with unknown nodes as a leaf over them and its owner's levels."""
     u, card = p.n[P_LONE, part], s.n[CARD, a]
     if u >= 0 and s.n[FIXED, u] == 0:
@@ -331,21 +345,17 @@ def add_live_part(p: Packed, s: Scratch, part: int, a: int, products: bool) -> b
         put(s.m, 4 * t + SCOPE, axes[k])
     s.n[OWN, t] = a
     read_part(p, s, part, 0, axes, n, a, s.n[START, t])
-    if products:
-        accumulate(s, t, a)
-        s.n[HELD, t] = SUMMED
+    accumulate(s, t, a)
+    s.n[HELD, t] = SUMMED
     return True
 
 
-def decode(
-    p: Packed, s: Scratch, wanted: Ints, lanes_used: int, credit: bool, products: bool
-) -> bool:
+def decode(p: Packed, s: Scratch, lanes_used: int, credit: bool) -> bool:
     """All leaves of one record; False when the workspace is too small for them.
 
     Expects ``hard``, ``fixed``, ``lane_state``, ``soft``, ``is_soft`` and ``keep`` of
-    ``s``.  ``wanted`` (V,) is 1 for targets, 2 for producers, 0 else; lanes from
-    ``lanes_used`` on count nothing.  ``credit`` keeps the links of targets to present findings
-    as leaves of their own.  With ``products`` all level axes become signed.
+    ``s``.  Lanes from ``lanes_used`` on count nothing.  With ``credit`` the links to present
+    findings are asked what they produced.
     """
     s.n[COUNT, 0] = s.n[COUNT, 1] = s.n[COUNT, 2] = 0
     s.n[COUNT, UNFIT] = s.n[COUNT, FAINTEST] = 0  # what a tape of this record finds, if any
@@ -355,7 +365,10 @@ def decode(
     for v in range(p.n[P_COUNT, 0]):
         s.n[LOCAL, v] = -1
         s.n[LEAKLESS, v] = 0
+        s.n[PRESENT, v] = 0
         if s.n[KEEP, v] != 0:
+            present = p.n[V_MAX, v] != 0 and p.n[V_FLIP, v] == 0 and s.n[HARD, v] > 0
+            s.n[PRESENT, v] = 1 if present else 0
             if s.n[FIXED, v] == 0:
                 s.n[LOCAL, v] = new_axis(s, v, p.n[V_CARD, v], STATES)
                 most += 1
@@ -393,15 +406,14 @@ def decode(
         if s.n[SILENT, v] != 0:
             if not add_silent(p, s, v):
                 return False
-        elif not add_max_node(p, s, v, wanted, credit, products):
+        elif not add_max_node(p, s, v, credit):
             return False
     for v in range(p.n[P_COUNT, 0]):  # last: what all lanes share is the same in them to the bit
-        if s.n[CUT, v] != 0 and not add_max_node(p, s, v, wanted, credit, products):
+        if s.n[CUT, v] != 0 and not add_max_node(p, s, v, credit):
             return False
     for t in range(1 + nodes):
         if s.n[HELD, t] != 0:
             guard(s, s.n[START, t], s.n[SIZE, t])
             s.n[HELD, t] = 0
-    signed = products or sign(p, s)
     s.n[COUNT, LOST] = 1 if lost_any() else 0
-    return signed
+    return True

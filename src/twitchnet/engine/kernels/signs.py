@@ -2,10 +2,8 @@
 
 Leaves of a signed axis hold (U, U + E), and the difference is taken when it is closed.
 Every entry of E is at least b times U + E, where b is the base of the node, so closing the
-axis loses at most a factor 2 / b of relative accuracy.  The positive form signs axes while
-the product of 2 / b stays below ``SIGNED_LOSS``, and times the number of their factors below
-``SIGNED_ROUNDINGS``: that bounds the error for any evidence, any rare cause and any number of
-parents.  The fast form signs them all, and checks its answer.
+axis by a difference loses at most a factor 2 / b of relative accuracy: BITS_LOST.  The answer
+is checked (see ``record.py``).
 """
 
 from __future__ import annotations
@@ -16,29 +14,19 @@ from twitchnet.engine.jit.lanes import LANES, load8, splat8, store8, wide, zero8
 from twitchnet.engine.kernels.layout import (
     BITS_LOST,
     CARD,
-    COUNT,
-    CREDIT,
-    CUT,
     FIXED,
     FLIP,
     HARD,
     HELD,
-    KIND,
     LEAKLESS,
-    LEVELS,
-    MADE,
+    LOCAL,
     MEANING,
-    N_TABLES,
     NODE,
-    OWN,
     P_BITS,
-    P_COUNT,
     P_ENTRY,
     P_SCOPE,
-    PARTNER,
     SCOPE,
     SCOPE_NODE,
-    SIGNED,
     SIZE,
     SPARE,
     START,
@@ -53,24 +41,6 @@ from twitchnet.engine.kernels.layout import (
     put,
 )
 from twitchnet.engine.kernels.leaves import new_table, stride_in, take_cells
-
-SIGNED_LOSS = 1e5
-SIGNED_ROUNDINGS = 9e6  # most roundings times loss: 1e-9 over 2**-53, if all of them add up
-
-
-def most_loss(roundings: int) -> float:
-    """The largest factor of accuracy that signed axes with so many factors may cost."""
-    return min(SIGNED_LOSS, SIGNED_ROUNDINGS / max(roundings, 1))
-
-
-def base_bound(s: Scratch, t: int) -> float:
-    """The smallest P(level 1) of a base over the lanes; 0 when it may differ between passes."""
-    if s.n[HELD, t] != 0:
-        return 0.0
-    smallest = 1.0
-    for lane in range(LANES):
-        smallest = min(smallest, s.cells[LANES * (s.n[START, t] + 1) + lane])
-    return smallest
 
 
 def least_share(p: Packed, s: Scratch, v: int) -> float:
@@ -115,51 +85,12 @@ def share_of(p: Packed, s: Scratch, part: int, level: int) -> float:
     return least
 
 
-def sign(p: Packed, s: Scratch) -> bool:
-    """Makes the level axes with large bases signed; see the head of this file.
-
-    Axes with most leaves come first, while the product of 2 / base stays in bounds; what is
-    conditioned on has its share of it.
-    """
-    uses = s.n[SPARE + 3]
-    for a in range(s.n[COUNT, 0]):
-        uses[a] = 0
-    for t in range(1, s.n[COUNT, 1]):
-        if s.n[OWN, t] >= 0:
-            uses[s.n[OWN, t]] += 1
-    loss, roundings = 1.0, 0
-    for v in range(p.n[P_COUNT, 0]):
-        if s.n[CUT, v] != 0:
-            loss *= 2.0 / least_share(p, s, v)
-            roundings += p.n[V_PARTS, v + 1] - p.n[V_PARTS, v]
-    while True:
-        best = -1
-        for t in range(1, s.n[COUNT, 1]):
-            a = s.n[OWN, t]
-            if a < 0 or uses[a] <= 0 or s.n[CARD, a] != 2 or s.n[KIND, a] != LEVELS:
-                continue
-            if best < 0 or uses[a] > uses[s.n[OWN, best]]:
-                best = t
-        if best < 0:
-            break
-        a = s.n[OWN, best]
-        more, uses[a] = uses[a], 0
-        base = base_bound(s, best)
-        if base > 0.0 and 2.0 * loss <= base * most_loss(roundings + more):
-            loss *= 2.0 / base
-            roundings += more
-            if not make_signed(s, a, best):
-                return False
-    return True
-
-
 def sign_levels(p: Packed, s: Scratch, a: int, base: int, live: int) -> bool:
-    """Readies a level axis for the fast form, which decides later how it is closed.
+    """Readies a level axis; the tape decides later how it is closed.
 
     Its leaves of two axes keep their levels.  Cells from SUMS on are the base as cumulative
     sums, weighed; BITS_LOST is what closing it by differences may cost, in bits.
     """
-    s.n[KIND, a] = SIGNED
     card, start = s.n[CARD, a], s.n[START, base]
     bits, leakless = lost_bits(s, start, card), False
     for i in range(LANES * (start + 1), LANES * (start + card)):
@@ -198,25 +129,6 @@ def lost_bits(s: Scratch, start: int, card: int) -> int:
     return 1 - int(np.floor(np.log2(smallest)))
 
 
-def make_signed(s: Scratch, a: int, base: int) -> bool:
-    """Turns a binary level axis into cumulative sums that multiply pointwise."""
-    s.n[KIND, a] = SIGNED
-    last = s.n[COUNT, N_TABLES]
-    for t in range(base, last):
-        if s.n[OWN, t] != a:
-            continue
-        if s.n[CREDIT, t] >= 0:  # keep E: U + E - U would lose digits of a weak link
-            stride = stride_in(s, t, a)
-            first = s.n[MADE, t] = take_cells(s, s.n[SIZE, t] // 2)
-            if first < 0:
-                return False
-            for i in range(s.n[SIZE, t] // 2):
-                place = s.n[START, t] + (2 * (i // stride) + 1) * stride + i % stride
-                store8(s.cells, first + i, load8(s.cells, place))
-        accumulate(s, t, a)
-    return give_meaning(s, a, base)
-
-
 def accumulate(s: Scratch, t: int, a: int) -> None:
     """In place: a leaf's levels become cumulative sums."""
     card, stride = s.n[CARD, a], stride_in(s, t, a)
@@ -228,15 +140,6 @@ def accumulate(s: Scratch, t: int, a: int) -> None:
             for level in range(card):
                 sum_ = sum_ + load8(s.cells, place + level * stride)
                 store8(cells, place + level * stride, sum_)
-
-
-def give_meaning(s: Scratch, a: int, base: int) -> bool:
-    """What the levels of a signed axis mean: a weight, or the states of its node."""
-    if s.n[TERMINAL, a] >= 0:
-        weigh_sums(s, s.n[START, base], s.n[TERMINAL, a], s.n[CARD, a])
-        s.n[TERMINAL, a] = -1
-        return True
-    return add_meaning(s, a)
 
 
 def weigh_sums(s: Scratch, start: int, weights: int, card: int) -> None:
@@ -252,8 +155,7 @@ def weigh_sums(s: Scratch, start: int, weights: int, card: int) -> None:
 def add_meaning(s: Scratch, a: int) -> bool:
     """A leaf that says which cumulative sums make each state of an axis' own node."""
     card = s.n[CARD, a]
-    node = s.n[PARTNER, a]  # the node's axis comes before its level axis
-    s.n[PARTNER, a] = s.n[PARTNER, node] = -1
+    node = s.n[LOCAL, s.n[NODE, a]]  # the node's axis comes before its level axis
     t = new_table(s, card * card)
     if s.n[START, t] < 0:
         return False

@@ -1,6 +1,6 @@
-"""The tape of the fast form: which tables meet at which axis, and where their cells go.
+"""The tape of a record: which tables meet at which axis, and where their cells go.
 
-Written once for a record, and read on the way up and on the way down (``products.py``).
+Written once for a record, and read on the way up and on the way down (``sweep.py``).
 Axes are named by their *turn*, the place at which they are closed, and tables are laid
 out with the earliest turn outermost.  So the axis that is closed is always the outermost
 one of its tables, and axes that live long, which most tables share, are innermost: loops
@@ -59,12 +59,13 @@ from twitchnet.engine.kernels.layout import (
 from twitchnet.engine.program import Ints
 
 MOST_KEPT = 8192.0  # cells of products: half a megabyte, well within the second-level cache
-UNION, SO_FAR, KNOWN = 23, 27, 31  # rows of Scratch.m: single masks, beside those of tape.py
+UNION, SO_FAR, KNOWN = 23, 27, 31  # rows of Scratch.m: single masks, beside those of ordering.py
 # The tape.  A row: its counts, the leaf about its axis alone, the weights of a level axis that
 # is closed by levels (-1: by differences), the stride of its node (0: none); then the pairs;
 # then the place of each message.
 PAIRS, MESSAGES, ALONE, WEIGHTS, NODE_AT, ROW_HEAD = 0, 1, 2, 3, 4, 5
-PAIR = 5  # numbers of a pair: start, states of the other axis, strides, which levels to sum
+# numbers of a pair: start, states of the other axis, strides, which levels to sum, leaf
+PAIR = 6
 PLAIN, SUM_CLOSED, SUM_OTHER = 0, 1, 2
 # a message: its table; the stride of the closed axis in the product so far; where that product and
 # the result lie among the products; whether each cell of the product, and of the table, has one
@@ -298,6 +299,7 @@ def write_row(s: Scratch, row: int, order: Ints, at: int) -> tuple[int, float, f
         tape[place + 4] = PLAIN
         if s.n[OWN, leaf] >= 0:
             tape[place + 4] = SUM_CLOSED if s.n[OWN, leaf] == a else SUM_OTHER
+        tape[place + 5] = leaf
         place += PAIR
     tape[at + PAIRS] = (place - at - ROW_HEAD) // PAIR
     message = place + n - pairs

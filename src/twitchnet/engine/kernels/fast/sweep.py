@@ -1,4 +1,4 @@
-"""The fast form: sums of products over signed leaves, one fused loop per axis.
+"""Sums of products over signed leaves, one fused loop per axis.
 
 When every level axis is signed (see ``signs.py``), a record is an ordinary product of
 tables, and closing an axis v takes one step:
@@ -10,7 +10,7 @@ the M are *messages*: what earlier axes left behind (or large leaves).  Only ``o
 stored.  Downward, P and its products with the messages are computed again, unless they are
 few: arithmetic is cheaper than memory.
 
-What meets where, and in which loops, is written on a tape before (``buckets.py``).
+What meets where, and in which loops, is written on a tape before (``schedule.py``).
 
 Signed sums may cancel, so the answer is kept only if it agrees with itself: every
 marginal is evaluated at two places of the sweep, where its axis is closed and at the
@@ -21,7 +21,24 @@ either kind.
 
 from __future__ import annotations
 
-from twitchnet.engine.jit.lanes import BITS, load8, lowest, pair8, single, store8, zero8
+from math import ldexp
+
+import numpy as np
+
+from twitchnet.engine.jit.lanes import (
+    BITS,
+    Cell,
+    abs8,
+    largest8,
+    load8,
+    lowest,
+    pair8,
+    single,
+    splat8,
+    store8,
+    zero8,
+)
+from twitchnet.engine.kernels.fast.joints import leave_joints, share_out, to_joint
 from twitchnet.engine.kernels.fast.schedule import (
     ALONE,
     LEFT_AT,
@@ -43,6 +60,7 @@ from twitchnet.engine.kernels.fast.schedule import (
 )
 from twitchnet.engine.kernels.layout import (
     AGAIN,
+    ASKED,
     AXIS,
     BACK,
     CARD,
@@ -52,17 +70,22 @@ from twitchnet.engine.kernels.layout import (
     FINER,
     FIRST,
     FLIP,
+    HARD,
     HELD,
     KEPT,
     KIND,
     MARGINAL,
+    MASSES,
     N_LEAVES,
     N_LONE,
     N_TABLES,
     N_WORDS,
     NODE,
     PLACE,
+    PRESENT,
+    SCOPE,
     SEEN,
+    SEPARATE,
     SIZE,
     SPARE,
     START,
@@ -72,6 +95,8 @@ from twitchnet.engine.kernels.layout import (
 )
 from twitchnet.engine.kernels.leaves import rescale, undo
 from twitchnet.engine.program import Ints
+
+RUN = 64  # scalars that are multiplied before their product is rescaled
 
 Plane = tuple[int, int, int]  # two nested runs of cells: the first, and both strides
 
@@ -264,14 +289,13 @@ def grow(s: Scratch, row: int, at: int) -> None:
         n *= length
 
 
-def close_levels(s: Scratch, row: int, at: int) -> None:
-    """Closes a level axis about which there are only leaves: by maximum, without differences.
+def grow_levels(s: Scratch, row: int, at: int) -> int:
+    """The levels of an axis about which there are only leaves, from cell ``at`` on: their maximum.
 
-    The result is the sum of its levels by weight, or its levels as the states of its node.
+    Returns the number of cells of a level.
     """
-    cells, tape, place, out = s.cells, s.tape, s.n[FIRST, row], s.n[START, row]
-    card = s.n[CARD_AT, row - s.n[COUNT, N_LEAVES]]
-    weights, pairs = tape[place + WEIGHTS], tape[place + PAIRS]
+    cells, tape, place = s.cells, s.tape, s.n[FIRST, row]
+    card, pairs = s.n[CARD_AT, row - s.n[COUNT, N_LEAVES]], tape[place + PAIRS]
     block = 1
     for i in range(pairs):
         block *= tape[place + ROW_HEAD + PAIR * i + 1]
@@ -292,6 +316,17 @@ def close_levels(s: Scratch, row: int, at: int) -> None:
                     store8(cells, to + level * block + k, made * here + weight * below)
                     below = below + here
         n *= length
+    return int(block)
+
+
+def close_levels(s: Scratch, row: int, at: int) -> None:
+    """Closes a level axis about which there are only leaves: by maximum, without differences.
+
+    The result is the sum of its levels by weight, or its levels as the states of its node.
+    """
+    cells, tape, place, out = s.cells, s.tape, s.n[FIRST, row], s.n[START, row]
+    card, weights = s.n[CARD_AT, row - s.n[COUNT, N_LEAVES]], tape[place + WEIGHTS]
+    n = block = grow_levels(s, row, at)
     stride = tape[place + NODE_AT]
     if stride == 0:
         for k in range(n):
@@ -363,20 +398,23 @@ def sweep(s: Scratch) -> int:
     return exponent
 
 
-def sweep_back(s: Scratch, order: Ints, check: int, factor: float) -> None:
+def sweep_back(s: Scratch, order: Ints, check: int, factor: float, credit: bool) -> None:
     """Derivatives of P(evidence), from the last axis to the first.
 
     Adds the joint probabilities of all nodes' states with the evidence, times ``factor``, to
     the MARGINAL rows where they are closed, and to the AGAIN rows where they are seen first:
     unwanted nodes, too, tell whether the record is to be believed.  The sum over the states
     of the first node that others couple is left in cell ``check``, by lane; a lone one would
-    tell nothing, so they come before.
+    tell nothing, so they come before.  ``credit`` leaves what ``responsibility.py`` reads.
     """
     tape, leaves, kept = s.tape, s.n[COUNT, N_LEAVES], s.n[COUNT, KEPT] != 0
     lone = s.n[COUNT, N_LONE]
     for row in range(leaves, leaves + lone):
         undo(s, row)
         add_joint(s, s.n[AXIS, row], leaf_of(s, row), s.n[START, row], 1, 0, check, factor)
+        if credit:
+            for i in range(leaf_of(s, row), leaf_of(s, row) + s.n[CARD_AT, row - leaves]):
+                to_joint(s, i, i, s.n[START, row], 1)
     for row in range(s.n[COUNT, N_TABLES] - 1, leaves + lone - 1, -1):
         turn, at = row - leaves, s.n[PLACE, row]
         card, a = s.n[CARD_AT, turn], order[turn]
@@ -384,12 +422,17 @@ def sweep_back(s: Scratch, order: Ints, check: int, factor: float) -> None:
             add_again(s, row, order, factor)
         undo(s, row)
         asked = s.n[KIND, a] == STATES
+        told = credit and (asked or s.n[PRESENT, s.n[NODE, a]] != 0)
         count = tape[s.n[FIRST, row] + MESSAGES]
         if count == 0:
             if asked:
                 if not kept:
                     grow(s, row, at)
                 add_joint(s, a, at, s.n[START, row], s.n[SIZE, row], 0, check, factor)
+                if credit:
+                    leave_joints(s, row, at, s.n[START, row], s.n[SIZE, row], 0)
+            elif told:
+                leave_levels(s, row, at, kept)
             continue
         if not kept:
             build(s, row, at)
@@ -397,16 +440,38 @@ def sweep_back(s: Scratch, order: Ints, check: int, factor: float) -> None:
         for i in range(count - 1, -1, -1):
             m = message_of(s, row, i)
             t, left = tape[m + TABLE], at + tape[m + LEFT_AT]
-            want_left, want_right = asked or i > 0, t >= leaves
+            want_left, want_right = asked or told or i > 0, t >= leaves
+            if credit and t < leaves:
+                want_right = s.n[ASKED, t] != 0
             if want_left and tape[m + LEFT_ONCE] == 0:
                 clear(s, left, card * tape[m + V_LEFT])
             if want_right and tape[m + RIGHT_ONCE] == 0:
                 clear(s, s.n[START, t], s.n[SIZE, t])
             pull(s, m, out, left, s.n[START, t], want_left, want_right)
             out = left
+            if want_right and t < leaves:
+                to_joint(s, s.n[START, t], s.n[START, t], s.n[START, t], s.n[SIZE, t])
+        block = tape[message_of(s, row, 0) + V_LEFT]
         if asked:
-            block = tape[message_of(s, row, 0) + V_LEFT]
             add_joint(s, a, at, at, block, block, check, factor)
+        if told:
+            leave_joints(s, row, at, at, block, block)
+
+
+def leave_levels(s: Scratch, row: int, at: int, kept: bool) -> None:
+    """The masses of a row that ``close_levels`` made; see ``joints.py``."""
+    cells, v, start = s.cells, s.n[NODE, s.n[AXIS, row]], s.n[START, row]
+    level = s.n[HARD, v]
+    block = s.n[SIZE, row] if kept else grow_levels(s, row, at)
+    for i in range(block):
+        below = load8(cells, at + i)
+        for lower in range(1, level):
+            below = below + load8(cells, at + lower * block + i)
+        given, here = load8(s.adjoint, start + i), load8(cells, at + level * block + i)
+        store8(s.adjoint, at + i, below * given)
+        store8(s.adjoint, at + block + i, here * given)
+    s.n[MASSES, v] = SEPARATE
+    share_out(s, row, at, block, 2, level - 1)
 
 
 def clear(s: Scratch, start: int, size: int) -> None:
@@ -465,3 +530,56 @@ def add_again(s: Scratch, row: int, order: Ints, factor: float) -> None:
                 here, finer = pair8(sum_)
                 s.f[AGAIN + 4 * state, s.n[NODE, a]] += here * factor
                 s.f[FINER + 4 * state, s.n[NODE, a]] += finer * factor
+
+
+def is_scalar(s: Scratch, t: int) -> bool:
+    """Whether a table has no axes."""
+    axes = 0
+    for word in range(s.n[COUNT, N_WORDS]):
+        axes |= s.m[4 * t + SCOPE, word]
+    return axes == 0
+
+
+def multiply_scalars(s: Scratch, result: int) -> int:
+    """The product of all scalars, per lane, to cell ``result``; and each one's derivative.
+
+    Returns the exponent that was taken out of the product, and so of the derivatives.
+    """
+    found, before = s.n[SPARE + 0], s.n[SPARE + 1]
+    n = 1
+    found[0] = 0
+    for t in range(s.n[COUNT, N_LEAVES], s.n[COUNT, N_TABLES]):
+        if is_scalar(s, t):
+            found[n] = t
+            n += 1
+    running, total = zero8(s.cells) + splat8(1.0), 0
+    for i in range(n):  # prefix products, kept in the derivative's place
+        start = s.n[START, found[i]]
+        store8(s.adjoint, start, running)
+        before[i] = total
+        running = running * load8(s.cells, start)
+        if i % RUN == RUN - 1:
+            shift = exponent_of(running)
+            running = running * splat8(ldexp(1.0, -int(shift)))
+            total += shift
+    store8(s.cells, result, running)
+    running, after = zero8(s.cells) + splat8(1.0), 0
+    for i in range(n - 1, -1, -1):
+        start = s.n[START, found[i]]
+        shift = before[i] + after - total
+        value = load8(s.adjoint, start) * running
+        if shift != 0:
+            value = value * splat8(ldexp(1.0, int(shift)))
+        store8(s.adjoint, start, value)
+        running = running * load8(s.cells, start)
+        if i % RUN == 0:
+            shift = exponent_of(running)
+            running = running * splat8(ldexp(1.0, -int(shift)))
+            after += shift
+    return int(total)
+
+
+def exponent_of(cell: Cell) -> int:
+    """The power of two nearest to the largest lane; 0 if all are 0."""
+    largest = largest8(abs8(cell))
+    return 0 if largest == 0.0 else int(np.floor(np.log2(largest) + 0.5))
