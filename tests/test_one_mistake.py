@@ -16,9 +16,8 @@ from pydantic import BaseModel
 from tests.test_model_file import BASE, problems_of
 from twitchnet.io.model_file import schema
 
-PARTS = [
-    one for one in vars(schema).values() if isinstance(one, type) and issubclass(one, BaseModel)
-]
+KINDS = [one for one in vars(schema).values() if isinstance(one, type)]
+PARTS = [one for one in KINDS if issubclass(one, BaseModel)]
 PART_KEYS = {key for part in PARTS for key in part.model_fields}
 
 
