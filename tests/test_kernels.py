@@ -65,6 +65,7 @@ from twitchnet.engine.kernels.compiler import compiled as compiled_kernels
 from twitchnet.engine.kernels.cutset import GROWTH
 from twitchnet.engine.kernels.layout import BITS_LOST, V_SURPRISE, Scratch
 from twitchnet.engine.kernels.record import run_records
+from twitchnet.errors import TwitchnetError
 from twitchnet.model.local import Leak, Link, NoisyMax, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
 from twitchnet.model.sampling import hide, sample
@@ -438,6 +439,27 @@ def test_links_however_their_finding_is_closed(
         status, accounts = plain_accounts(kernels, Answers(hard), form, workspace)
         assert status == OK
         names_links(kernels, accounts, expected)
+
+
+@pytest.mark.parametrize("beyond", [1e-10, -1e-10, 1e-6])
+def test_who_produced_what_is_a_probability(beyond: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond 0 and 1 by less than is promised of a pass, and never told so."""
+    network = leaves(2, 0.1, 0.5, 0.0)
+    inference = Inference(network)
+    inference.engine = "compiled"
+    cause, finding = (inference.lowered.index[name] for name in ("c0", "f0"))
+
+    def answer(*arguments: Any, **options: Any) -> Any:
+        single = run_single(*arguments, **options)
+        single.accounts[cause, finding] = 1.0 + beyond if beyond > 0.0 else beyond
+        return single
+
+    monkeypatch.setattr(batch_module, "run_single", answer)
+    if beyond > 1e-9:
+        with pytest.raises(TwitchnetError):
+            inference.beliefs(Answers({"f0": 1}))
+        return
+    assert inference.beliefs(Answers({"f0": 1})).explains["c0"] == (1.0 if beyond > 0.0 else 0.0)
 
 
 def test_who_produced_what_is_no_reason_to_refuse(legs: Network) -> None:

@@ -22,7 +22,7 @@ from twitchnet.diagnosis.parameters import Dials, dials
 from twitchnet.engine.numpy.plan import BUDGET, WORKSPACE, Plan, build_plan, evidence_arrays
 from twitchnet.engine.numpy.sweep import Sweep, sweep
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
-from twitchnet.engine.shares import normalised, within
+from twitchnet.engine.shares import ACCURACY, normalised, within
 from twitchnet.engine.weights import balanced
 from twitchnet.errors import CapacityError, limit_of
 from twitchnet.lowering import Lowered, lower
@@ -248,11 +248,11 @@ class Inference:
             if of == network.complaint and parent in probability
         }
         targets = np.flatnonzero(self.wanted_targets)
-        of_targets = single.accounts[targets]
+        of_targets = within(single.accounts[targets], ACCURACY)
         rows, findings = np.nonzero(of_targets)
         found = targets[rows].tolist(), findings.tolist(), of_targets[rows, findings].tolist()
         shares = {
-            (low.names[cause], low.names[finding]): float(within(value))
+            (low.names[cause], low.names[finding]): value
             for cause, finding, value in zip(*found, strict=True)
         }
         explains = dict.fromkeys(network.ranked, 0.0)

@@ -226,7 +226,7 @@ def evaluate(
         for v in range(p.n[P_COUNT, 0]):
             if s.n[KEEP, v] != 0 and s.n[PRESENT, v] != 0:
                 for u in range(p.n[P_COUNT, 0]):
-                    accounts[u, v] = max(accounts[u, v] / total, 0.0)
+                    accounts[u, v] /= total
     return OK, log(total) + top * log(2.0)
 
 
