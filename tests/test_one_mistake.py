@@ -95,7 +95,7 @@ def test_a_value_of_the_wrong_kind(path: str, key: yaml.Node, value: yaml.Node, 
 
 @pytest.mark.parametrize(("path", "key", "value"), VALUES, ids=_ids(VALUES))
 def test_an_entry_twice(path: str, key: yaml.Node, value: yaml.Node) -> None:
-    """The second says something else; whatever hangs on either is not judged."""
+    """The second says something else; whatever depends on either is not judged."""
     if isinstance(value, yaml.MappingNode) and not value.flow_style:
         at = key.start_mark.index
         again = f"{key.value}: {{}}\n" + " " * key.start_mark.column

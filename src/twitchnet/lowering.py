@@ -195,7 +195,7 @@ class _Builder:
     def descriptor(
         self, owner: int, of: str, parent: str, scope: list[int], numbers: Ints, values: Array
     ) -> None:
-        """The part of a descriptor that hangs on one producer, or on the finding itself."""
+        """The part of a descriptor that depends on one producer, or on the finding itself."""
         credit = self.index[parent] if parent else -1
         if not parent:  # the leak: silent while the leak's producer is absent
             values = np.stack([np.zeros_like(values), values], axis=-1)

@@ -87,7 +87,7 @@ def fold(network: Network, record: Record) -> tuple[dict[str, int], dict[str, Fl
     """(hard, soft, log factor): absent findings as soft evidence on their parents.
 
     A finding is left as it is when it is described or describes, or when the strength of
-    one of its links hangs on something unknown.
+    one of its links depends on something unknown.
     """
     hard, log = dict(record), 0.0
     soft: dict[str, Floats] = {}

@@ -258,6 +258,7 @@ def check(
 
     from twitchnet.bundled import find_model
     from twitchnet.diagnosis.assess.cost import cost_warnings, planned_costs
+    from twitchnet.diagnosis.report.wording import plural
     from twitchnet.io.formats import lint_model, read_model
 
     path = find_model(file)
@@ -272,7 +273,9 @@ def check(
             typer.echo(f"{problem.severity}: {problem}")
         for cost in costs:
             typer.echo(f"planned cost, {cost}", err=True)
-        typer.echo(f"{file}: {errors} errors, {len(problems) - errors} warnings", err=True)
+        warnings = len(problems) - errors
+        counts = f"{errors} {plural('error', errors)}, {warnings} {plural('warning', warnings)}"
+        typer.echo(f"{file}: {counts}", err=True)
     raise typer.Exit(1 if errors else 0)
 
 

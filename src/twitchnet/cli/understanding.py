@@ -50,7 +50,9 @@ def explain(
     model: ModelName = None,
     record: Record = None,
     cause: Annotated[str | None, typer.Option(help="NAME or NAME=STATE; else the leader.")] = None,
-    numbers: Annotated[bool, typer.Option("--numbers", help="Which numbers it hangs on.")] = False,
+    numbers: Annotated[
+        bool, typer.Option("--numbers", help="Which numbers it depends on.")
+    ] = False,
     together: Annotated[int, typer.Option(min=0, help="So many most probable sets.")] = 0,
     fit: Annotated[bool, typer.Option("--fit", help="Whether the answers fit together.")] = False,
     records: Annotated[int, typer.Option(min=0, help="With --fit: simulate so many.")] = 0,

@@ -127,7 +127,7 @@ class Understanding:
     def sensitivity(
         self, cause: str | None = None, state: str = "", *, rivals: int = 3
     ) -> Sensitivity:
-        """Which numbers the posterior of a cause (the leader) hangs on, and what would flip it.
+        """Which numbers the posterior of a cause (the leader) depends on, and what would flip it.
 
         >>> import twitchnet as tn
         >>> dx = tn.load("demo").diagnose(leg_twitching=True)

@@ -111,7 +111,7 @@ def _cycles(network: Network) -> Iterator[Found]:
     ready = [name for name, count in waiting.items() if not count]
     steps = MAX_STEPS
     for start in parents:
-        # Take away whatever has all its parents; what stays hangs on a cycle.
+        # Take away whatever has all its parents; what stays lies on a cycle.
         while ready:
             name = ready.pop()
             if waiting.pop(name, None) is None:

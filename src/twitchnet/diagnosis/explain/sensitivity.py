@@ -1,4 +1,4 @@
-"""Which hand-set numbers does a posterior hang on?
+"""Which hand-set numbers does a posterior depend on?
 
 P(e) and P(c, e) are linear in the numbers of any one leak, link or table, so one reverse
 pass for each gives the derivative by *every* number (``engine/numpy/gradient.py``), and with it
@@ -105,7 +105,7 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity(Shown):
-    """How one posterior hangs on the numbers: ``turns`` by swing, ``flips`` by distance."""
+    """How one posterior depends on the numbers: ``turns`` by swing, ``flips`` by distance."""
 
     cause: str
     state: str
@@ -117,7 +117,7 @@ class Sensitivity(Shown):
     def page(self) -> Page:
         """The tornado and the nearest changes of the leader, as tables."""
         return page(
-            f"What {self.label} ({percent(self.posterior)}) hangs on",
+            f"What {self.label} ({percent(self.posterior)}) depends on",
             table(
                 "Numbers that move it most over their range",
                 "*number | >value | range | it would be",
@@ -267,7 +267,7 @@ def sensitivity(
     *,
     rivals: int = RIVALS,
 ) -> Sensitivity:
-    """How the posterior of a cause hangs on every number with a range.
+    """How the posterior of a cause depends on every number with a range.
 
     ``posterior`` (columns,) are those of the numbers as they are.  The leader is compared
     with the ``rivals`` next causes; for another cause, it is the leader that is the rival.

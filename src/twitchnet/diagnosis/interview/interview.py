@@ -147,7 +147,7 @@ class Interview:
 
     @property
     def safety(self) -> tuple[str, ...]:
-        """The open questions that a red flag hangs on: always asked, or a rule waits for them."""
+        """The open questions that a red flag depends on: always asked, or a rule waits for them."""
         rules = triage(self.network, self.answers).waiting
         waiting = {name for rule in rules for name in rule.ask}
         by_name = self.network.by_name

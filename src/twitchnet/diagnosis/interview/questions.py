@@ -70,7 +70,7 @@ class NextQuestion:
 
     ``bits`` is the expected information (NaN for a question without a probability),
     ``value`` the bits per unit of ``cost``; ``safety`` says that it comes first because a
-    red flag hangs on it.
+    red flag depends on it.
     """
 
     name: str
@@ -261,7 +261,7 @@ def _enough(
     if not rows:
         return True, "every question is answered"
     if any(one.safety for one in rows):
-        return False, "a question that a red flag hangs on is open"
+        return False, "a question that a red flag depends on is open"
     first = leading(network, answers, now.posterior[0])
     leader = columns(network)[first][0] if first >= 0 else ""
     urgency = triage(network, known).urgency

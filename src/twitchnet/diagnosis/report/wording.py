@@ -239,7 +239,7 @@ def causes_section(report: Report) -> Section:
         most = max(row.posterior for row in rest)
         blocks.append(
             Paragraph(
-                f"{len(rest)} more {_plural('cause', len(rest))}: at most {percent(most)} each."
+                f"{len(rest)} more {plural('cause', len(rest))}: at most {percent(most)} each."
             )
         )
     blocks.append(
@@ -334,7 +334,8 @@ def _number(value: float) -> str:
     return f"{value:.1f}" if value >= 0.05 else "0"
 
 
-def _plural(word: str, count: int) -> str:
+def plural(word: str, count: int) -> str:
+    """The word, with an s unless there is one."""
     return word if count == 1 else f"{word}s"
 
 

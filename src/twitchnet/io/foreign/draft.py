@@ -14,7 +14,7 @@ What foreign files do not say is decided here, the same way for all of them:
   label keeps the name as it was;
 * a row of a table that misses 1 by a rounding error is scaled to 1.
 
-A fault is told once: what hangs on a variable that cannot be read is not judged.
+A fault is told once: what depends on a variable that cannot be read is not judged.
 """
 
 from __future__ import annotations
