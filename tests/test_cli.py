@@ -16,6 +16,7 @@ from typer.main import get_command
 
 import twitchnet as tn
 from twitchnet.cli.main import app, main
+from twitchnet.codes import CODES
 from twitchnet.diagnosis.assess.cost import cost_warnings, planned_costs
 from twitchnet.diagnosis.diagnosis import RankBy
 
@@ -274,10 +275,38 @@ def test_check_prints_the_problems_of_a_broken_model(cli: Cli, tmp_path: Path) -
     path.write_text("twitchnet: 1\nname: broken\nmechanism: {}\n", encoding="utf-8")
     done = cli("check", str(path))
     assert done.code == 1
-    assert re.search(r"^error: .*broken\.yaml:3:1: TN\d+ ", done.out, re.MULTILINE)
+    assert re.search(r"^  .*broken\.yaml:3:1: TN\d+ ", done.out, re.MULTILINE)
     rows = cli("check", str(path), "--json").json
     assert {row["line"] for row in rows if row["path"] == "mechanism"} == {3}
     assert {row["severity"] for row in rows} <= {"error", "warning"}
+
+
+def test_check_puts_errors_first_and_groups_what_is_alike(cli: Cli, tmp_path: Path) -> None:
+    findings = "".join(f"  f{i}: {{label: F{i}, question: F?}}\n" for i in range(6))
+    leaks = "".join(f"  f{i}: {{leak: .1}}\n" for i in range(6))
+    sound = f"twitchnet: 1\nname: plain\nversion: 1.0.0\nfindings:\n{findings}mechanisms:\n{leaks}"
+    path = tmp_path / "plain.yaml"
+    path.write_text(sound, encoding="utf-8")
+    rows = cli("check", str(path), "--json").json
+    alike = [row for row in rows if row["code"] == "TN181"]
+    assert len(alike) == 6
+    assert {row["severity"] for row in rows} == {"warning"}
+    done = cli("check", str(path))
+    assert done.code == 0
+    assert f"6 times TN181 ({CODES['TN181'].title}), first at line {alike[0]['line']}:" in done.out
+    assert done.out.count("TN181") == 2
+    assert cli("check", str(path), "--all").out.count("TN181") == 6
+    assert cli("check", str(path), "--strict").code == 1
+    assert cli("check", str(path), "--errors-only").out == ""
+    assert cli("check", str(path), "--errors-only", "--strict").code == 1
+
+    path.write_text(sound.replace("f3: {leak: .1}", "f3: {leak: 1.1}"), encoding="utf-8")
+    broken = cli("check", str(path)).out
+    assert broken.index("1 error\n") < broken.index("TN130") < broken.index(" warnings\n")
+    assert "TN181" not in cli("check", str(path), "--errors-only").out
+    assert {row["severity"] for row in cli("check", str(path), "--errors-only", "--json").json} == {
+        "error"
+    }
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads its memory from /proc")

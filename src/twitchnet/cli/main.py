@@ -247,16 +247,23 @@ def models(as_json: Json = False) -> None:
 @app.command()
 def check(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A model file, or a bundled name.")],
+    errors_only: Annotated[
+        bool, typer.Option("--errors-only", help="Leave the warnings out.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 for warnings too.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="List each problem of a group.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Check a model file: print every error and warning, with its place and its cure.
+    """Check a model file: print errors, then warnings, each with its place and its cure.
 
-    Exit code 1 when there is an error; warnings alone leave it at 0.  The planned cost of an
-    answer, in table cells, goes to stderr.
+    Problems of one kind are grouped when there are more than three; `--all` lists each.
+    Exit code 1 when there is an error; warnings alone leave it at 0, except with `--strict`.
+    The planned cost of an answer, in table cells, goes to stderr.
     """
     from dataclasses import asdict
 
     from twitchnet.bundled import find_model
+    from twitchnet.cli.problems import problem_lines
     from twitchnet.diagnosis.assess.cost import cost_warnings, planned_costs
     from twitchnet.diagnosis.report.wording import plural
     from twitchnet.io.formats import lint_model, read_model
@@ -266,17 +273,18 @@ def check(
     errors = sum(problem.severity == "error" for problem in problems)
     costs = () if errors else planned_costs(read_model(path))
     problems += cost_warnings(costs, str(path)) if costs else []
+    warnings = len(problems) - errors
+    shown = [one for one in problems if one.severity == "error" or not errors_only]
     if as_json:
-        print_json([asdict(problem) for problem in problems])
+        print_json([asdict(problem) for problem in shown])
     else:
-        for problem in problems:
-            typer.echo(f"{problem.severity}: {problem}")
+        for line in problem_lines(shown, every):
+            typer.echo(line)
         for cost in costs:
             typer.echo(f"planned cost, {cost}", err=True)
-        warnings = len(problems) - errors
         counts = f"{errors} {plural('error', errors)}, {warnings} {plural('warning', warnings)}"
         typer.echo(f"{file}: {counts}", err=True)
-    raise typer.Exit(1 if errors else 0)
+    raise typer.Exit(1 if errors or (strict and warnings) else 0)
 
 
 @app.command()
