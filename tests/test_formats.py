@@ -28,7 +28,7 @@ from twitchnet.io.foreign.tabular import hidden, tabulated
 from twitchnet.io.foreign.uai import format_uai, parse_uai
 from twitchnet.io.foreign.xdsl import format_xdsl, parse_xdsl
 from twitchnet.io.foreign.xmlbif import format_xmlbif, parse_xmlbif
-from twitchnet.io.formats import FORMATS, YAML, convert, read_model, write_model
+from twitchnet.io.formats import FORMATS, YAML, convert, lint_model, read_model, write_model
 from twitchnet.io.model_file import writer as model_writer
 from twitchnet.io.model_file import yaml_reader
 from twitchnet.io.model_file.reader import parse_network, read_network
@@ -760,3 +760,141 @@ def _read(parse: Parse, text: str) -> tuple[Network | None, tuple[Problem, ...]]
 def test_bytes_of_any_kind_are_refused(kind: str, data: bytes) -> None:
     with pytest.raises(ModelError):
         READERS[kind](data)
+
+
+# -- the order of tables that a program has of its own ------------------------------------------
+
+AGRUM_XDSL = """<?xml version="1.0" ?>
+<smile version="1.0" id="bn"><nodes>
+<cpt id="b"><state id="n" /><state id="p" /><probabilities>0.9 0.1</probabilities></cpt>
+<cpt id="a"><state id="x" /><state id="y" /><state id="z" />
+  <probabilities>0.6 0.2 0.2</probabilities></cpt>
+<cpt id="c"><state id="lo" /><state id="hi" /><parents>a b</parents>
+  <probabilities>0.99 0.01 0.89 0.11 0.79 0.21 0.98 0.02 0.88 0.12 0.78 0.22</probabilities></cpt>
+</nodes><extensions><genie version="1.0" app="aGrUM 3.3.1" name="bn"></genie></extensions></smile>
+"""
+AGRUM_UAI = """BAYES
+3
+3 2 2
+3
+1 0   # a
+3 0 2 1   # c
+1 2   # b
+
+3
+  0.6 0.2 0.2
+12
+  0.99 0.01
+  0.89 0.11
+  0.79 0.21
+  0.98 0.02
+  0.88 0.12
+  0.78 0.22
+2
+  0.9 0.1
+"""
+PGMPY_UAI = """BAYES
+3
+2 2 3
+3
+1 2
+1 0
+3 0 2 1
+
+3
+0.6 0.2 0.2
+2
+0.9 0.1
+12
+0.99 0.98 0.89 0.88 0.79 0.78 0.01 0.02 0.11 0.12 0.21 0.22"""
+# P(c = hi | a, b) of the network that both programs wrote, for a = x, y, z and b = n, p
+WRITTEN = [[0.01, 0.02], [0.11, 0.12], [0.21, 0.22]]
+
+
+@pytest.mark.parametrize(
+    ("parse", "text", "c", "ab"),
+    [
+        (parse_xdsl, AGRUM_XDSL, "c", ("a", "b")),
+        (parse_uai, AGRUM_UAI, "v1", ("v0", "v2")),
+        (parse_uai, PGMPY_UAI, "v1", ("v2", "v0")),
+    ],
+)
+def test_a_table_means_what_its_writer_meant(
+    parse: Parse, text: str, c: str, ab: tuple[str, str]
+) -> None:
+    network = parse(text)
+    local = network.by_name[c].local
+    assert isinstance(local, Table)
+    axes = [local.parents.index(name) for name in ab]
+    assert local.probabilities[..., 1].transpose(axes).tolist() == WRITTEN
+    assert len(network.notes) == 1
+    by_the_book = parse(text, order="definition") if parse is not parse_uai or "#" in text else None
+    if by_the_book is not None:
+        assert by_the_book.fingerprint != network.fingerprint
+        assert by_the_book.notes == ()
+
+
+def test_a_comment_behind_one_scope_is_no_sign_of_a_program() -> None:
+    text = AGRUM_UAI.replace("   # a", "")
+    assert parse_uai(text).notes == ()
+    assert parse_uai(text).fingerprint == parse_uai(AGRUM_UAI, order="definition").fingerprint
+
+
+def test_check_tells_and_load_takes_the_order_of_tables(tmp_path: Path) -> None:
+    path = tmp_path / "a.uai"
+    path.write_text(AGRUM_UAI, encoding="utf-8")
+    (warning,) = lint_model(path)
+    assert (warning.code, warning.severity) == ("TN188", "warning")
+    assert "pyAgrum" in warning.message
+    asked = tn.load(path, order="definition").network
+    assert asked.fingerprint == parse_uai(AGRUM_UAI, order="definition").fingerprint
+    with pytest.raises(ValueError, match=r"\.uai and \.xdsl"):
+        tn.load("demo", order="pyagrum")
+    with pytest.raises(ValueError, match="must be one of"):
+        tn.load(path, order="genie")  # type: ignore[arg-type]
+
+
+@settings(max_examples=30)
+@given(networks())
+def test_files_for_pyagrum_are_read_back_by_their_marks(network: Network) -> None:
+    flat = tabulated(network)
+    same(parse_xdsl(format_xdsl(network, order="pyagrum")), flat)
+    back = parse_uai(format_uai(network, order="pyagrum"))
+    straight = parse_uai(format_uai(network))
+    assert back.fingerprint == straight.fingerprint
+
+
+def test_uai_comments_and_tiny_numbers() -> None:
+    text = "c made by hand\nBAYES\nc sizes\n1 2 1 1 0\nc\n2 0.999999999 0.000000001"
+    (variable,) = parse_uai(text).nodes
+    assert numbers(variable.local) == [(), [0.999999999, 1e-9]]
+    written = format_uai(
+        Network("n", "1", (replace(variable, local=Table((), [1 - 5e-324, 5e-324])),))
+    )
+    assert "e" not in written.split("\n", 1)[1]
+    assert numbers(parse_uai(written).nodes[0].local) == [(), [1.0, 5e-324]]
+
+
+def test_convert_to_uai_writes_names_and_states_beside_it(tmp_path: Path) -> None:
+    done = convert(bundled.find_model("demo"), tmp_path / "demo.uai")
+    assert "demo.uai.names.tsv" in str(done)
+    assert "--for pyagrum" in str(done)
+    head, *rows = (tmp_path / "demo.uai.names.tsv").read_text(encoding="utf-8").splitlines()
+    assert head.split("\t") == ["number", "name", "states"]
+    read = read_model(tmp_path / "demo.uai")
+    assert len(rows) == len(read.nodes)
+    for row, variable in zip(rows, read.nodes, strict=True):
+        number, name, *states = row.split("\t")
+        assert f"v{number}" == variable.name
+        assert len(states) == variable.card
+        known = tn.load("demo").network.by_name.get(name)
+        assert known is None or tuple(states) == known.states
+    done = convert(bundled.find_model("demo"), tmp_path / "a.xdsl", reader="pyagrum")
+    assert "noisymax" not in (tmp_path / "a.xdsl").read_text(encoding="utf-8")
+    assert "--for" not in str(done)
+
+
+def test_thirds_with_two_digits_are_scaled() -> None:
+    (variable,) = parse_uai("BAYES 1 3 1 1 0 3 .33 .33 .33").nodes
+    assert isinstance(variable.local, Table)
+    assert variable.local.probabilities.tolist() == pytest.approx([1 / 3] * 3, abs=1e-15)

@@ -346,3 +346,65 @@ def test_the_graph_has_every_arc_with_its_meaning() -> None:
         "kind": "screen", "label": "Fever", "states": ("absent", "present"),
         "group": "", "severity": "",
     }  # fmt: skip
+
+
+def asymmetric() -> Network:
+    """Three variables of which no order of the tables but the right one gives the same."""
+    rows = np.array([[0.01, 0.02], [0.11, 0.12], [0.21, 0.22]])
+    table = Table(("a", "b"), np.stack([1.0 - rows, rows], axis=-1))
+    return Network(
+        "n",
+        "1",
+        (
+            Variable("a", "cause", ("x", "y", "z"), "a", Table((), [0.6, 0.2, 0.2])),
+            Variable("b", "cause", ("n", "p"), "b", Table((), [0.9, 0.1])),
+            Variable("c", "finding", ("lo", "hi"), "c", table),
+        ),
+    )
+
+
+@pytest.mark.parametrize("suffix", [".xdsl", ".uai", ".net", ".bif", ".bifxml"])
+def test_files_that_pyagrum_writes_mean_what_it_meant(suffix: str, tmp_path: Path) -> None:
+    network = asymmetric()
+    path = str(tmp_path / f"n{suffix}")
+    pyagrum().saveBN(to_pyagrum(network), path)
+    found = tn.load(path).network
+    variables = sorted(found.nodes, key=lambda v: (v.card != 3, v.kind == "finding"))
+    a, b, c = (variable.name for variable in variables)
+    local = found.by_name[c].local
+    assert isinstance(local, Table)
+    axes = [local.parents.index(name) for name in (a, b)]
+    right = network.by_name["c"].local
+    assert isinstance(right, Table)
+    assert local.probabilities[..., 1].transpose(axes) == pytest.approx(
+        right.probabilities[..., 1], abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("suffix", [".xdsl", ".uai"])
+def test_pyagrum_reads_files_that_are_written_for_it(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"n{suffix}"
+    write_model(asymmetric(), path, "pyagrum")
+    read = pyagrum().loadBN(str(path))
+    name = "c" if suffix == ".xdsl" else "2"
+    parents = ("a", "b") if suffix == ".xdsl" else ("0", "1")
+    table = read.cpt(name)
+    for i, row in enumerate([[0.01, 0.02], [0.11, 0.12], [0.21, 0.22]]):
+        for j, value in enumerate(row):
+            found = table[{parents[0]: i, parents[1]: j}]
+            assert found[1] == pytest.approx(value, abs=1e-6)
+
+
+def test_files_that_pgmpy_writes_as_uai_mean_what_it_meant(tmp_path: Path) -> None:
+    pgmpy()
+    from pgmpy.readwrite import UAIWriter
+
+    path = tmp_path / "n.uai"
+    UAIWriter(to_pgmpy(asymmetric())).write(str(path))
+    found = tn.load(path).network
+    (c,) = found.names("finding")
+    local = found.by_name[c].local
+    assert isinstance(local, Table)
+    cards = [found.cards[parent] for parent in local.parents]
+    rows = local.probabilities[..., 1].transpose([cards.index(3), cards.index(2)])
+    assert rows == pytest.approx(np.array([[0.01, 0.02], [0.11, 0.12], [0.21, 0.22]]), abs=1e-12)

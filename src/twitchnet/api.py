@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from twitchnet.diagnosis.assess.diff import Diff
     from twitchnet.diagnosis.assess.evaluate import Evaluation
     from twitchnet.diagnosis.interview.interview import Order
+    from twitchnet.io.foreign.table_order import TableOrder
 
 
 class Model:
@@ -410,12 +411,18 @@ def _rebuild(
 
 
 def load(
-    source: str | PathLike[str], *, budget: float = BUDGET, workspace: float = WORKSPACE
+    source: str | PathLike[str],
+    *,
+    budget: float = BUDGET,
+    workspace: float = WORKSPACE,
+    order: TableOrder | None = None,
 ) -> Model:
     """Loads a model: a bundled name (``"twitchy_legs"``) or the path of a model file.
 
     The suffix says the format: ``.yaml``, ``.bif``, ``.xml``, ``.bifxml``, ``.uai``,
-    ``.xdsl`` or ``.net``.
+    ``.xdsl`` or ``.net``.  ``order`` says whose order the tables of a ``.uai`` or ``.xdsl``
+    file have where the reader may not see it (docs/formats.md): ``"definition"``,
+    ``"pyagrum"`` or ``"pgmpy"``.
 
     Raises ``ModelError`` with every problem of the file, ``FileNotFoundError`` when
     there is neither such a model nor such a file.
@@ -427,4 +434,4 @@ def load(
     from twitchnet.bundled import find_model
     from twitchnet.io.formats import read_model
 
-    return Model(read_model(find_model(source)), budget=budget, workspace=workspace)
+    return Model(read_model(find_model(source), order), budget=budget, workspace=workspace)

@@ -393,6 +393,14 @@ _TABLE = (
         "It will be asked about by its label alone.",
         "Add `question` in plain words.",
     ),
+    Code(
+        "TN188",
+        "A file that was read as its writer meant it",
+        "Some programs write tables in another order than the format defines; files that bear "
+        "the marks of such a program are read in its order.",
+        "Nothing, when the note names the program that wrote the file; else say the order: "
+        "`order` of tn.load, `--order` of `twitchnet convert`.",
+    ),
     # The record.
     Code(
         "TN201",

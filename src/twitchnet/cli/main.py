@@ -45,6 +45,21 @@ class By(StrEnum):
     prior = "prior"
 
 
+class WrittenBy(StrEnum):
+    """Whose order the tables of a file have; see ``io.foreign.table_order``."""
+
+    definition = "definition"
+    pyagrum = "pyagrum"
+    pgmpy = "pgmpy"
+
+
+class ReadBy(StrEnum):
+    """Who reads the tables of a file as they are written; pgmpy reads UAI otherwise again."""
+
+    definition = "definition"
+    pyagrum = "pyagrum"
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         from twitchnet import __version__
@@ -291,16 +306,29 @@ def check(
 def convert(
     source: Annotated[str, typer.Argument(metavar="IN", help="A model file, or a bundled name.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write.")],
+    order: Annotated[
+        WrittenBy | None,
+        typer.Option(help="The order of the tables of IN, where its reader may not see it."),
+    ] = None,
+    reader: Annotated[
+        ReadBy, typer.Option("--for", help="Who shall read OUT (.uai, .xdsl).")
+    ] = ReadBy.definition,
 ) -> None:
     """Convert a model between formats, by the suffixes of the files.
 
     Formats: .yaml, .bif, .xml, .bifxml (XMLBIF), .uai, .xdsl (GeNIe), .net (Hugin).
-    What the format of OUT cannot hold is told on stderr.
+    What the format of OUT cannot hold is said on stderr.  --order and --for matter for .uai
+    and .xdsl, of which some programs write and read the tables in an order of their own.
     """
     from twitchnet.bundled import find_model
+    from twitchnet.io.formats import ORDERED
     from twitchnet.io.formats import convert as convert_file
 
-    typer.echo(str(convert_file(find_model(source), target)), err=True)
+    path = find_model(source)
+    if order and path.suffix.lower() not in ORDERED:
+        raise typer.BadParameter(f"only for {' and '.join(ORDERED)}", param_hint="--order")
+    done = convert_file(path, target, order.value if order else None, reader.value)
+    typer.echo(str(done), err=True)
 
 
 @app.command()

@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from os import PathLike, fspath
 from pathlib import Path
+from typing import Literal, get_args
 
 from twitchnet.errors import ModelError, Problem, nearest
 from twitchnet.io.foreign.reading import MAX_BYTES
+from twitchnet.io.foreign.table_order import TableOrder
 from twitchnet.io.foreign.tabular import CELLS, hidden
 from twitchnet.model.check import check
 from twitchnet.model.local import Table
@@ -31,6 +33,9 @@ FORMATS = {
 """The module ``x`` of this room that has ``parse_x`` and ``format_x``, by suffix."""
 
 YAML = (".yaml", ".yml")
+
+ORDERED = (".uai", ".xdsl")
+"""Formats of which some programs write the tables in another order than the definition's."""
 
 
 def _suffix(path: str | PathLike[str]) -> str:
@@ -52,12 +57,18 @@ def _function(suffix: str, verb: str) -> Callable[..., object]:
     return found
 
 
-def read_model(path: str | PathLike[str]) -> Network:
+def read_model(path: str | PathLike[str], order: TableOrder | None = None) -> Network:
     """The network in a file of any known format, chosen by its suffix.
 
-    Raises ``ModelError`` with every problem of the file.
+    ``order`` says in which order a ``.uai`` or ``.xdsl`` file lists the numbers of a table
+    (see ``foreign.table_order``); None recognises it.  Raises ``ModelError`` with every problem
+    of the file, ``ValueError`` for an order where the format leaves none open.
     """
     suffix, file = _suffix(path), fspath(path)
+    if order and suffix not in ORDERED:
+        raise ValueError(f"order= is for {' and '.join(ORDERED)} files, not for {suffix}")
+    if order and order not in get_args(TableOrder):
+        raise ValueError(f"order must be one of {', '.join(get_args(TableOrder))}, not {order!r}")
     if suffix in YAML:
         from twitchnet.io.model_file.reader import read_network
 
@@ -68,7 +79,8 @@ def read_model(path: str | PathLike[str]) -> Network:
     except OSError as error:
         message = f"the file cannot be read: {error.strerror or error}"
         raise ModelError([Problem("TN100", message, file=file)]) from error
-    network = _function(suffix, "parse")(data, file)
+    parse = _function(suffix, "parse")
+    network = parse(data, file, order) if suffix in ORDERED else parse(data, file)
     assert isinstance(network, Network)
     problems = [problem for problem in check(network) if problem.severity == "error"]
     if problems:
@@ -77,32 +89,40 @@ def read_model(path: str | PathLike[str]) -> Network:
 
 
 def lint_model(path: str | PathLike[str]) -> list[Problem]:
-    """Every problem of a file of any known format; of a model file the warnings too."""
+    """Every problem of a file of any known format, and every warning."""
     try:
         if _suffix(path) in YAML:
             from twitchnet.io.model_file.reader import lint
 
             return lint(path)
-        read_model(path)
+        notes = read_model(path).notes
     except ModelError as error:
         return list(error.problems)
-    return []
+    return [Problem("TN188", note, file=fspath(path), severity="warning") for note in notes]
 
 
-def format_model(network: Network, suffix: str, cells: int = CELLS) -> str:
-    """The text of a file of the format that ``suffix`` (``.bif`` ...) names."""
+def format_model(
+    network: Network, suffix: str, cells: int = CELLS, order: TableOrder = "definition"
+) -> str:
+    """The text of a file of the format that ``suffix`` (``.bif`` ...) names.
+
+    ``order`` matters where programs differ in the order of the tables (``.uai``, ``.xdsl``).
+    """
     if _suffix(f"model{suffix}") in YAML:
         from twitchnet.io.model_file.writer import format_network
 
         return format_network(network)
-    text = _function(suffix.lower(), "format")(network, cells)
+    written = _function(suffix.lower(), "format")
+    text = written(network, cells, order) if suffix in ORDERED else written(network, cells)
     assert isinstance(text, str)
     return text
 
 
-def write_model(network: Network, path: str | PathLike[str]) -> None:
+def write_model(
+    network: Network, path: str | PathLike[str], order: TableOrder = "definition"
+) -> None:
     """Writes the network in the format that the suffix of ``path`` names."""
-    text = format_model(network, _suffix(path))
+    text = format_model(network, _suffix(path), order=order)
     Path(path).write_text(text, encoding="utf-8", newline="\n")
 
 
@@ -121,33 +141,57 @@ class Conversion:
         return "\n".join(lines)
 
 
-def convert(source: str | PathLike[str], target: str | PathLike[str]) -> Conversion:
+def convert(
+    source: str | PathLike[str],
+    target: str | PathLike[str],
+    order: TableOrder | None = None,
+    reader: Literal["definition", "pyagrum"] = "definition",
+) -> Conversion:
     """Reads one file and writes another; the suffixes say the formats.
 
-    Raises ``ModelError`` when the source is wrong or a suffix is unknown; the target is
-    then not touched.
+    ``order`` is that of the source (see ``read_model``); ``reader`` says for which program's
+    order of tables the target is written.  The names and states of a ``.uai`` file, which has
+    none, are written beside it (``x.uai.names.tsv``).  Raises ``ModelError`` when the source
+    is wrong or a suffix is unknown; the target is then not touched.
     """
     suffix = _suffix(target)
-    network = read_model(source)
-    write_model(network, target)
-    notes = () if suffix in YAML else _lost(network, suffix)
+    network = read_model(source, order)
+    write_model(network, target, reader)
+    notes = () if suffix in YAML else _lost(network, suffix, reader)
+    if suffix == ".uai":
+        names = Path(f"{fspath(target)}.names.tsv")
+        names.write_text(_names(network), encoding="utf-8", newline="\n")
+        notes += (f"the format has no names: {names.name} says which variable has which number",)
+    if _suffix(source) not in YAML:
+        notes += network.notes
     return Conversion(fspath(source), fspath(target), network, notes)
 
 
-def _lost(network: Network, suffix: str) -> tuple[str, ...]:
+def _names(network: Network) -> str:
+    """A line for each variable of a UAI file: its number, its name, and its states."""
+    from twitchnet.io.foreign.tabular import tabulated
+
+    rows = [
+        "\t".join([str(number), variable.name, *variable.states])
+        for number, variable in enumerate(tabulated(network).nodes)
+    ]
+    return "\n".join(["number\tname\tstates", *rows]) + "\n"
+
+
+def _lost(network: Network, suffix: str, reader: TableOrder) -> tuple[str, ...]:
     """What a foreign format does not keep, in words."""
     from twitchnet.io.foreign.tabular import tabulated
 
     notes = []
     written = sum(not isinstance(variable.local, Table) for variable in network.nodes)
-    if written and suffix == ".xdsl":
+    if written and suffix == ".xdsl" and reader == "definition":
         notes.append("noisy-OR and noisy-MAX nodes without modifiers are kept as they are")
     elif written:
         notes.append(f"{written} causal mechanisms were written out as tables")
     if suffix == ".xdsl":
-        from twitchnet.io.foreign.xdsl import is_noisy
+        from twitchnet.io.foreign.xdsl import kept_noisy
 
-        added = len(hidden(tabulated(network, keep=is_noisy)))
+        added = len(hidden(tabulated(network, keep=kept_noisy(reader))))
     else:
         added = len(hidden(tabulated(network)))
     if added:
@@ -166,6 +210,6 @@ def _lost(network: Network, suffix: str) -> tuple[str, ...]:
     lost = [name for name, values in parts.items() if values]
     if lost:
         notes.append(f"the format has no place for {', '.join(lost)}")
-    if suffix == ".uai":
-        notes.append("the format has no names: variables are numbered in the order of the file")
+    if suffix in ORDERED and reader == "definition":
+        notes.append("pyAgrum reads the tables of this format in another order: --for pyagrum")
     return tuple(notes)

@@ -14,6 +14,8 @@ What foreign files do not say is decided here, the same way for all of them:
   label keeps the name as it was;
 * a row of a table that misses 1 by a rounding error is scaled to 1.
 
+What was read otherwise than the definition of the format says is a *note* of the network.
+
 A fault is told once: what depends on a variable that cannot be read is not judged.
 """
 
@@ -88,6 +90,7 @@ class Draft:
         self.name = PurePath(file).name.partition(".")[0]
         self.variables: dict[str, _Declared] = {}
         self.problems: list[Problem] = []
+        self.notes: list[str] = []
         self.attempted: set[str] = set()  # a table that cannot be read is not missing
         self.refused: set[str] = set()  # nodes of kinds that cannot be read
         self.nameless = False  # a variable has lost its name, so any may be meant
@@ -267,7 +270,7 @@ class Draft:
             self.wrong("TN130", f"{value:g} is not a probability", place, name)
             return False
         total = values.sum(axis=-1)
-        far = np.abs(total - 1.0) > ROUNDING
+        far = np.abs(total - 1.0) > ROUNDING * (1.0 + 1e-9)  # .33 three times misses by .01
         if far.any():
             first = tuple(int(i) for i in np.argwhere(far)[0])
             said = ", ".join(
@@ -335,6 +338,7 @@ class Draft:
             title=self.name,
             variables=tuple(variables),
             description=f"Read from {PurePath(self.file).name}.",
+            notes=tuple(self.notes),
         )
 
     def _orders(self) -> dict[str, list[int]]:

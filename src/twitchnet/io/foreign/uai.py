@@ -6,39 +6,64 @@ The last variable of a scope is the child and runs fastest, then the parents fro
 first.  Variables and states have no names, so they get ``v0``, ``v1`` ... and, with two
 states, ``absent`` and ``present``.  Source: the UAI 2014 inference competition, "Model
 file format".
+
+Two programs write another order.  pyAgrum has the first parent fastest after the child, and
+names the child in a comment behind each scope.  pgmpy has the first variable of the scope
+fastest and the child slowest, so that the rows of the definition do not add up to 1.  Both
+are recognised by these marks and read as they were meant, with a note.
 """
 
 from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from twitchnet.errors import ModelError
-from twitchnet.io.foreign.draft import MAX_CELLS, MAX_PARENTS, MAX_STATES, MAX_VARIABLES, Draft
+from twitchnet.io.foreign.draft import (
+    MAX_CELLS,
+    MAX_PARENTS,
+    MAX_STATES,
+    MAX_VARIABLES,
+    ROUNDING,
+    Draft,
+)
 from twitchnet.io.foreign.lexer import Lexer
 from twitchnet.io.foreign.reading import Place, decoded
+from twitchnet.io.foreign.table_order import TableOrder, list_in_order, read_in_order
 from twitchnet.io.foreign.tabular import CELLS, tabulated
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network
 
 _COUNT = re.compile(r"\d{1,9}\Z")
+_NAMED_SCOPE = re.compile(r"^[ \t]*\d[\d \t]*#[^\n]*$", re.MULTILINE)
+"""A scope with the name of its child in a comment behind it, as pyAgrum writes it."""
 
 
-def parse_uai(data: bytes | str, file: str = "<string>") -> Network:
+def parse_uai(
+    data: bytes | str, file: str = "<string>", order: TableOrder | None = None
+) -> Network:
     """The network of a UAI text.  Raises ``ModelError`` with every problem.
+
+    ``order`` says in which order the file lists the numbers of a table; None recognises it.
 
     >>> parse_uai("BAYES 1 2 1 1 0 2 .8 .2").variables[0].local.probabilities.tolist()
     [0.8, 0.2]
     """
     draft = Draft(file)
-    return _Reader(Lexer(decoded(data, file), "\x00", r"[#%][^\n]*", draft), draft).network()
+    text = decoded(data, file)
+    comment = r"[#%][^\n]*|(?m:^c(?:[ \t][^\n]*)?$)"
+    return _Reader(text, Lexer(text, "\x00", comment, draft), draft, order).network()
 
 
 class _Reader:
     """Reads one document from its first word to its last."""
 
-    def __init__(self, lexer: Lexer, draft: Draft) -> None:
+    def __init__(self, text: str, lexer: Lexer, draft: Draft, order: TableOrder | None) -> None:
+        self.text = text
         self.lexer = lexer
         self.draft = draft
+        self.order = order
 
     def count(self, what: str, most: int) -> int:
         """A whole number from 0 to ``most``."""
@@ -82,13 +107,34 @@ class _Reader:
             last = variables - 1
             scope = [f"v{self.count('the number of a variable', last)}" for _ in range(size)]
             scopes.append((scope, place))
-        for scope, place in scopes:
-            self.table(scope, place)
+        tables = [self.numbers(scope, place) for scope, place in scopes]
         if not lexer.done:
             lexer.fail("the end of the file")
+        shapes = [draft.cards(scope) for scope, _ in scopes]
+        order = self.order or self.recognised(tables, shapes)
+        for (scope, place), numbers, shape in zip(scopes, tables, shapes, strict=True):
+            draft.table(scope[-1], read_in_order(numbers, shape, order), place)
         return draft.network()
 
-    def table(self, scope: list[str], place: Place) -> None:
+    def recognised(self, tables: list[list[float]], shapes: list[tuple[int, ...]]) -> TableOrder:
+        """The order in which the numbers of the tables were written, by the marks of its writer."""
+        named = len(_NAMED_SCOPE.findall(self.text)) == len(tables)
+        if named and any(len(shape) > 2 for shape in shapes):
+            self.draft.notes.append(
+                "The scopes name their variables as pyAgrum writes them, so the tables were "
+                "read with the first parent fastest after the child; order='definition' reads "
+                "the last parent fastest."
+            )
+            return "pyagrum"
+        if not _all_add_up(tables, shapes, "definition") and _all_add_up(tables, shapes, "pgmpy"):
+            self.draft.notes.append(
+                "The rows add up to 1 only with the child slowest, as pgmpy writes tables, so "
+                "they were read in that order."
+            )
+            return "pgmpy"
+        return "definition"
+
+    def numbers(self, scope: list[str], place: Place) -> list[float]:
         """The table of the last of ``scope``; after a fault nothing that follows is sure."""
         lexer, draft, name = self.lexer, self.draft, scope[-1]
         cells = draft.room(name, scope[:-1], place)
@@ -98,11 +144,26 @@ class _Reader:
         entries = self.count("the number of entries", MAX_CELLS)
         if entries != cells:
             draft.stop("TN134", f"{name}: {draft.sizes(name, entries)}", here)
-        draft.table(name, [lexer.number("a number") for _ in range(cells)], place)
+        return [lexer.number("a number") for _ in range(cells)]
 
 
-def format_uai(network: Network, cells: int = CELLS) -> str:
-    """The network as UAI text, without names; other local models become tables."""
+def _all_add_up(
+    tables: list[list[float]], shapes: list[tuple[int, ...]], order: TableOrder
+) -> bool:
+    """Whether each row of each table adds up to 1, give or take a rounding."""
+    for numbers, shape in zip(tables, shapes, strict=True):
+        sums = read_in_order(numbers, shape, order).reshape(-1, shape[-1]).sum(axis=1)
+        if not np.all(np.abs(sums - 1.0) <= ROUNDING):
+            return False
+    return True
+
+
+def format_uai(network: Network, cells: int = CELLS, order: TableOrder = "definition") -> str:
+    """The network as UAI text, without names; other local models become tables.
+
+    With the order of pyAgrum the name of each child stands behind its scope, as pyAgrum has
+    it, so that the file shows how it is meant.  No number has an exponent: pgmpy reads none.
+    """
     flat = tabulated(network, cells)
     index = {variable.name: str(i) for i, variable in enumerate(flat.nodes)}
     lines = ["BAYES", str(len(index)), " ".join(str(v.card) for v in flat.nodes), str(len(index))]
@@ -111,8 +172,9 @@ def format_uai(network: Network, cells: int = CELLS) -> str:
         local = variable.local
         assert isinstance(local, Table)
         scope = [index[name] for name in (*local.parents, variable.name)]
-        lines.append(" ".join([str(len(scope)), *scope]))
+        name = f"   # {variable.name}" if order == "pyagrum" else ""
+        lines.append(" ".join([str(len(scope)), *scope]) + name)
         tables += ["", str(local.probabilities.size)]
-        for row in local.probabilities.reshape(-1, variable.card).tolist():
-            tables.append(" ".join(repr(value) for value in row))
+        for row in list_in_order(local.probabilities, order).reshape(-1, variable.card):
+            tables.append(" ".join(np.format_float_positional(value, trim="0") for value in row))
     return "\n".join(lines + tables) + "\n"

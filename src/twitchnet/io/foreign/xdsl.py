@@ -6,6 +6,8 @@
           / extensions / genie / node: name
 
 Tables run through the node's states fastest, then through those of the last parent.
+pyAgrum, which names itself as the ``app`` of the file, writes the first parent fastest; such
+a file is read as it was meant, with a note.
 
 A noisy-MAX has, for each parent, one column for each of its states in the order of
 ``strengths``, then one column for the leak; the last state of the node and the last
@@ -18,13 +20,14 @@ Source: SMILE programmer's manual, "noisy-MAX nodes", "XDSL file format".
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from twitchnet.io.foreign.draft import MAX_VARIABLES, Draft
 from twitchnet.io.foreign.safe_xml import Element, escaped, parse_xml
 from twitchnet.io.foreign.spelling import identifiers, respelled
+from twitchnet.io.foreign.table_order import TableOrder, list_in_order, read_in_order
 from twitchnet.io.foreign.tabular import CELLS, tabulated
 from twitchnet.model.local import NoisyMax, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
@@ -70,8 +73,14 @@ def _wanted(parent: str, element: Element) -> bool:
     return element.tag in _READ or parent == "nodes"
 
 
-def parse_xdsl(data: bytes | str, file: str = "<string>") -> Network:
-    """The network of an XDSL document.  Raises ``ModelError`` with every problem."""
+def parse_xdsl(
+    data: bytes | str, file: str = "<string>", order: TableOrder | None = None
+) -> Network:
+    """The network of an XDSL document.  Raises ``ModelError`` with every problem.
+
+    ``order`` says in which order the file lists the numbers of a table; None takes that of
+    the program that wrote the file.
+    """
     draft = Draft(file)
     root = parse_xml(data, draft, _wanted)
     nodes = root.one("nodes")
@@ -94,9 +103,23 @@ def parse_xdsl(data: bytes | str, file: str = "<string>") -> Network:
         else:
             _declare(element, name, labels.get(name, name), draft)
             known.append((element, name))
+    order = order or _order(root, known, draft)
     for element, name in known:
-        _define(element, name, draft)
+        _define(element, name, draft, order)
     return draft.network()
+
+
+def _order(root: Element, known: Sequence[tuple[Element, str]], draft: Draft) -> TableOrder:
+    """The order in which the program that wrote the file lists the numbers of a table."""
+    apps = [genie.attributes.get("app", "") for e in root.all("extensions") for genie in e.children]
+    if not any("agrum" in app.lower() for app in apps):
+        return "definition"
+    if any(len(element.words("parents", 2)) > 1 for element, _ in known if element.tag == "cpt"):
+        draft.notes.append(
+            f"The file was written by {apps[0][:40]}, so its tables were read with the first "
+            "parent fastest after the child; order='definition' reads the last parent fastest."
+        )
+    return "pyagrum"
 
 
 def _labels(root: Element) -> dict[str, str]:
@@ -119,7 +142,7 @@ def _declare(element: Element, name: str, label: str, draft: Draft) -> None:
     draft.declare(name, states, element.place, label=label, kind=properties.get(KIND, ""))
 
 
-def _define(element: Element, name: str, draft: Draft) -> None:
+def _define(element: Element, name: str, draft: Draft, order: TableOrder) -> None:
     place = element.place
     parents = element.words("parents", MAX_VARIABLES)
     if len(parents) > MAX_VARIABLES:
@@ -131,7 +154,8 @@ def _define(element: Element, name: str, draft: Draft) -> None:
     cells = draft.room(name, parents, place)
     if cells and element.tag == "cpt":
         words = element.words("probabilities", cells)
-        draft.table(name, draft.numbers(words, cells, place), place)
+        numbers = draft.numbers(words, cells, place)
+        draft.table(name, read_in_order(numbers, draft.cards((*parents, name)), order), place)
     elif cells:
         _deterministic(element, name, cells, draft)
 
@@ -212,9 +236,22 @@ def _numbers(values: object) -> str:
     return " ".join(repr(float(value)) for value in np.asarray(values).reshape(-1))
 
 
-def format_xdsl(network: Network, cells: int = CELLS) -> str:
-    """The network as XDSL; noisy-OR and noisy-MAX without modifiers stay what they are."""
-    flat = tabulated(network, cells, keep=is_noisy)
+def kept_noisy(order: TableOrder) -> Callable[[Variable], bool]:
+    """Which local models are written as they are."""
+    return is_noisy if order == "definition" else lambda variable: False
+
+
+def _app(order: TableOrder) -> str:
+    """The program that the file names as its writer: readers take the order from it."""
+    return "twitchnet, for aGrUM" if order == "pyagrum" else "twitchnet"
+
+
+def format_xdsl(network: Network, cells: int = CELLS, order: TableOrder = "definition") -> str:
+    """The network as XDSL; noisy-OR and noisy-MAX without modifiers stay what they are.
+
+    In the order of pyAgrum, which reads no noisy nodes, they are written out.
+    """
+    flat = tabulated(network, cells, kept_noisy(order))
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         f'<smile version="1.0" id="{escaped(network.name)}" numsamples="10000">',
@@ -228,14 +265,18 @@ def format_xdsl(network: Network, cells: int = CELLS) -> str:
         lines.append(f'    <{tag} id="{escaped(name)}">')
         ids = identifiers(variable.states)
         lines += [f'      <state id="{escaped(state)}" />' for state in ids[::step]]
-        lines += _table(flat, local) if isinstance(local, Table) else _columns(flat, variable)
+        if isinstance(local, Table):
+            lines += _table(flat, local, order)
+        else:
+            lines += _columns(flat, variable)
         if tuple(ids) != variable.states:
             states = escaped(" ".join(variable.states[::step]))
             lines.append(f'      <property id="{STATES}">{states}</property>')
         lines.append(f'      <property id="{KIND}">{variable.kind}</property>')
         lines.append(f"    </{tag}>")
     lines += ["  </nodes>", "  <extensions>"]
-    lines.append(f'    <genie version="1.0" app="twitchnet" name="{escaped(network.name)}">')
+    name = escaped(network.name)
+    lines.append(f'    <genie version="1.0" app="{_app(order)}" name="{name}">')
     for i, variable in enumerate(flat.nodes):
         x, y = 40 + 160 * (i % 8), 40 + 100 * (i // 8)
         lines += [
@@ -251,13 +292,14 @@ def format_xdsl(network: Network, cells: int = CELLS) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _table(network: Network, local: Table) -> list[str]:
+def _table(network: Network, local: Table, order: TableOrder) -> list[str]:
     values = local.probabilities
     for axis, parent in enumerate(local.parents):
         if _reversed(network.by_name[parent]):
             values = np.flip(values, axis)
     lines = [f"      <parents>{' '.join(local.parents)}</parents>"] if local.parents else []
-    return [*lines, f"      <probabilities>{_numbers(values)}</probabilities>"]
+    numbers = _numbers(list_in_order(values, order))
+    return [*lines, f"      <probabilities>{numbers}</probabilities>"]
 
 
 def _columns(network: Network, variable: Variable) -> list[str]:
