@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from twitchnet.api import Model, load
     from twitchnet.bundled import models
     from twitchnet.diagnosis.diagnosis import Diagnosis
-    from twitchnet.diagnosis.evidence import Likelihood
+    from twitchnet.diagnosis.evidence import Jeffrey, Likelihood
+    from twitchnet.diagnosis.marginals import JointTable
     from twitchnet.diagnosis.ranking import RankedCause
     from twitchnet.errors import (
         CapacityError,
@@ -36,6 +37,8 @@ __version__ = "0.1.0"
 __all__ = [
     "CapacityError",
     "Diagnosis",
+    "Jeffrey",
+    "JointTable",
     "Likelihood",
     "Model",
     "ModelError",
@@ -53,6 +56,8 @@ __all__ = [
 _HOMES = {
     "CapacityError": "errors",
     "Diagnosis": "diagnosis.diagnosis",
+    "Jeffrey": "diagnosis.evidence",
+    "JointTable": "diagnosis.marginals",
     "Likelihood": "diagnosis.evidence",
     "Model": "api",
     "ModelError": "errors",

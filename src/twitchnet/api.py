@@ -6,6 +6,7 @@ The only module that joins rooms.  Everything heavy is built when it is first ne
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import combinations
 from os import PathLike
@@ -103,23 +104,46 @@ class Model:
         )
 
     def diagnose(
-        self, record: Mapping[str, object] | None = None, /, **answers: object
+        self,
+        record: Mapping[str, object] | None = None,
+        /,
+        *,
+        targets: Sequence[str] | None = None,
+        **answers: object,
     ) -> Diagnosis:
         """The exact posterior of every cause, given the answers of one record.
 
-        Answers are states by name, yes/no/True/False/1/0 for binary variables, or a
-        :class:`Likelihood`; a key left out, None, NaN, "" and "unknown" mean unknown.
+        Answers are states by name, yes/no/True/False/1/0 for binary variables, a
+        :class:`Likelihood` or a :class:`Jeffrey`; a key left out, None, NaN, "" and "unknown"
+        mean unknown.  ``targets`` are the variables to rank instead of the causes, findings
+        that nothing depends on among them.
 
         Raises ``RecordError`` for unknown names or states and for answers that are
         impossible together, ``CapacityError`` when the record is too wide.
         """
-        read = read_answers(self.network, {**(record or {}), **answers})
+        margins: dict[str, tuple[float, ...]] = {}
+        read = read_answers(self.network, {**(record or {}), **answers}, margins)
         self._refuse_contradictions(read)
         inference = self._inference
+        if targets is not None:
+            inference = inference.aimed_at(self._targets(targets))
+        if margins:
+            from twitchnet.diagnosis.jeffrey import with_margins
+
+            self._refuse_contradictions(Answers(read.hard, margins))
+            read = with_margins(inference, read, margins)
         beliefs = inference.beliefs(read) if read != Answers() else inference.prior
         if beliefs.log_evidence == -float("inf"):
             raise RecordError([self._impossible(read)])
-        return Diagnosis(self.network, read, beliefs, self._inference)
+        return Diagnosis(inference.network, read, beliefs, inference)
+
+    def _targets(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The variables to rank.  Raises ``RecordError`` for names that are wrong."""
+        from twitchnet.diagnosis.marginals import node_of
+
+        if isinstance(names, str) or not names:
+            raise ValueError("targets is a list of one or more names of variables")
+        return tuple(dict.fromkeys(node_of(self.network, name).name for name in names))
 
     def encode(self, frame: Any) -> NDArray[np.int8]:
         """A frame as codes: int8 (records, variables in the order of ``network.nodes``).
@@ -416,6 +440,7 @@ def load(
     budget: float = BUDGET,
     workspace: float = WORKSPACE,
     order: TableOrder | None = None,
+    targets: Sequence[str] | None = None,
 ) -> Model:
     """Loads a model: a bundled name (``"twitchy_legs"``) or the path of a model file.
 
@@ -423,6 +448,8 @@ def load(
     ``.xdsl`` or ``.net``.  ``order`` says whose order the tables of a ``.uai`` or ``.xdsl``
     file have where the reader may not see it (docs/formats.md): ``"definition"``,
     ``"pyagrum"`` or ``"pgmpy"``.
+
+    ``targets`` are the variables to rank instead of those that the file names.
 
     Raises ``ModelError`` with every problem of the file, ``FileNotFoundError`` when
     there is neither such a model nor such a file.
@@ -434,4 +461,7 @@ def load(
     from twitchnet.bundled import find_model
     from twitchnet.io.formats import read_model
 
-    return Model(read_model(find_model(source), order), budget=budget, workspace=workspace)
+    network = read_model(find_model(source), order)
+    if targets is not None:
+        network = replace(network, targets=tuple(targets))
+    return Model(network, budget=budget, workspace=workspace)

@@ -7,7 +7,7 @@ costs another pass (``none_present``, ``unexplained``) is computed when it is re
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -28,6 +28,8 @@ from twitchnet.model.network import Network
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from twitchnet.diagnosis.marginals import JointTable
 
 RankBy = Literal["posterior", "produced", "explains", "prior"]
 
@@ -101,6 +103,41 @@ class Diagnosis(Understanding):
                     )
                 )
         return tuple(rows)
+
+    def marginal(self, name: str) -> Mapping[str, float]:
+        """P(state | answers) of each state of any variable, by state.
+
+        Exact, also for a variable that nothing depends on; one pass for each state, none for
+        a target.  Raises ``RecordError`` for an unknown name or a screen question.
+
+        >>> import twitchnet as tn
+        >>> dx = tn.load("demo").diagnose(intense_exercise=True)
+        >>> round(dx.marginal("leg_twitching")["present"], 4)
+        0.144
+        """
+        from twitchnet.diagnosis.marginals import marginal, node_of
+
+        variable = node_of(self.network, name)
+        if variable.name in self.beliefs.probability:
+            row = self.beliefs.probability[variable.name].tolist()
+            return dict(zip(variable.states, row, strict=True))
+        return marginal(self.inference, self.answers, variable.name)
+
+    def joint(self, names: Sequence[str]) -> JointTable:
+        """The exact joint table P(names | answers) of a few variables, one pass for each cell.
+
+        At most 4,096 cells.  Raises ``RecordError`` for an unknown name or a screen question.
+
+        >>> import twitchnet as tn
+        >>> table = tn.load("demo").diagnose().joint(["muscle_fatigue", "leg_twitching"])
+        >>> table.probability.shape, round(float(table.probability.sum()), 12)
+        ((2, 2), 1.0)
+        >>> table["present", "present"] > table["present", "absent"]
+        False
+        """
+        from twitchnet.diagnosis.marginals import joint_table
+
+        return joint_table(self.inference, self.answers, names)
 
     @cached_property
     def none_present(self) -> float:
@@ -182,9 +219,13 @@ class Diagnosis(Understanding):
         said = self.answers.states(self.network)
         seen = watch_answers(self.network, self.answers)
         beliefs = self.beliefs
-        if self.network.watches and seen != self.answers:
+        targets = {watch.target.partition("=")[0] for watch in self.network.watches}
+        inference = self.inference
+        if not targets <= set(beliefs.probability):  # others are ranked, these are watched
+            inference = inference.aimed_at(tuple(sorted(targets)))
+        if targets and (seen != self.answers or inference is not self.inference):
             try:
-                beliefs = self.inference.beliefs(seen)
+                beliefs = inference.beliefs(seen)
             except CapacityError:
                 return replace(triage(self.network, said), unwatched=True)
         return triage(self.network, said, watched(self.network, beliefs.probability))

@@ -52,6 +52,36 @@ class Likelihood:
         return Likelihood, (dict(self.weights),)
 
 
+class Jeffrey:
+    """Evidence by Jeffrey's rule: what the posterior of the answer shall be.
+
+    Probabilities of the states, which add up to 1; a state left out has probability 0.  Use it
+    where somebody has judged the answer in the light of everything that the record says ("with
+    all I know, 80 % present"); use :class:`Likelihood` where an observation was made that fits
+    one state better than another, and let the record decide (``docs/understanding.md``).
+
+    >>> Jeffrey({"present": 0.8, "absent": 0.2}).posterior["present"]
+    0.8
+    """
+
+    __slots__ = ("posterior",)
+
+    def __init__(self, posterior: Mapping[str, float]) -> None:
+        self.posterior: Mapping[str, float] = MappingProxyType(dict(posterior))
+
+    def __repr__(self) -> str:
+        return f"Jeffrey({dict(self.posterior)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Jeffrey) and dict(self.posterior) == dict(other.posterior)
+
+    def __hash__(self) -> int:
+        return hash(("jeffrey", *sorted(self.posterior.items())))
+
+    def __reduce__(self) -> tuple[type, tuple[dict[str, float]]]:
+        return Jeffrey, (dict(self.posterior),)
+
+
 @dataclass(frozen=True)
 class Answers:
     """The validated answers of one record: state indices and likelihood rows by name.
@@ -184,6 +214,15 @@ def _likelihood(variable: Variable, weights: Mapping[Any, Any]) -> tuple[float, 
     return row
 
 
+def _margin(variable: Variable, answer: Jeffrey) -> tuple[float, ...] | Problem:
+    """The wanted posterior of the states."""
+    row = _likelihood(variable, answer.posterior)
+    if not isinstance(row, Problem) and abs(sum(row) - 1.0) > 1e-9:
+        message = f"the posterior of Jeffrey's rule must add up to 1, not to {sum(row):.6g}"
+        return Problem("TN206", message, variable.name)
+    return row
+
+
 def find_variable(network: Network, name: str) -> str | None:
     """The variable that a name or a synonym means; case, spaces and hyphens do not matter."""
     if name in network.by_name:
@@ -195,11 +234,16 @@ def _spoken(name: str) -> str:
     return name.strip().lower().replace(" ", "_").replace("-", "_")
 
 
-def read_answers(network: Network, record: Mapping[str, object]) -> Answers:
+def read_answers(
+    network: Network,
+    record: Mapping[str, object],
+    margins: dict[str, tuple[float, ...]] | None = None,
+) -> Answers:
     """The answers of a record.  Raises ``RecordError`` with every problem at once.
 
     A mapping of states to weights is read as a :class:`Likelihood`, so that a record in
-    JSON can hold one.
+    JSON can hold one.  A :class:`Jeffrey` answer needs the posteriors of all others, so it is
+    put into ``margins``, and is a problem where there are none.
     """
     hard: dict[str, int] = {}
     soft: dict[str, tuple[float, ...]] = {}
@@ -223,6 +267,16 @@ def read_answers(network: Network, record: Mapping[str, object]) -> Answers:
         said[name] = key
         if plain:
             hard[name] = variable.states.index(str(value))
+            continue
+        if isinstance(value, Jeffrey):
+            margin = _margin(variable, value)
+            if isinstance(margin, Problem):
+                problems.append(margin)
+            elif margins is None:
+                message = "Jeffrey's rule is for the answers of `diagnose`"
+                problems.append(Problem("TN206", message, name, hint="give a Likelihood"))
+            else:
+                margins[name] = margin
             continue
         if isinstance(value, Likelihood | Mapping):
             weights = value.weights if isinstance(value, Likelihood) else value

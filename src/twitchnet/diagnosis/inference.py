@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ldexp
 from typing import Literal, TypeVar
@@ -109,6 +109,19 @@ class Inference:
             if of == self.network.complaint and parent
         ]
         return np.array(nodes, dtype=np.int64)
+
+    def aimed_at(self, targets: tuple[str, ...]) -> Inference:
+        """The same network and numbers with other targets; kept, as their prior is."""
+        if targets not in self._aimed:
+            other = Inference(replace(self.network, targets=targets), self.budget, self.workspace)
+            other.engine = self.engine
+            other.__dict__["lowered"] = self.lowered  # the numbers do not depend on the targets
+            self._aimed[targets] = other
+        return self._aimed[targets]
+
+    @cached_property
+    def _aimed(self) -> dict[tuple[str, ...], Inference]:
+        return {}
 
     @cached_property
     def complaint(self) -> int:
