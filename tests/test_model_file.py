@@ -25,6 +25,7 @@ from twitchnet.errors import ModelError, Problem
 from twitchnet.io.model_file import schema, yaml_reader
 from twitchnet.io.model_file.reader import lint, parse_network, read_network
 from twitchnet.io.model_file.schema import schema_text
+from twitchnet.io.model_file.writer import format_network
 from twitchnet.model.check import check
 from twitchnet.model.local import Descriptor, NoisyAnd, NoisyMax, NoisyOr, Table
 from twitchnet.model.network import Network, Parameter
@@ -745,3 +746,47 @@ def test_mutations_of_a_model(data: st.DataObject) -> None:
         junk = data.draw(st.sampled_from(JUNK))
         pieces[at] = data.draw(st.sampled_from(["", pieces[at] * 2, other, junk]))
     reads_or_refuses("".join(pieces))
+
+
+CARED = """twitchnet: 1
+name: pump
+version: "1"
+sources: {guide: {kind: judgement, cite: "A guide"}}
+causes:
+  wear: {label: Wear, care: {level: routine, above: .3, reason: It takes a week., source: guide}}
+  dust: {label: Dust, care: {level: soon, above: .5}}
+findings:
+  noise: {label: Noise, question: "Noise?"}
+mechanisms:
+  wear: {leak: .1}
+  dust: {leak: .1}
+  noise: {leak: .1, links: {wear: .5, dust: .5}}
+"""
+
+
+def test_the_care_of_a_cause_is_a_watch_and_is_written_back() -> None:
+    network = parse_network(CARED)
+    wear, dust = network.watches
+    assert (wear.threshold, wear.urgency, wear.sources) == (0.3, "routine", ("guide",))
+    assert wear.sentence("Wear") == "A likely cause that should be seen: Wear. It takes a week."
+    assert dust.sentence("Dust") == "A likely cause that should be seen: Dust."
+    assert parse_network(format_network(network)).watches == network.watches
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("above: .3", "above: 1.3", "causes.wear.care.above"),
+        ("level: soon", "level: sooon", "TN123 causes.dust.care.level"),
+        ("above: .5", "abov: .5", "TN120 causes.dust.care.abov: .*above"),
+        ("source: guide", "source: gide", "TN114 causes.wear.care.source: .*guide"),
+        (
+            "mechanisms:",
+            "watches: {dust: {above: .2, urgency: soon, reason: r}}\nmechanisms:",
+            "TN118 causes.dust.care: this cause is watched already",
+        ),
+    ],
+)
+def test_care_that_is_wrong(old: str, new: str, problem: str) -> None:
+    with pytest.raises(ModelError, match=problem):
+        parse_network(CARED.replace(old, new))

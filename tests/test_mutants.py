@@ -138,7 +138,7 @@ def test_a_problem_that_check_finds_in_a_foreign_file_names_the_file(
 ) -> None:
     from twitchnet.io.foreign import xdsl
 
-    def unsound(data: bytes, file: str) -> Network:
+    def unsound(data: bytes, file: str, order: None) -> Network:
         network = read_network(SEEDS / "well.yaml")
         node = replace(network.nodes[0], local=Table((), np.array([0.5, 0.2, 0.2])))
         return replace(network, variables=(node, *network.variables[1:]))

@@ -285,17 +285,59 @@ THRESHOLDS = {
     "hyperthyroidism": (0.30, "soon"),
     "potassium_deficiency": (0.30, "soon"),
     "calcium_deficiency": (0.30, "soon"),
-    "magnesium_deficiency": (0.30, "routine"),
+    "magnesium_deficiency": (0.20, "routine"),
 }
+CARE = {
+    "iron_deficiency": 0.40,
+    "hypothyroidism": 0.20,
+    "herniated_disc": 0.50,
+    "sciatica": 0.50,
+    "peripheral_neuropathy": 0.30,
+    "diabetic_neuropathy": 0.30,
+    "restless_legs_syndrome": 0.50,
+    "medication_side_effect": 0.50,
+    "periodic_limb_movement_disorder": 0.50,
+}
+ALL_WATCHED = THRESHOLDS | {cause: (above, "routine") for cause, above in CARE.items()}
 
 
 def test_the_watches() -> None:
-    assert {w.target: (w.threshold, w.urgency) for w in NETWORK.watches} == THRESHOLDS
+    assert {w.target: (w.threshold, w.urgency) for w in NETWORK.watches} == ALL_WATCHED
+    assert {w.target for w in NETWORK.watches if w.likely} == set(CARE)
 
 
-@pytest.mark.parametrize("target", THRESHOLDS)
+def test_a_likely_cause_that_should_be_seen_says_so() -> None:
+    said = {"leg_twitching": True, "urge_to_move": True, "worse_at_night": True}
+    dx = tn.load("twitchy_legs").diagnose(said, relief_by_moving=True)
+    assert dx.posterior["restless_legs_syndrome"] > 0.5
+    assert dx.triage.urgency == "routine"
+    words = "A likely cause that should be seen: Restless legs syndrome. Everybody in whom"
+    assert dx.triage.deciding[0].reason.startswith(words)
+    assert words in " ".join(str(dx).split())
+    absent = tn.load("twitchy_legs").diagnose(said, relief_by_moving=True, creeping_itching=False)
+    assert absent.triage.urgency == "routine"
+
+
+@pytest.mark.parametrize(
+    ("said", "urgency", "rule"),
+    [
+        ("rapid_heartbeat shallow_breathing", "routine", "R32"),
+        ("numbness burning_feet both_legs", "soon", "R12b"),
+        ("radiating_leg_pain persistent_pain tingling", "soon", "R13a"),
+        ("fluid_loss dizziness dark_urine", "soon", "R06b"),
+        ("known_thyroid_disease spasm muscle_cramp", "soon", "R16d"),
+        ("known_thyroid_disease spasm perioral_tingling", "emergency", "R16c"),
+    ],
+)
+def test_combinations_that_guidance_wants_seen(said: str, urgency: str, rule: str) -> None:
+    result = triage(NETWORK, record(said))
+    assert result.urgency == urgency
+    assert rule in names(result)
+
+
+@pytest.mark.parametrize("target", ALL_WATCHED)
 def test_a_watch_fires_above_its_threshold_only(target: str) -> None:
-    threshold, urgency = THRESHOLDS[target]
+    threshold, urgency = ALL_WATCHED[target]
     at = triage(NETWORK, {"leg_twitching": "present"}, {target: threshold})
     assert names(at) == {"R22"}
     above = triage(NETWORK, {"leg_twitching": "present"}, {target: threshold * 1.001})

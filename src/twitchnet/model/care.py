@@ -32,13 +32,24 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """The second net: a posterior above ``threshold`` raises the urgency to at least this."""
+    """The second net: a posterior above ``threshold`` raises the urgency to at least this.
+
+    ``likely`` marks the ``care`` of a cause: the level at which published guidance wants it
+    seen.  Its sentence names the cause, and ``reason``, which may be empty, follows.
+    """
 
     target: str
     threshold: float
     urgency: Urgency
     reason: str
     sources: tuple[str, ...] = ()
+    likely: bool = False
+
+    def sentence(self, label: str) -> str:
+        """What a person reads when it fires; ``label`` is that of the target."""
+        if not self.likely:
+            return self.reason
+        return f"A likely cause that should be seen: {label}. {self.reason}".strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,10 +45,14 @@ def check_care(network: Network, scope: Scope) -> Iterator[Found]:
         if rule.default and defaults > 1:
             message = "there is a default rule already"
             yield Found("TN161", (*at, "default"), message, at_key=True)
+    watched: set[str] = set()
     for watch in network.watches:
-        at = ("watches", watch.target)
-        yield from _sources(watch.sources, scope, at)
         name, equals, state = watch.target.partition("=")
+        at = ("causes", name, "care") if watch.likely else ("watches", watch.target)
+        if watch.target in watched:
+            yield Found("TN118", at, "this cause is watched already", at_key=True)
+        watched.add(watch.target)
+        yield from _sources(watch.sources, scope, at)
         yield from scope.node(name, at, at_key=True)
         if equals:
             yield from scope.state(name, state, at)

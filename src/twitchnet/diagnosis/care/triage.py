@@ -1,8 +1,9 @@
 """How urgent is it, and why?
 
 Rules read the answers alone, never a posterior; unknown and absent answers fire nothing.
-The watches are a second net: posteriors of serious causes, computed from the contexts and
-the *present* findings only (``watch_answers``), so an absent finding lowers neither net.
+The watches are a second net: posteriors of serious causes, and of likely ones that guidance
+wants to be seen, computed from the contexts and the *present* findings only
+(``watch_answers``), so an absent finding lowers neither net.
 A watch may raise the urgency and never lowers it.  Pure functions: inference is done by
 the caller, words for the screen by ``show``.
 
@@ -90,8 +91,8 @@ def triage(
         probability = (watched or {}).get(watch.target, 0.0)
         cause = watch.target.partition("=")[0]
         if probability > watch.threshold and cause not in answers:
-            reason, sources = watch.reason, watch.sources
-            fired.append(Fired(watch.target, watch.urgency, reason, (cause,), "", sources))
+            reason = watch.sentence(network.by_name[cause].label)
+            fired.append(Fired(watch.target, watch.urgency, reason, (cause,), "", watch.sources))
     if not fired:
         fired = [_as_fired(rule, ()) for rule in network.rules if rule.default]
     fired.sort(key=_level, reverse=True)

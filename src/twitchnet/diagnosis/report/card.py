@@ -215,7 +215,12 @@ def _rules(network: Network) -> Section | None:
 
 def _watches(network: Network) -> Section | None:
     rows: list[tuple[Cell, ...]] = [
-        (watch.target, percent(watch.threshold), _words(watch.urgency), watch.reason)
+        (
+            watch.target,
+            percent(watch.threshold),
+            _words(watch.urgency),
+            watch.sentence(network.by_name[watch.target.partition("=")[0]].label),
+        )
         for watch in network.watches
     ]
     note = "A posterior, from contexts and present findings alone, that raises the urgency."

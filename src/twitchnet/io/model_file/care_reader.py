@@ -45,8 +45,8 @@ class CareReader:
         return tuple(found)
 
     def watches(self, file: ModelFile) -> tuple[Watch, ...]:
-        """The rules on posteriors."""
-        return tuple(
+        """The rules on posteriors: the watches, then the care of the causes."""
+        watches = [
             Watch(
                 target,
                 spec.above,
@@ -55,7 +55,15 @@ class CareReader:
                 self.numbers.known_sources(spec.source, ("watches", target)),
             )
             for target, spec in file.watches.items()
-        )
+        ]
+        for name, cause in file.causes.items():
+            if cause.care is not None:
+                care = cause.care
+                sources = self.numbers.known_sources(care.source, ("causes", name, "care"))
+                watches.append(
+                    Watch(name, care.above, care.level, care.reason, sources, likely=True)
+                )
+        return tuple(watches)
 
     def options(self, file: ModelFile) -> tuple[Option, ...]:
         """What a person can do."""

@@ -88,12 +88,22 @@ class ContextSpec(VariableSpec):
     """What a person can report about exposure and background."""
 
 
+class CareSpec(_Part):
+    """The level at which published guidance wants a likely cause to be seen."""
+
+    level: Urgency
+    above: Annotated[float, Field(gt=0, lt=1, description="the posterior from which it holds")]
+    source: Sources = Field(default_factory=list)
+    reason: str = Field(default="", description="a sentence that follows the name of the cause")
+
+
 class CauseSpec(VariableSpec):
     """What may be behind the complaint."""
 
     severity: Literal["", "not_serious", "treatable", "serious", "emergency"] = ""
     icd10: list[Text] = Field(default_factory=list)
     course: str = ""
+    care: CareSpec | None = None
 
 
 class FindingSpec(VariableSpec):

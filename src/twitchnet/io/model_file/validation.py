@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 from twitchnet.io.model_file.document import Key, Keys
 from twitchnet.io.model_file.report import Report
 from twitchnet.io.model_file.schema import (
+    CareSpec,
     CauseSpec,
     ContextSpec,
     CoverageSpec,
@@ -66,7 +67,8 @@ def known_keys(keys: Keys) -> list[str]:
         return list(ModelFile.model_fields)
     if len(keys) == 2:
         return list(_SECTIONS[str(keys[0])].model_fields)
-    return list((EffectSpec if keys[0] == "options" else NumberSpec).model_fields)
+    inner: dict[str, type[BaseModel]] = {"options": EffectSpec, "causes": CareSpec}
+    return list(inner.get(str(keys[0]), NumberSpec).model_fields)
 
 
 def described(value: Any) -> str:

@@ -144,6 +144,7 @@ class _Writer:
         )  # fmt: skip
 
     def variables(self, variables: Iterable[Variable]) -> Iterable[str]:
+        care = {watch.target: watch for watch in self.network.watches if watch.likely}
         for v in variables:
             yield f"  {key_text(v.name)}:"
             course = self.network.extra.get(f"causes.{v.name}.course", "")
@@ -164,6 +165,13 @@ class _Writer:
                 synonyms=v.synonyms,
             )
             yield from self.entry(4, values)
+            if v.name in care:
+                watch = care[v.name]
+                care_values = _sparse(
+                    level=watch.urgency, above=watch.threshold, reason=watch.reason,
+                    source=_listed(watch.sources),
+                )  # fmt: skip
+                yield f"    care: {flow_map(care_values)}"
 
     # -- numbers --------------------------------------------------------------------
 
@@ -187,7 +195,7 @@ class _Writer:
             ))  # fmt: skip
 
     def watches(self) -> Iterable[str]:
-        for watch in self.network.watches:
+        for watch in (one for one in self.network.watches if not one.likely):
             values = _sparse(
                 above=watch.threshold, urgency=watch.urgency, reason=watch.reason,
                 source=_listed(watch.sources),
