@@ -298,7 +298,7 @@ def test_a_talk_ends_with_the_report(talk: Talk) -> None:
     assert "1. Is it numb?" in pages[1]
     assert "(about 6 more)" in pages[1]
     assert "3 50+" in next(page for page in pages if "How old?" in page)
-    assert "Causes by probability" in pages[-1]
+    assert "What your answers point to" in pages[-1]
     assert "Yes: Ache, Stabbing." in pages[-1]
 
 
@@ -306,7 +306,7 @@ def test_a_talk_ends_with_the_report(talk: Talk) -> None:
 def test_stop_and_the_end_of_input_end_it(talk: Talk, word: str | None) -> None:
     interview, pages = talk("no", *([word] if word else []))
     assert interview.record == {"numb": "absent"}
-    assert "Causes by probability" in pages[-1]
+    assert "What your answers point to" in pages[-1]
 
 
 def test_an_emergency_is_said_at_once_and_once(talk: Talk) -> None:

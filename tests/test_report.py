@@ -275,17 +275,25 @@ def test_a_watch_is_told_without_the_name_of_its_cause(legs: tn.Diagnosis) -> No
     assert "otor" not in shown
 
 
-def test_the_leader_is_who_accounts_for_most(pump: Model) -> None:
+def test_the_leader_is_the_cause_that_the_answers_point_to(pump: Model) -> None:
     report = pump.diagnose(noise=True).report
     assert report.leader is not None
-    assert (report.leader.cause, report.rows[0].cause) == ("bearing", "dust")
-    assert report.leader.explains == max(row.explains for row in report.rows)
+    leader, probable = report.leader, max(report.rows, key=lambda row: row.posterior)
+    assert (leader.cause, report.rows[0].cause, probable.cause) == ("bearing", "bearing", "dust")
+    assert leader.gain == max(row.gain for row in report.rows)
     shown = text(page_of(report))
-    leader, top = report.leader, report.rows[0]
-    fit = shown[shown.index("What fits best") : shown.index("Causes by")]
+    fit = shown[shown.index("What fits best") : shown.index("What your answers point to")]
     assert fit.index("Worn bearing accounts for") < fit.index("Dust is more probable")
     assert percent(leader.posterior).replace("\xa0", " ") in fit
-    assert percent(top.posterior).replace("\xa0", " ") in fit
+    assert percent(probable.posterior).replace("\xa0", " ") in fit
+
+
+def test_a_rare_leader_is_called_improbable(pump: Model) -> None:
+    report = pump.diagnose(noise=True).report
+    assert report.leader is not None
+    rare = replace(report.leader, posterior=0.02, prior=0.001)
+    shown = " ".join(text(page_of(replace(report, leader=rare))).split())
+    assert "It is 20 times as probable as before any answer (0.1 %), but still improbable" in shown
 
 
 def test_speaks_for_and_leaves_open(pump: Model) -> None:

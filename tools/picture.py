@@ -24,10 +24,10 @@ THEMES = ("light", "dark")
 
 ROWS = 7
 WIDTH, MARGIN, ROW = 960, 28, 30
-# x of each column: rank, cause, bar, probability, before, explains, what speaks for it
-RANK, CAUSE, BAR, SHARE, BEFORE, EXPLAINS, SPEAKS = 46, 56, 350, 506, 568, 634, 658
+# x of each column: rank, cause, bar, probability, before, gain, explains, what speaks for it
+RANK, CAUSE, BAR, SHARE, BEFORE, GAIN, EXPLAINS, SPEAKS = 46, 56, 330, 482, 538, 590, 650, 672
 BAR_WIDTH = 106
-LETTERS = 46  # of the last column, before it is cut
+LETTERS = 43  # of the last column, before it is cut
 
 
 def report() -> Page:
@@ -69,14 +69,14 @@ def picture(page: Page, theme: str) -> str:
 
 
 def _heads(table: Table, y: int, colour: dict[str, str]) -> Iterator[str]:
-    places = (RANK, CAUSE, BAR, BEFORE, EXPLAINS, SPEAKS)
+    places = (RANK, CAUSE, BAR, BEFORE, GAIN, EXPLAINS, SPEAKS)
     for x, column in zip(places, table.columns, strict=True):
         yield _text(x, y, column.head, colour["faint"], 12, end=column.right)
     yield _rule(y + 10, colour["line"])
 
 
 def _row(row: tuple[Cell, ...], y: int, colour: dict[str, str]) -> Iterator[str]:
-    rank, cause, share, before, explains, speaks = row
+    rank, cause, share, before, gain, explains, speaks = row
     assert isinstance(share, Bar)
     ink, faint = colour["ink"], colour["faint"]
     yield _text(RANK, y + 4, _words(rank), faint, 14, end=True)
@@ -88,6 +88,7 @@ def _row(row: tuple[Cell, ...], y: int, colour: dict[str, str]) -> Iterator[str]
         )
     yield _text(SHARE, y + 4, share.text, ink, 14, end=True, weight=600)
     yield _text(BEFORE, y + 4, _words(before), faint, 14, end=True)
+    yield _text(GAIN, y + 4, _words(gain), ink, 14, end=True)
     yield _text(EXPLAINS, y + 4, _words(explains), ink, 14, end=True)
     yield _text(SPEAKS, y + 4, _cut(_words(speaks)), faint, 12)
     yield _rule(y + 14, colour["line"])

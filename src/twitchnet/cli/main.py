@@ -39,6 +39,7 @@ app = typer.Typer(
 class By(StrEnum):
     """What a ranking is ordered by."""
 
+    gain = "gain"
     posterior = "posterior"
     produced = "produced"
     explains = "explains"
@@ -98,7 +99,10 @@ def rank(
         Path | None,
         typer.Option("--from", help="A JSON file of answers; words on the line go on top."),
     ] = None,
-    by: Annotated[By, typer.Option(help="Order of the rows.")] = By.posterior,
+    by: Annotated[
+        By | None,
+        typer.Option(help="Order of the rows.  [default: gain; with --json posterior]"),
+    ] = None,
     top: Annotated[int | None, typer.Option(min=1, help="Show this many rows.")] = None,
     intervals: Annotated[
         int, typer.Option(min=0, help="Draw the numbers from their ranges so often: intervals.")
@@ -124,6 +128,7 @@ def rank(
         if urgent := urgent_by_rules(loaded.network, read):
             echo(Page("", (urgency_section(urgent),)), sys.stderr)
         raise
+    by = by or (By.posterior if as_json else By.gain)
     rows = diagnosis.ranked(by.value)[:top]
     sure = diagnosis.uncertainty(intervals, rng=seed) if intervals else None
     if as_json:
@@ -134,7 +139,7 @@ def rank(
         if sure:
             document["intervals"] = cli_understanding.plain(sure.intervals)
         print_json(document)
-    elif by is By.posterior and top is None:
+    elif by is By.gain and top is None:
         echo(page_of(diagnosis.report))
     else:
         if diagnosis.report.urgent:  # red flags come first, whatever the rows are
@@ -147,13 +152,14 @@ def rank(
 def _table(rows: Sequence[RankedCause]) -> str:
     from twitchnet.show.text import columns
 
-    head = ["", "cause", "posterior", "prior", "produced", "explains"]
+    head = ["", "cause", "posterior", "prior", "gain", "produced", "explains"]
     cells = [
         [
             "given" if row.rank is None else f"{row.rank}.",
             row.label,
             f"{row.posterior:.4f}",
             f"{row.prior:.4f}",
+            f"{row.gain:+.3f}" if row.gain else "0",
             "-" if row.produced != row.produced else f"{row.produced:.4f}",  # NaN
             f"{row.explains:.2f}",
         ]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from twitchnet.diagnosis.care.management import Management, manage
 from twitchnet.diagnosis.care.triage import Triage, triage, watch_answers, watched
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from twitchnet.diagnosis.marginals import JointTable
 
-RankBy = Literal["posterior", "produced", "explains", "prior"]
+RankBy = Literal["gain", "posterior", "produced", "explains", "prior"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,19 +61,24 @@ class Diagnosis(Understanding):
         return self.ranked("posterior")
 
     def ranked(self, by: RankBy = "posterior") -> tuple[RankedCause, ...]:
-        """The rows ordered by ``posterior``, ``produced``, ``explains`` or ``prior``.
+        """The rows ordered by ``gain``, ``posterior``, ``produced``, ``explains`` or ``prior``.
 
-        Ties keep the order of the model.  Raises ``ValueError`` for another key.
+        By ``gain`` the cause that the answers point to comes first.  Rows of equal gain are
+        ordered by posterior; other ties keep the order of the model.  Raises ``ValueError``
+        for another key.
+
+        >>> import twitchnet as tn
+        >>> dx = tn.load("demo").diagnose(leg_twitching=True, caffeine_intake="high")
+        >>> dx.ranked(by="gain")[0].cause
+        'stimulant_excess'
         """
-        if by not in ("posterior", "produced", "explains", "prior"):
-            raise ValueError(
-                f"cannot rank by {by!r}: choose posterior, produced, explains or prior"
-            )
+        if by not in get_args(RankBy):
+            raise ValueError(f"cannot rank by {by!r}: choose {', '.join(get_args(RankBy))}")
         rows = self._rows
 
-        def key(row: RankedCause) -> tuple[bool, float]:
+        def key(row: RankedCause) -> tuple[bool, float, float]:
             value = float(getattr(row, by))
-            return row.given, 0.0 if math.isnan(value) else -value
+            return row.given, 0.0 if math.isnan(value) else -value, -row.posterior
 
         ordered = sorted(rows, key=key)
         result, rank = [], 0
@@ -86,6 +91,7 @@ class Diagnosis(Understanding):
     def _rows(self) -> tuple[RankedCause, ...]:
         rows = []
         prior = self.inference.prior
+        gain = iter(self.gains.tolist())
         for name in self.network.ranked:
             variable = self.network.by_name[name]
             for state in range(1, variable.card):
@@ -95,6 +101,7 @@ class Diagnosis(Understanding):
                         label=variable.label or name,
                         prior=float(prior.probability[name][state]),
                         posterior=float(self.beliefs.probability[name][state]),
+                        gain=next(gain),
                         produced=self.beliefs.produced.get(name, math.nan),
                         explains=self.beliefs.explains[name],
                         rank=None,
@@ -191,6 +198,7 @@ class Diagnosis(Understanding):
                     "state": row.state,
                     "prior": row.prior,
                     "posterior": row.posterior,
+                    "gain": row.gain,
                     "produced": _json(row.produced),
                     "explains": row.explains,
                     "given": row.given,
@@ -243,7 +251,7 @@ class Diagnosis(Understanding):
         return build_report(
             self.network,
             self.answers,
-            self.ranking,
+            self.ranked("gain"),
             self.beliefs.accounts,
             self.triage,
             self.management,

@@ -22,7 +22,7 @@ from twitchnet.diagnosis.parameters import Dials, dials
 from twitchnet.engine.numpy.plan import BUDGET, WORKSPACE, Plan, build_plan, evidence_arrays
 from twitchnet.engine.numpy.sweep import Sweep, sweep
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
-from twitchnet.engine.shares import ACCURACY, normalised, within
+from twitchnet.engine.shares import ACCURACY, normalised, others, within
 from twitchnet.engine.weights import balanced
 from twitchnet.errors import CapacityError, limit_of
 from twitchnet.lowering import Lowered, lower
@@ -134,6 +134,17 @@ class Inference:
     def prior(self) -> Beliefs:
         """Beliefs with nothing observed."""
         return self.beliefs(Answers())
+
+    @cached_property
+    def prior_shares(self) -> tuple[Floats, Floats]:
+        """The priors (columns,) of each state of each target but the baselines, in model order,
+        and their complements.
+        """
+        rows = [self.prior.probability[name] for name in self.network.ranked]
+        return (
+            np.concatenate([row[1:] for row in rows]),
+            np.concatenate([others(row)[1:] for row in rows]),
+        )
 
     def evidence(self, answers: Answers) -> Evidence:
         """Answers as arrays over the nodes."""

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from twitchnet.diagnosis.evidence import Answers, find_variable, read_answers
+from twitchnet.diagnosis.gain import gains, leading
 from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Beliefs, Inference
 from twitchnet.engine.program import Floats
+from twitchnet.engine.shares import others
 from twitchnet.errors import Problem, RecordError
 from twitchnet.model.network import Network
 
@@ -64,18 +66,26 @@ class Understanding:
 
     @property
     def leader(self) -> str:
-        """The most probable cause that the record does not give, '' when it gives them all."""
-        found, best = "", -1.0
-        for (name, _), p in zip(columns(self.network), self.columns, strict=True):
-            if name not in self.answers.hard and p > best:
-                found, best = name, float(p)
-        return found
+        """The cause that the answers point to: first by gain, '' when the record gives them all."""
+        first = leading(self.inference, self.answers, self.columns, self.rest)
+        return columns(self.network)[first][0] if first >= 0 else ""
+
+    @cached_property
+    def gains(self) -> Floats:
+        """What the answers tell about every (target, state) but the baselines, in signed bits."""
+        return gains(self.columns, self.rest, *self.inference.prior_shares)
 
     @cached_property
     def columns(self) -> Floats:
         """The posterior of every (target, state) but the baselines, in model order."""
         probability = self.beliefs.probability
         return np.array([probability[name][state] for name, state in columns(self.network)])
+
+    @cached_property
+    def rest(self) -> Floats:
+        """The complements of ``columns``: each target in any other state."""
+        rows = [others(self.beliefs.probability[name])[1:] for name in self.network.ranked]
+        return np.concatenate(rows)
 
     @cached_property
     def left_out(self) -> LeftOut:
@@ -87,7 +97,7 @@ class Understanding:
     def explain(
         self, cause: str | None = None, state: str = "", *, decisive: bool = True
     ) -> Explanation:
-        """Why a cause (the leader, when none is named) has its posterior.
+        """Why a cause (the leader by gain, when none is named) has its posterior.
 
         ``decisive`` adds what nobody has answered yet and would matter, at one pass per open
         question next to the cause.
@@ -127,7 +137,7 @@ class Understanding:
     def sensitivity(
         self, cause: str | None = None, state: str = "", *, rivals: int = 3
     ) -> Sensitivity:
-        """Which numbers the posterior of a cause (the leader) depends on, and what would flip it.
+        """Which numbers the posterior of a cause (the leader by gain) depends on.
 
         >>> import twitchnet as tn
         >>> dx = tn.load("demo").diagnose(leg_twitching=True)
@@ -143,7 +153,8 @@ class Understanding:
     def next_questions(self, k: int | None = 5, about: str = "causes") -> NextQuestions:
         """The ``k`` most telling open questions, safety first, and whether to stop.
 
-        ``about`` is ``"causes"``, ``"urgency"`` or the name of a cause.
+        ``about`` is ``"causes"``, ``"leader"`` (which answer would most probably put another
+        cause first by gain), ``"urgency"`` or the name of a cause.
 
         >>> import twitchnet as tn
         >>> dx = tn.load("demo").diagnose(leg_twitching=True)

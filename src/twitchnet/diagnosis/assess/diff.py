@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from twitchnet.diagnosis.evidence import read_answers
 from twitchnet.diagnosis.explain.sensitivity import dial_name
+from twitchnet.diagnosis.gain import leading
 from twitchnet.diagnosis.hypotheses import columns, suppose
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.report.pages import Shown, lines, page, said, table
@@ -231,7 +232,7 @@ Solved = tuple[str, dict[str, float], str]
 
 
 def _solve(inference: Inference, records: Sequence[Mapping[str, object]]) -> list[Solved]:
-    """(leader, posterior by cause, error) of each record."""
+    """(leader by gain, posterior by cause, error) of each record."""
     network, places = inference.network, columns(inference.network)
     solved: list[Solved] = [("", {}, "")] * len(records)
     good = []
@@ -246,12 +247,18 @@ def _solve(inference: Inference, records: Sequence[Mapping[str, object]]) -> lis
             solved[i] = ("", {}, "TN205 these answers cannot all hold")
             continue
         posterior = {
-            name if state == 1 else f"{name}={network.by_name[name].states[state]}": float(p)
+            _named(network, name, state): float(p)
             for (name, state), p in zip(places, found.posterior[row], strict=True)
             if name not in answers.hard
         }
-        solved[i] = (max(posterior, key=lambda name: posterior[name], default=""), posterior, "")
+        first = leading(inference, answers, found.posterior[row], found.rest[row])
+        leader = "" if first < 0 else _named(network, *places[first])
+        solved[i] = (leader, posterior, "")
     return solved
+
+
+def _named(network: Network, name: str, state: int) -> str:
+    return name if state == 1 else f"{name}={network.by_name[name].states[state]}"
 
 
 def _record(number: int, before: Solved, after: Solved) -> RecordChange | None:

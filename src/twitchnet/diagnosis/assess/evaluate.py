@@ -7,7 +7,8 @@ they are best for honest probabilities:
 - *Brier*: the mean squared distance of the probability from 0 or 1 (Brier 1950);
 - *calibration*: among predictions near p, a share p should come true; ``bins`` are the
   table, and what a reliability diagram draws (Murphy & Winkler 1977);
-- *top k*: the share of records with a true cause in which one is among the first k.
+- *top k*: the share of records with a true cause in which one is among the first k, by
+  posterior and by gain (see ``diagnosis.gain``).
 
 A record that the model refuses, or finds impossible, is counted and not scored.
 """
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twitchnet.diagnosis.evidence import Answers, is_unknown, read_answers, state_of
+from twitchnet.diagnosis.gain import gains
 from twitchnet.diagnosis.hypotheses import columns, suppose
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.report.pages import Shown, page, table
@@ -77,6 +79,7 @@ class Evaluation(Shown):
     causes: tuple[Scores, ...]
     bins: tuple[Bin, ...]
     top: tuple[tuple[int, float], ...]
+    top_by_gain: tuple[tuple[int, float], ...]
 
     def page(self) -> Page:
         """Scores and calibration as tables."""
@@ -100,8 +103,11 @@ class Evaluation(Shown):
             ),
             table(
                 "A true cause among the first",
-                ">k | >share of records",
-                ((str(k), f"{share:.3f}") for k, share in self.top),
+                ">k | >by gain | >by posterior",
+                (
+                    (str(k), f"{by_gain:.3f}", f"{share:.3f}")
+                    for (k, share), (_, by_gain) in zip(self.top, self.top_by_gain, strict=True)
+                ),
             ),
             subtitle=f"{self.refused} records could not be scored." if self.refused else "",
         )
@@ -161,6 +167,7 @@ def evaluate(
         causes,
         calibration(p.reshape(-1), y.reshape(-1)),
         tuple((k, _top(p, y, k)) for k in top),
+        tuple((k, _top(gains(p, q, *inference.prior_shares), y, k)) for k in top),
     )
 
 
@@ -235,11 +242,11 @@ def calibration(p: Floats, y: Floats, bins: int = BINS) -> tuple[Bin, ...]:
     return tuple(result)
 
 
-def _top(p: Floats, y: Floats, k: int) -> float:
-    """The share of records with a true cause in which one is among the first k."""
+def _top(score: Floats, y: Floats, k: int) -> float:
+    """The share of records with a true cause in which one is among the first k by a score."""
     has = (y == 1.0).any(axis=1)
     if not has.any():
         return math.nan
-    order = np.argsort(-p[has], axis=1, kind="stable")[:, :k]
+    order = np.argsort(-score[has], axis=1, kind="stable")[:, :k]
     hit = np.take_along_axis(y[has], order, axis=1) == 1.0
     return float(hit.any(axis=1).mean())

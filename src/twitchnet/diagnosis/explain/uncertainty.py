@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twitchnet.diagnosis.evidence import Answers
+from twitchnet.diagnosis.gain import gains
 from twitchnet.diagnosis.hypotheses import columns, runs_compiled
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.report.pages import Shown, page, table
@@ -37,8 +38,9 @@ class Interval:
     """One cause over all draws.
 
     ``posterior`` follows from the numbers as they are set; ``low`` to ``high`` is the
-    central part of the draws, ``median`` their middle.  ``first`` is the share of draws in
-    which the cause ranks first; ``best`` to ``worst`` the central part of its ranks.
+    central part of the draws, ``median`` their middle.  ``leads`` is the share of draws in
+    which the cause leads by gain, ``first`` that in which it is the most probable one;
+    ``best`` to ``worst`` the central part of its ranks by probability.
     """
 
     cause: str
@@ -48,6 +50,7 @@ class Interval:
     median: float
     low: float
     high: float
+    leads: float
     first: float
     best: int
     worst: int
@@ -81,12 +84,13 @@ class Uncertainty(Shown):
             "How sure, as far as the numbers go",
             table(
                 f"Causes over {len(self.draws):,} draws of the numbers",
-                "*cause | >probability | range | >ranks first | ranks",
+                "*cause | >probability | range | >leads by gain | >most probable | ranks",
                 (
                     (
                         one.label,
                         percent(one.posterior),
                         f"{percent(one.low)} to {percent(one.high)}",
+                        percent(one.leads),
                         percent(one.first),
                         f"{one.best}-{one.worst}",
                     )
@@ -131,7 +135,8 @@ def uncertainty(
     tables = inference.lowered.tables(numbers)
     solve = _compiled if runs_compiled(inference, answers, draws) else _read
     found = solve(inference, answers, tables)
-    return summarise(inference.network, posterior, found, mass, set(answers.hard))
+    prior = solve(inference, Answers(), tables)
+    return summarise(inference.network, posterior, found, prior, mass, set(answers.hard))
 
 
 def _read(inference: Inference, answers: Answers, tables: Floats) -> Floats:
@@ -182,10 +187,14 @@ def _compiled(inference: Inference, answers: Answers, tables: Floats) -> Floats:
 
 
 def summarise(
-    network: Network, posterior: Floats, draws: Floats, mass: float, given: set[str]
+    network: Network, posterior: Floats, draws: Floats, prior: Floats, mass: float, given: set[str]
 ) -> Uncertainty:
-    """Intervals of posteriors ``draws`` (N, columns); ``given`` causes take no rank."""
-    kept = draws[~np.isnan(draws).any(axis=1)]
+    """Intervals of posteriors ``draws`` (N, columns), with the ``prior`` of each draw.
+
+    ``given`` causes take no rank.
+    """
+    possible = ~np.isnan(draws).any(axis=1)
+    kept, before = draws[possible], prior[possible]
     if not len(kept):
         raise ValueError("the answers are impossible under every draw of the numbers")
     tail = (1.0 - mass) / 2.0
@@ -197,6 +206,8 @@ def summarise(
     low, median, high = np.quantile(kept, [tail, 0.5, 1.0 - tail], axis=0)
     best = np.quantile(rank, tail, axis=0, method="inverted_cdf")
     worst = np.quantile(rank, 1.0 - tail, axis=0, method="inverted_cdf")
+    gain = np.where(ranked, gains(kept, 1.0 - kept, before, 1.0 - before), -np.inf)
+    lead = np.lexsort((-kept, -gain), axis=1)[:, 0]
     rows = [
         Interval(
             name,
@@ -206,6 +217,7 @@ def summarise(
             float(median[i]),
             float(low[i]),
             float(high[i]),
+            float((lead == i).mean()),
             float((rank[:, i] == 1).mean()),
             int(best[i]),
             int(worst[i]),

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from twitchnet.diagnosis.evidence import Answers
-from twitchnet.diagnosis.hypotheses import columns, possible_answers, suppose
+from twitchnet.diagnosis.gain import leading
+from twitchnet.diagnosis.hypotheses import Supposed, columns, possible_answers, suppose
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.ranking import RankedCause
 from twitchnet.diagnosis.report.pages import Shown, page, table, worded
@@ -87,9 +88,9 @@ class WhatIf(Shown):
 class SingleChange:
     """One answer changed: ``state`` is '' where it is taken back.
 
-    ``probability`` of an open answer is its predictive probability, NaN for a change of
-    what is answered; ``posterior`` holds the first state of each cause that is not its
-    baseline.
+    ``leader`` would lead by gain.  ``probability`` of an open answer is its predictive
+    probability, NaN for a change of what is answered; ``posterior`` holds the first state of
+    each cause that is not its baseline.
     """
 
     answer: str
@@ -128,7 +129,7 @@ def single_changes(inference: Inference, answers: Answers) -> tuple[SingleChange
     free = [v.name for v in network.nodes if v.name not in known and v.kind != "cause"]
     possible = possible_answers(inference, answers, now, free)
     result = [
-        _change(network, answers, name, state, float(p), possible.posterior[r])
+        _change(inference, answers, name, state, float(p), possible.then.take(slice(r, r + 1)))
         for r, ((name, state), p) in enumerate(
             zip(possible.answer, possible.probability, strict=True)
         )
@@ -143,7 +144,7 @@ def single_changes(inference: Inference, answers: Answers) -> tuple[SingleChange
     ]
     others = suppose(inference, [changed(network, answers, {n: s}) for n, s in pairs])
     result += [
-        _change(network, answers, name, state, math.nan, others.posterior[i])
+        _change(inference, answers, name, state, math.nan, others.take(slice(i, i + 1)))
         for i, (name, state) in enumerate(pairs)
         if others.log_evidence[i] > -math.inf
     ]
@@ -168,13 +169,13 @@ def changed(network: Network, answers: Answers, changes: Mapping[str, int]) -> A
 
 
 def _change(
-    network: Network, answers: Answers, name: str, state: int, chance: float, row: Sequence[float]
+    inference: Inference, answers: Answers, name: str, state: int, chance: float, then: Supposed
 ) -> SingleChange:
+    network, row = inference.network, then.posterior[0]
     variable = network.by_name[name]
     before = variable.states[answers.hard[name]] if name in answers.hard else ""
     places = columns(network)
-    free = [i for i, (cause, _) in enumerate(places) if cause not in answers.hard]
-    best = max(free, key=lambda i: (row[i], -i), default=-1)
+    best = leading(inference, answers, row, then.rest[0])
     return SingleChange(
         name,
         before,

@@ -6,6 +6,9 @@ The value of a question is its expected information in bits, per unit of its ask
 - about the *causes*: the sum of those over all ranked causes, which is how much the answer
   is expected to lower the sum of their entropies (the causes are judged one by one; it is
   not the information about their joint state);
+- about the *leader*: the mutual information of the answer and the cause that leads by gain
+  after it (see ``diagnosis.gain``), which is the entropy of that cause, since an answer decides
+  it; it is 0 where no answer puts another cause first;
 - about the *urgency*: the mutual information of the answer and the urgency that the rules
   would set, which is the entropy of that urgency, since an answer decides it.
 
@@ -22,6 +25,7 @@ from dataclasses import dataclass
 
 from twitchnet.diagnosis.care.triage import triage
 from twitchnet.diagnosis.evidence import Answers
+from twitchnet.diagnosis.gain import leading
 from twitchnet.diagnosis.hypotheses import (
     Possible,
     Supposed,
@@ -43,7 +47,7 @@ from twitchnet.model.care import Urgency
 from twitchnet.model.network import Network
 from twitchnet.show.page import Page
 
-CAUSES, URGENCY = "causes", "urgency"
+CAUSES, LEADER, URGENCY = "causes", "leader", "urgency"
 
 LEAST_BITS = 0.01
 """Expected bits below which no further question is worth a person's time."""
@@ -54,7 +58,7 @@ class Effect:
     """What one answer to a question would do.
 
     ``probability`` is its predictive probability (NaN for a question without one);
-    ``leader`` would rank first, with ``posterior``.
+    ``leader`` would rank first by gain, with ``posterior``.
     """
 
     state: str
@@ -135,16 +139,15 @@ def next_questions(
 ) -> NextQuestions:
     """The ``k`` best open questions (all for None), those of safety first.
 
-    ``about`` is ``"causes"``, ``"urgency"`` or the name of a ranked cause.  Raises
+    ``about`` is ``"causes"``, ``"leader"``, ``"urgency"`` or the name of a ranked cause.  Raises
     ``RecordError`` for another name, ``CapacityError`` when a hypothetical record is too
     wide.
     """
     network = inference.network
-    if about not in (CAUSES, URGENCY, *network.ranked):
-        hint = nearest(about, [CAUSES, URGENCY, *network.ranked])
-        raise RecordError(
-            [Problem("TN201", "neither causes, urgency nor a cause", about, hint=hint)]
-        )
+    if about not in (CAUSES, LEADER, URGENCY, *network.ranked):
+        hint = nearest(about, [CAUSES, LEADER, URGENCY, *network.ranked])
+        message = "neither causes, leader, urgency nor a cause"
+        raise RecordError([Problem("TN201", message, about, hint=hint)])
     known = answers.states(network)
     talk = Interview(network, known)
     names = [name for name in talk.open if name not in answers.soft]
@@ -153,7 +156,7 @@ def next_questions(
     now = suppose(inference, [answers])
     possible = possible_answers(inference, answers, now, nodes)
     rows = [
-        _question(network, known, answers, now, possible, name, name in safety, about)
+        _question(inference, known, answers, now, possible, name, name in safety, about)
         for name in names
     ]
     order = {name: i for i, name in enumerate(names)}
@@ -162,7 +165,7 @@ def next_questions(
         return (order[one.name], 0.0) if one.safety else (len(names), -_known(one.value))
 
     rows.sort(key=place)
-    stop, reason = _enough(network, known, answers, now, rows)
+    stop, reason = _enough(inference, known, answers, now, rows)
     return NextQuestions(about, tuple(rows[:k]), stop, reason)
 
 
@@ -171,7 +174,7 @@ def _known(value: float) -> float:
 
 
 def _question(
-    network: Network,
+    inference: Inference,
     known: Mapping[str, str],
     answers: Answers,
     now: Supposed,
@@ -180,6 +183,7 @@ def _question(
     safety: bool,
     about: str,
 ) -> NextQuestion:
+    network = inference.network
     variable = network.by_name[name]
     urgencies = [triage(network, {**known, name: state}).urgency for state in variable.states]
     places = possible.rows(name)
@@ -188,8 +192,8 @@ def _question(
         chance, leader, top = math.nan, "", math.nan
         if places:
             chance = float(possible.probability[places[state]])
-            posterior = possible.posterior[places[state]]
-            first = leading(network, answers, posterior) if chance > 0.0 else -1
+            posterior, rest = possible.posterior[places[state]], possible.then.rest[places[state]]
+            first = leading(inference, answers, posterior, rest) if chance > 0.0 else -1
             if first >= 0:
                 leader, top = columns(network)[first][0], float(posterior[first])
         effects.append(Effect(label, chance, leader, top, urgencies[state]))
@@ -197,8 +201,10 @@ def _question(
     if places:
         chances = possible.probability[places]
         bits = (
-            _urgency_bits(urgencies, chances)
+            _decided_bits(urgencies, chances)
             if about == URGENCY
+            else _decided_bits([effect.leader for effect in effects], chances)
+            if about == LEADER
             else math.fsum(
                 information(network, cause, now.states[0], chances, possible.then.states[places])
                 for cause in (network.ranked if about == CAUSES else (about,))
@@ -237,21 +243,16 @@ def entropy(posterior: Floats) -> float:
     return math.fsum(nats) / math.log(2.0) + 0.0
 
 
-def _urgency_bits(urgencies: Sequence[Urgency], chances: Floats) -> float:
-    share: dict[Urgency, float] = {}
-    for urgency, chance in zip(urgencies, chances, strict=True):
-        share[urgency] = share.get(urgency, 0.0) + float(chance)
+def _decided_bits(outcomes: Sequence[str], chances: Floats) -> float:
+    """The entropy in bits of what an answer decides: the outcome of each, and its probability."""
+    share: dict[str, float] = {}
+    for outcome, chance in zip(outcomes, chances, strict=True):
+        share[outcome] = share.get(outcome, 0.0) + float(chance)
     return math.fsum(-p * math.log2(p) for p in share.values() if p > 0.0) + 0.0
 
 
-def leading(network: Network, answers: Answers, posterior: Floats) -> int:
-    """The column of the leading cause that the record does not give, -1 without any."""
-    free = [i for i, (name, _) in enumerate(columns(network)) if name not in answers.hard]
-    return max(free, key=lambda i: (posterior[i], -i), default=-1)
-
-
 def _enough(
-    network: Network,
+    inference: Inference,
     known: Mapping[str, str],
     answers: Answers,
     now: Supposed,
@@ -262,7 +263,8 @@ def _enough(
         return True, "every question is answered"
     if any(one.safety for one in rows):
         return False, "a question that a red flag depends on is open"
-    first = leading(network, answers, now.posterior[0])
+    network = inference.network
+    first = leading(inference, answers, now.posterior[0], now.rest[0])
     leader = columns(network)[first][0] if first >= 0 else ""
     urgency = triage(network, known).urgency
     able = [
@@ -302,7 +304,7 @@ def best_order(inference: Inference, about: str = CAUSES) -> Order:
         except CapacityError:
             return questions[0]
         rows = [
-            _question(network, known, answers, now, possible, name, False, about)
+            _question(inference, known, answers, now, possible, name, False, about)
             for name in questions
         ]
         return max(rows, key=lambda one: _known(one.value)).name  # the first of equals

@@ -45,6 +45,7 @@ class CauseRow:
     label: str
     posterior: float
     prior: float
+    gain: float
     explains: float
     given: bool
     present: bool  # given as present, or not given at all
@@ -116,10 +117,11 @@ class Report:
 
     ``urgent`` is None for a model without rules.
 
-    ``rows`` hold every ranked cause, most probable first.  ``leader`` is the row that
-    accounts for most present findings (None when none of them is accounted for), and
-    ``unaccounted`` what it leaves open.  ``none_present`` and ``unexplained`` are as in
-    the diagnosis; ``unexplained`` is NaN unless the complaint is reported.
+    ``rows`` hold every ranked cause, first the one that the answers point to (by gain).
+    ``leader`` is the first row that the record does not give (None when the answers speak for
+    no cause), and ``unaccounted`` the present findings that it leaves open.  ``none_present``
+    and ``unexplained`` are as in the diagnosis; ``unexplained`` is NaN unless the complaint is
+    reported.
     """
 
     title: str

@@ -60,11 +60,7 @@ def build_report(
     answered = tuple(_answered(network, answers))
     rows = tuple(_rows(network, answers, ranking, accounts))
     present = [a for a in answered if a.present and a.kind == "finding"]
-    leader = max(
-        (row for row in rows if row.present and row.explains > 0),
-        key=lambda row: row.explains,
-        default=None,
-    )
+    leader = next((row for row in rows if not row.given and row.gain > 0.0), None)
     complaint = network.by_name.get(network.complaint)
     return Report(
         title=network.title or network.name,
@@ -176,6 +172,7 @@ def _rows(
             label=row.label if variable.card == 2 else f"{row.label}: {spoken(row.state)}",
             posterior=row.posterior,
             prior=row.prior,
+            gain=row.gain,
             explains=row.explains,
             given=row.given,
             present=given is None or variable.states[given] == row.state,

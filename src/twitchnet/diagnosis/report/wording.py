@@ -55,8 +55,9 @@ TONES: dict[Urgency, Tone] = {
 ROWS = 10
 """Rows of the table; more would hide the top, and the rest is summed up in a line."""
 
-FEWEST, LEAST = 5, 0.02
-"""At least so many rows; beyond them only causes of at least this posterior."""
+FEWEST, TOLD, PROBABLE = 5, 0.02, 2
+"""At least this many rows; beyond them only causes of at least this gain in bits, and the
+two most probable ones."""
 
 REASONS = 4
 """Answers named beside one cause."""
@@ -66,6 +67,15 @@ STEPS = 4
 
 MOST, LARGE_PART = 0.6, 0.35
 """Shares of the reported findings from which on a cause accounts for most, or a large part."""
+
+SOME = 0.05
+"""Expected findings from which on a cause is said to account for some."""
+
+UNLIKELY = 0.1
+"""A posterior below which a leading cause is called improbable all the same."""
+
+UNTOUCHED = 0.05
+"""Bits of gain below which the answers have hardly changed a probability."""
 
 STANDS_OUT = 0.2
 """The probability of having produced a finding from which on a cause is named for it."""
@@ -157,15 +167,11 @@ def _fit(report: Report) -> Section:
     """The leading explanation in words."""
     leader = report.leader
     if leader is None:
-        text = "No finding is reported that a cause of the model could have produced, "
-        text += "so the order below follows from the background alone."
+        text = "The answers speak for no cause of the model, so the order below is by probability."
         return Section("What fits best", (Paragraph(text),))
-    blocks: list[Block] = [Paragraph(_accounts(leader, report.findings), leader.label)]
-    chance = f"Its probability is {percent(leader.posterior)}"
-    chance += f", against {percent(leader.prior)} before any answer."
-    if leader.given:
-        chance = "The answers say that it is present."
-    blocks.append(Paragraph(f"{chance} {report.about}".strip()))
+    most = max(row.explains for row in report.rows)
+    blocks: list[Block] = [Paragraph(_accounts(leader, report.findings, most), leader.label)]
+    blocks.append(Paragraph(f"{_chance(leader)} {report.about}".strip()))
     if report.unaccounted:
         left = _listed(
             f"{one.label} (rather {one.best}, {percent(one.share)})"
@@ -174,26 +180,44 @@ def _fit(report: Report) -> Section:
             for one in report.unaccounted
         )
         blocks.append(Paragraph(f"{left}.", "It leaves open:"))
-    top = next((row for row in report.rows if row.rank is not None), None)
-    if top is not None and top != leader and not leader.given:
+    top = max(
+        (row for row in report.rows if not row.given), key=lambda row: row.posterior, default=leader
+    )
+    if top.posterior > leader.posterior and top.cause != leader.cause:
+        changed = "hardly changed that" if abs(top.gain) < UNTOUCHED else "changed that less"
         text = (
-            f"is more probable ({percent(top.posterior)}, against {percent(top.prior)} before any "
-            f"answer) but accounts for less ({_number(top.explains)}): what is present need not "
-            f"be what produces the findings."
+            f"is more probable ({percent(top.posterior)}), but it was common before "
+            f"({percent(top.prior)}) and the answers {changed}: what is often present need not be "
+            f"what the answers are about."
         )
         blocks.append(Paragraph(text, top.label))
     return Section("What fits best", tuple(blocks))
 
 
-def _accounts(leader: CauseRow, findings: int) -> str:
-    """What the leader accounts for, after its name."""
+def _chance(leader: CauseRow) -> str:
+    """How probable the leader is, now and before; a rare one may still be improbable."""
+    now, before = percent(leader.posterior), percent(leader.prior)
+    if leader.posterior < UNLIKELY:
+        times = leader.posterior / leader.prior if leader.prior > 0.0 else math.inf
+        more = f"{times:.0f} times as probable" if 2.0 <= times < 1000.0 else "more probable"
+        return f"It is {more} as before any answer ({before}), but still improbable: {now}."
+    return f"Its probability is {now}, against {before} before any answer."
+
+
+def _accounts(leader: CauseRow, findings: int, most: float) -> str:
+    """What the leader accounts for, after its name; ``most`` is what any cause accounts for."""
+    if leader.explains < SOME:
+        return "is what the answers make most likely against what is usual."
     made = [reason for reason in leader.speaks if reason.kind == "accounts"]
     share = leader.explains / max(findings, 1)
+    first = leader.explains >= most
     how = "more of what is reported than any other cause, though not for much"
     if share >= MOST:
         how = "most of what is reported"
     elif share >= LARGE_PART:
-        how = "a large part of what is reported, more than any other cause"
+        how = f"a large part of what is reported{', more than any other cause' if first else ''}"
+    elif not first:
+        how = "a part of what is reported"
     parts: list[str] = []
     for word, reasons in (
         ("probably", [one for one in made if one.share >= 0.5]),
@@ -218,6 +242,7 @@ def causes_section(report: Report) -> Section:
             Column("cause"),
             Column("probability"),
             Column("before", right=True),
+            Column("gain", right=True),
             Column("explains", right=True),
             Column("what speaks for it", wide=True),
         ),
@@ -227,6 +252,7 @@ def causes_section(report: Report) -> Section:
                 row.label,
                 Bar(row.posterior, percent(row.posterior)),
                 percent(row.prior),
+                _bits(row.gain),
                 _number(row.explains),
                 _speaks(row),
             )
@@ -245,19 +271,21 @@ def causes_section(report: Report) -> Section:
     blocks.append(
         Paragraph(
             "Probability that the cause is present, with these answers and before any; several "
-            "causes may be present at once. Explains: how many of the reported findings it is "
-            "expected to have produced."
+            "causes may be present at once. Gain: how much the answers tell about the cause, in "
+            "bits, negative when they speak against it; the order of the rows. Explains: how many "
+            "of the reported findings it is expected to have produced."
         )
     )
-    return Section("Causes by probability", tuple(blocks))
+    return Section("What your answers point to", tuple(blocks))
 
 
 def shown(report: Report) -> tuple[CauseRow, ...]:
-    """The rows of the table: the most probable, the leader and what the record gives."""
+    """The rows of the table: the first by gain, the most probable and what the record gives."""
+    probable = sorted(report.rows, key=lambda row: -row.posterior)[:PROBABLE]
     result = []
     for row in report.rows:
         place = row.rank or 0
-        if place <= FEWEST or (place <= ROWS and row.posterior >= LEAST) or row == report.leader:
+        if place <= FEWEST or (place <= ROWS and row.gain >= TOLD) or row in probable:
             result.append(row)
     return tuple(result)
 
@@ -327,6 +355,15 @@ def _answers(report: Report) -> Section:
     if not blocks:
         blocks = [Paragraph("Nothing was answered; every number is the one before any answer.")]
     return Section("The answers", tuple(blocks))
+
+
+def _bits(value: float) -> str:
+    """A signed gain; what rounds to nothing is 0.
+
+    >>> _bits(0.734), _bits(-0.04), _bits(0.001)
+    ('+0.73', '-0.04', '0')
+    """
+    return f"{value:+.2f}" if abs(value) >= 0.005 else "0"
 
 
 def _number(value: float) -> str:
