@@ -21,6 +21,7 @@ ROOMS = {
     "cli": {"", "api", "batch", "bench", "bundled", "diagnosis", "io", "lowering", "model", "show"}
     | {"engine"},
     "api": {"batch", "bundled", "diagnosis", "engine", "io", "lowering", "model", "show"},
+    "builder": {"api", "model"},
     "bench": {"batch", "diagnosis", "engine", "io", "lowering", "model"},
     "batch": {"diagnosis", "engine", "io", "lowering", "model", "show"},
     "diagnosis": {"engine", "lowering", "model", "show"},
@@ -52,7 +53,7 @@ PLANS = {
 }
 OPEN_TO_ALL = {"errors", "codes"}
 # The public page fetches names from these at first use; `python -m twitchnet` is the cli.
-ROOMS[""] = {"api", "bundled", "diagnosis", "model"}
+ROOMS[""] = {"api", "batch", "builder", "bundled", "diagnosis", "engine", "model"}
 ROOMS["__main__"] = {"cli"}
 
 

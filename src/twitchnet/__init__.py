@@ -17,56 +17,123 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from twitchnet.api import Model, load
+    from twitchnet.api import Model, load, loads
+    from twitchnet.batch.scoring.posteriors import Posteriors
+    from twitchnet.builder import ModelBuilder, Number
     from twitchnet.bundled import models
+    from twitchnet.diagnosis.assess.diff import Diff
+    from twitchnet.diagnosis.assess.evaluate import Evaluation
+    from twitchnet.diagnosis.care.management import Management
+    from twitchnet.diagnosis.care.triage import Triage
     from twitchnet.diagnosis.diagnosis import Diagnosis
     from twitchnet.diagnosis.evidence import Jeffrey, Likelihood
+    from twitchnet.diagnosis.explain.benefits import Benefits
+    from twitchnet.diagnosis.explain.conflict import Conflict
+    from twitchnet.diagnosis.explain.explain import Explanation
+    from twitchnet.diagnosis.explain.joint import Combinations
+    from twitchnet.diagnosis.explain.sensitivity import Sensitivity
+    from twitchnet.diagnosis.explain.uncertainty import Uncertainty
+    from twitchnet.diagnosis.explain.whatif import WhatIf
+    from twitchnet.diagnosis.interview.questions import NextQuestions
     from twitchnet.diagnosis.marginals import JointTable
     from twitchnet.diagnosis.ranking import RankedCause
-    from twitchnet.errors import (
-        CapacityError,
-        ModelError,
-        Problem,
-        RecordError,
-        TwitchnetError,
-    )
-    from twitchnet.model.network import Network
+    from twitchnet.diagnosis.report.variable import VariableInfo
+    from twitchnet.engine.numpy.plan import Plan
+    from twitchnet.errors import CapacityError, ModelError, Problem, RecordError, TwitchnetError
+    from twitchnet.model.local import Descriptor, Leak, Link, NoisyAnd, NoisyMax, NoisyOr, Table
+    from twitchnet.model.network import Network, Parameter, Source, Variable
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Benefits",
     "CapacityError",
+    "Combinations",
+    "Conflict",
+    "Descriptor",
     "Diagnosis",
+    "Diff",
+    "Evaluation",
+    "Explanation",
     "Jeffrey",
     "JointTable",
+    "Leak",
     "Likelihood",
+    "Link",
+    "Management",
     "Model",
+    "ModelBuilder",
     "ModelError",
     "Network",
+    "NextQuestions",
+    "NoisyAnd",
+    "NoisyMax",
+    "NoisyOr",
+    "Number",
+    "Parameter",
+    "Plan",
+    "Posteriors",
     "Problem",
     "RankedCause",
     "RecordError",
+    "Sensitivity",
+    "Source",
+    "Table",
+    "Triage",
     "TwitchnetError",
+    "Uncertainty",
+    "Variable",
+    "VariableInfo",
+    "WhatIf",
     "__version__",
     "load",
+    "loads",
     "models",
 ]
 
 # Where each name lives; tests/test_public_api.py keeps this equal to the imports above.
 _HOMES = {
+    "Benefits": "diagnosis.explain.benefits",
     "CapacityError": "errors",
+    "Combinations": "diagnosis.explain.joint",
+    "Conflict": "diagnosis.explain.conflict",
+    "Descriptor": "model.local",
     "Diagnosis": "diagnosis.diagnosis",
+    "Diff": "diagnosis.assess.diff",
+    "Evaluation": "diagnosis.assess.evaluate",
+    "Explanation": "diagnosis.explain.explain",
     "Jeffrey": "diagnosis.evidence",
     "JointTable": "diagnosis.marginals",
+    "Leak": "model.local",
     "Likelihood": "diagnosis.evidence",
+    "Link": "model.local",
+    "Management": "diagnosis.care.management",
     "Model": "api",
+    "ModelBuilder": "builder",
     "ModelError": "errors",
     "Network": "model.network",
+    "NextQuestions": "diagnosis.interview.questions",
+    "NoisyAnd": "model.local",
+    "NoisyMax": "model.local",
+    "NoisyOr": "model.local",
+    "Number": "builder",
+    "Parameter": "model.network",
+    "Plan": "engine.numpy.plan",
+    "Posteriors": "batch.scoring.posteriors",
     "Problem": "errors",
     "RankedCause": "diagnosis.ranking",
     "RecordError": "errors",
+    "Sensitivity": "diagnosis.explain.sensitivity",
+    "Source": "model.network",
+    "Table": "model.local",
+    "Triage": "diagnosis.care.triage",
     "TwitchnetError": "errors",
+    "Uncertainty": "diagnosis.explain.uncertainty",
+    "Variable": "model.network",
+    "VariableInfo": "diagnosis.report.variable",
+    "WhatIf": "diagnosis.explain.whatif",
     "load": "api",
+    "loads": "api",
     "models": "bundled",
 }
 

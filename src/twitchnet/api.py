@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import combinations
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from twitchnet.diagnosis.diagnosis import Diagnosis
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
     from twitchnet.diagnosis.assess.diff import Diff
     from twitchnet.diagnosis.assess.evaluate import Evaluation
     from twitchnet.diagnosis.interview.interview import Order
+    from twitchnet.diagnosis.report.variable import VariableInfo
     from twitchnet.io.foreign.table_order import TableOrder
+    from twitchnet.model.edit import NumberChange
+    from twitchnet.model.network import Parameter, Variable
 
 
 class Model:
@@ -48,18 +52,35 @@ class Model:
     """
 
     def __init__(
-        self, network: Network, *, budget: float = BUDGET, workspace: float = WORKSPACE
+        self,
+        network: Network,
+        *,
+        budget: float = BUDGET,
+        workspace: float = WORKSPACE,
+        _settled: frozenset[str] = frozenset(),
+        _origin: Path | None = None,
     ) -> None:
         problems = [problem for problem in check(network) if problem.severity == "error"]
         if problems:
             raise ModelError(problems)
         self.network = network
         self._inference = Inference(network, budget, workspace)
-        self._set: frozenset[str] = frozenset()
+        self._settled = _settled  # set by an intervention, so they cannot be observed
+        self._origin = _origin  # the file that it was loaded from
 
     def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (self.network, self._options)
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        """The keywords that make the same model of a network."""
         inference = self._inference
-        return _rebuild, (self.network, inference.budget, inference.workspace, self._set)
+        return {
+            "budget": inference.budget,
+            "workspace": inference.workspace,
+            "_settled": self._settled,
+            "_origin": self._origin,
+        }
 
     def __repr__(self) -> str:
         return f"<Model {self.network.counted}>"
@@ -103,9 +124,86 @@ class Model:
             for state in self.network.by_name[name].states[1:]
         )
 
+    @cached_property
+    def variables(self) -> Mapping[str, VariableInfo]:
+        """Every variable by name: label, states, question, parents, children, numbers, sources.
+
+        Each is a value with a page: ``print`` it, or end a notebook cell with it.
+
+        >>> import twitchnet as tn
+        >>> tn.load("demo").variables["stimulant_excess"].children
+        ('leg_twitching', 'twitch_after_exercise')
+        """
+        from twitchnet.diagnosis.report.variable import Variables
+
+        return Variables(self.network)
+
+    def with_numbers(self, changes: Mapping[str, NumberChange]) -> Model:
+        """The model with some numbers changed; this one stays as it is.
+
+        Numbers have the names that ``sensitivity`` gives them: ``"parent -> child"`` for a link,
+        ``"child leak"``, and ``"child"`` for a table.  A value is a probability, a nested list
+        of the shape of ``variables[child].arrays``, or ``{"p": .3, "range": [.2, .4],
+        "source": key}``.  Cells that share a range move with it, by a common shift of their
+        logits; a range that would not hold the new value moves along.  Raises ``ModelError``.
+
+        >>> import twitchnet as tn
+        >>> model = tn.load("demo").with_numbers({"muscle_fatigue -> leg_twitching": 0.5})
+        >>> model.variables["leg_twitching"].arrays["muscle_fatigue -> leg_twitching"].tolist()
+        [0.0, 0.5]
+        """
+        from twitchnet.model.edit import with_numbers
+
+        return self._edited(with_numbers(self.network, changes))
+
+    def with_variables(self, *variables: Variable, parameters: Iterable[Parameter] = ()) -> Model:
+        """The model with variables added, or replaced where the name exists already.
+
+        ``parameters`` are the ranges and sources of their numbers.  Raises ``ModelError``.
+
+        >>> import twitchnet as tn
+        >>> links = (tn.Link("stimulant_excess", (), [0.0, 0.3]),)
+        >>> yawns = tn.NoisyOr(tn.Leak((), 0.1), links)
+        >>> states = ("absent", "present")
+        >>> new = tn.Variable("yawning", "finding", states, "Yawning", yawns)
+        >>> "yawning" in tn.load("demo").with_variables(new).findings
+        True
+        """
+        from twitchnet.model.edit import with_variables
+
+        return self._edited(with_variables(self.network, variables, parameters))
+
+    def without(self, *names: str) -> Model:
+        """The model without some variables: links from them go, rules are read without them.
+
+        Raises ``ModelError`` for wrong names, and where a table or a modifier needs one.
+
+        >>> import twitchnet as tn
+        >>> tn.load("demo").without("muscle_fatigue").causes
+        ('stimulant_excess',)
+        """
+        from twitchnet.model.edit import without
+
+        return self._edited(without(self.network, names))
+
+    def _edited(self, network: Network) -> Model:
+        return Model(network, **self._options)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Writes the model to a file, in the format that the suffix names.
+
+        A model that was loaded from a model file and had numbers changed keeps its comments,
+        order and layout: each changed number is a changed line.  Other models, and models
+        with other changes, are written in one canonical order, with sources, ranges, rules
+        and options.  Raises ``ModelError`` for a suffix that no format has.
+        """
+        from twitchnet.io.saving import save
+
+        save(self.network, self._origin, path)
+
     def diagnose(
         self,
-        record: Mapping[str, object] | None = None,
+        record: Mapping[str, object] | Iterable[str] | None = None,
         /,
         *,
         targets: Sequence[str] | None = None,
@@ -113,16 +211,16 @@ class Model:
     ) -> Diagnosis:
         """The exact posterior of every cause, given the answers of one record.
 
-        Answers are states by name, yes/no/True/False/1/0 for binary variables, a
-        :class:`Likelihood` or a :class:`Jeffrey`; a key left out, None, NaN, "" and "unknown"
-        mean unknown.  ``targets`` are the variables to rank instead of the causes, findings
-        that nothing depends on among them.
+        A list of names means that these are present.  Answers are states by name,
+        yes/no/True/False/1/0 for binary variables, a :class:`Likelihood` or a :class:`Jeffrey`;
+        a key left out, None, NaN, "" and "unknown" mean unknown.  ``targets`` are the variables
+        to rank instead of the causes, findings that nothing depends on among them.
 
         Raises ``RecordError`` for unknown names or states and for answers that are
         impossible together, ``CapacityError`` when the record is too wide.
         """
         margins: dict[str, tuple[float, ...]] = {}
-        read = read_answers(self.network, {**(record or {}), **answers}, margins)
+        read = read_answers(self.network, {**_answers(record), **answers}, margins)
         self._refuse_contradictions(read)
         inference = self._inference
         if targets is not None:
@@ -311,14 +409,8 @@ class Model:
         if read.soft:
             problems = [Problem("TN206", "a variable is set to one state", n) for n in read.soft]
             raise RecordError(problems)
-        inference = self._inference
-        model = Model(
-            intervened(self.network, read.hard),
-            budget=inference.budget,
-            workspace=inference.workspace,
-        )
-        model._set = self._set | set(read.hard)
-        return model
+        options = self._options | {"_settled": self._settled | set(read.hard)}
+        return Model(intervened(self.network, read.hard), **options)
 
     def diff(self, other: Model, records: Sequence[Mapping[str, object]] = ()) -> Diff:
         """What changes from this model to another: numbers, marginals, and given records.
@@ -379,7 +471,7 @@ class Model:
         problems = [
             Problem("TN204", "set by an intervention, so it cannot be observed", name)
             for name in (*answers.hard, *answers.soft)
-            if name in self._set
+            if name in self._settled
         ]
         for descriptor, of in self.network.descriptors.items():
             if answers.hard.get(descriptor, 0) > 0 and answers.hard.get(of) == 0:
@@ -426,29 +518,34 @@ class Model:
         )
 
 
-def _rebuild(
-    network: Network, budget: float, workspace: float, settled: frozenset[str] = frozenset()
-) -> Model:
-    model = Model(network, budget=budget, workspace=workspace)
-    model._set = settled
-    return model
+def _answers(record: Mapping[str, object] | Iterable[str] | None) -> Mapping[str, object]:
+    """A record as a mapping; names alone are present."""
+    if record is None or isinstance(record, Mapping):
+        return record or {}
+    if isinstance(record, str):
+        raise RecordError([Problem("TN206", "a record is a mapping or a list of names", record)])
+    return dict.fromkeys(record, True)
+
+
+def _rebuild(network: Network, options: Mapping[str, Any]) -> Model:
+    return Model(network, **options)
 
 
 def load(
-    source: str | PathLike[str],
+    source: str | PathLike[str] | Mapping[str, object],
     *,
     budget: float = BUDGET,
     workspace: float = WORKSPACE,
     order: TableOrder | None = None,
     targets: Sequence[str] | None = None,
 ) -> Model:
-    """Loads a model: a bundled name (``"twitchy_legs"``) or the path of a model file.
+    """Loads a model: a bundled name (``"twitchy_legs"``), the path of a model file, or a mapping.
 
-    The suffix says the format: ``.yaml``, ``.bif``, ``.xml``, ``.bifxml``, ``.uai``,
-    ``.xdsl`` or ``.net``.  ``order`` says whose order the tables of a ``.uai`` or ``.xdsl``
-    file have where the reader may not see it (docs/formats.md): ``"definition"``,
-    ``"pyagrum"`` or ``"pgmpy"``.
-
+    A mapping has the keys of a model file (``models/FORMAT.md``); its text is for
+    :func:`loads`.  The suffix of a file says its format: ``.yaml``, ``.bif``, ``.xml``,
+    ``.bifxml``, ``.uai``, ``.xdsl`` or ``.net``.  ``order`` says whose order the tables of a
+    ``.uai`` or ``.xdsl`` file have where the reader may not see it (docs/formats.md):
+    ``"definition"``, ``"pyagrum"`` or ``"pgmpy"``.
     ``targets`` are the variables to rank instead of those that the file names.
 
     Raises ``ModelError`` with every problem of the file, ``FileNotFoundError`` when
@@ -461,7 +558,27 @@ def load(
     from twitchnet.bundled import find_model
     from twitchnet.io.formats import read_model
 
-    network = read_model(find_model(source), order)
+    if isinstance(source, Mapping):
+        from twitchnet.io.model_file.mapping import network_of
+
+        network, origin = network_of(source), None
+    else:
+        origin = find_model(source)
+        network = read_model(origin, order)
     if targets is not None:
         network = replace(network, targets=tuple(targets))
-    return Model(network, budget=budget, workspace=workspace)
+    return Model(network, budget=budget, workspace=workspace, _origin=origin)
+
+
+def loads(text: str, *, budget: float = BUDGET, workspace: float = WORKSPACE) -> Model:
+    r"""The model that the text of a model file (YAML) spells.
+
+    Raises ``ModelError`` with every problem of the text.
+
+    >>> loads("twitchnet: 1\nname: yard\nversion: '1'\ncauses: {rain: {label: Rain}}")
+    Traceback (most recent call last):
+    twitchnet.errors.ModelError: <string>:4:10: TN140 causes.rain: ...
+    """
+    from twitchnet.io.model_file.reader import parse_network
+
+    return Model(parse_network(text), budget=budget, workspace=workspace)

@@ -5,7 +5,8 @@
     |-- RecordError     the record is wrong: every problem of the record at once
     `-- CapacityError   nobody's fault: the exact answer is too wide for one of the limits
 
-The root itself is raised for an error of ours: an answer that cannot be right.
+The first two are ``ValueError`` too, so code that knows nothing of twitchnet catches them.  The
+root itself is raised for an error of ours: an answer that cannot be right.
 
 Each problem carries a stable code (``TN101`` ...), a place, and what to do.  The
 table of codes is ``twitchnet.codes.CODES``; a page of the documentation is made from it.
@@ -76,11 +77,11 @@ class _ProblemsError(TwitchnetError):
         return type(self), (self.problems,)
 
 
-class ModelError(_ProblemsError):
+class ModelError(_ProblemsError, ValueError):
     """The model is wrong.  ``problems`` holds every one of them, in file order."""
 
 
-class RecordError(_ProblemsError):
+class RecordError(_ProblemsError, ValueError):
     """The record is wrong.  ``problems`` holds every one of them."""
 
 

@@ -120,6 +120,8 @@ def score(
             inference, inputs, output, format_, output_format, names, top, long, keep, prefix,
             long_input, details=not lean, reasons=reasons, intervals=intervals, seed=seed,
         )  # fmt: skip
+    except TwitchnetError:
+        raise
     except (ValueError, ImportError) as error:
         raise typer.BadParameter(str(error)) from None
     job = replace(job, rejects=rejects, strict=strict, resume=resume, threads=threads, chunk=chunk)
@@ -199,6 +201,7 @@ def simulate(
     from twitchnet.batch.formats.readers import format_of
     from twitchnet.batch.simulate import simulate as draw
     from twitchnet.batch.simulate import write_batches
+    from twitchnet.errors import TwitchnetError
     from twitchnet.show.progress import Meter
 
     network = twitchnet.load(model).network
@@ -215,6 +218,8 @@ def simulate(
     try:
         with Meter(n) as meter:
             rows = write_batches(batches, Path(output), form, meter)
+    except TwitchnetError:
+        raise
     except ValueError as error:  # what is given is too rare to be met by chance
         raise typer.BadParameter(str(error), param_hint="--given") from None
     except ImportError as error:

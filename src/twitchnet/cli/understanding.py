@@ -159,6 +159,7 @@ def evaluate(
     """
     import twitchnet
     from twitchnet.diagnosis.evidence import find_variable
+    from twitchnet.errors import TwitchnetError
 
     loaded = twitchnet.load(model)
     rows = read_rows(labelled)
@@ -178,6 +179,8 @@ def evaluate(
     records = [{name: row[name] for name in known} for row in rows]
     try:
         found = loaded.evaluate(records, truth)
+    except TwitchnetError:
+        raise
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="LABELLED") from None
     _show({"evaluation": found}, as_json)

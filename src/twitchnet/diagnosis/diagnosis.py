@@ -7,7 +7,7 @@ costs another pass (``none_present``, ``unexplained``) is computed when it is re
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
@@ -49,6 +49,36 @@ class Diagnosis(Understanding):
         return MappingProxyType(
             {name: float(present(row)) for name, row in self.beliefs.probability.items()}
         )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """What follows from the record is computed again, not stored."""
+        return type(self), (self.network, self.answers, self.beliefs, self.inference)
+
+    def __len__(self) -> int:
+        """The number of rows of the ranking."""
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[RankedCause]:
+        """The rows of the ranking."""
+        return iter(self.ranking)
+
+    def __getitem__(self, cause: str) -> RankedCause:
+        """The row of a cause, or of one of its states (``"wear=much"``), ranked by posterior.
+
+        >>> import twitchnet as tn
+        >>> tn.load("demo").diagnose(leg_twitching=True)["muscle_fatigue"].rank
+        1
+        """
+        name, _, state = cause.partition("=")
+        for row in self.ranking:
+            if row.cause == name and state in ("", row.state):
+                return row
+        raise KeyError(cause)
+
+    @property
+    def urgency(self) -> str:
+        """The level of urgency: the id that rules and watches set."""
+        return self.triage.urgency
 
     @property
     def log_evidence(self) -> float:

@@ -35,7 +35,7 @@ from twitchnet.batch.formats.writers import finish, packing, piece, pipe_end
 from twitchnet.batch.scoring.posteriors import SMALL
 from twitchnet.batch.scoring.score import Scores
 from twitchnet.batch.stream import arrow, metadata
-from twitchnet.errors import Problem, RecordError
+from twitchnet.errors import Problem, RecordError, TwitchnetError
 from twitchnet.show.progress import Meter
 
 BEHIND = 2
@@ -308,6 +308,8 @@ class _Writing:
                 for name, kind in ((name, scheme.types[name]) for name in scheme.kept)
             }
             return piece(form, scheme.rows(kept, scores, ok, chunk.numbers), first)
+        except TwitchnetError:
+            raise
         except (arrow().ArrowException, ValueError, OverflowError) as error:
             message = f"{form} cannot hold a value of these rows: {str(error)[:200]}"
             hint = "write Parquet or Arrow, or leave the columns out: --keep none"

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
+from twitchnet.errors import ModelError
 from twitchnet.io.foreign.draft import Draft
 from twitchnet.io.foreign.reading import MAX_BYTES, Place, refuse
 
@@ -148,6 +149,8 @@ def parse_xml(data: bytes | str, draft: Draft, wanted: Wanted) -> Element:
     except expat.ExpatError as error:
         message = f"the XML cannot be read: {expat.ErrorString(error.code)}"
         draft.stop("TN150", message, Place(error.lineno, error.offset + 1))
+    except ModelError:  # of the builder
+        raise
     except (LookupError, ValueError) as error:  # an encoding that Python does not have
         draft.stop("TN101", f"the encoding cannot be read: {str(error)[:100]}")
     assert builder.root is not None  # expat refuses a document without elements
