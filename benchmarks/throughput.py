@@ -149,7 +149,7 @@ def engine(records: Records, details: bool, most: int) -> Callable[[], tuple[flo
     with parquet.ParquetFile(records.path) as file:
         codes = np.concatenate([model.encode(batch) for batch in file.iter_batches(65_536)])
     codes = codes[:most]
-    scorer = Scorer(model._inference, None, details)
+    scorer = Scorer(model._inference, details=details)
     none = np.full((len(codes), len(model.network.names("screen"))), -1, dtype=np.int8)
     model.posteriors(codes[:64])  # loads the kernels
 

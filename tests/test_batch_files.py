@@ -46,9 +46,9 @@ def job(
 ) -> Job:
     """A job on files, with small chunks."""
     found = open_input([str(path) for path in inputs], options.pop("format", ""))
-    scheme_options = {k: options.pop(k) for k in ("names", "keep", "long") if k in options}
-    scorer = Scorer(DEMO._inference, top) if top else options.pop("scorer", SCORER)
-    scheme = make_scheme(scorer, found.columns, **scheme_options)
+    more = {k: options.pop(k) for k in ("names", "keep") if k in options}
+    own = Scorer(DEMO._inference, top=top, **more) if top or more else SCORER
+    scheme = make_scheme(options.pop("scorer", own), found.columns, long=options.pop("long", False))
     output = str(folder / out) if out != "-" else out
     return Job(
         found, scheme, output, options.pop("form", "") or format_of(out), **{"chunk": 64, **options}
@@ -219,7 +219,7 @@ def test_a_refused_row_keeps_its_red_flags(tmp_path: Path) -> None:
     path.write_text(
         "saddle_numbness,bladder_bowel_change,urge_to_move\nyes,yes,maybe\n,,maybe\nyes,no,\n"
     )
-    scorer = Scorer(tn.load("twitchy_legs")._inference, 1)
+    scorer = Scorer(tn.load("twitchy_legs")._inference, top=1)
     run(tmp_path, path, scorer=scorer)
     flagged, plain = rejects(tmp_path / "out.csv.rejects.csv")
     assert flagged["urgency"] == "emergency"

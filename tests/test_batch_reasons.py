@@ -23,6 +23,7 @@ from tests.test_understanding_explain import rivals
 from tests.understanding import cases, diagnose, slow_posterior, with_parameters
 from twitchnet.batch.encoding.encode import encode_frame
 from twitchnet.batch.files.files import score_files
+from twitchnet.batch.options import ScoreOptions
 from twitchnet.batch.scoring import intervals as intervals_module
 from twitchnet.batch.scoring import reasons as reasons_module
 from twitchnet.batch.scoring.content import Content
@@ -102,8 +103,9 @@ def same_intervals(scored: Any, row: int, dx: Diagnosis, draws: int, seed: int) 
         assert scored[f"{one.cause}_low"][row] == pytest.approx(one.low, rel=1e-9)
         assert scored[f"{one.cause}_high"][row] == pytest.approx(one.high, rel=1e-9)
     if sure.intervals:
-        assert scored["leader"][row] == dx.leader
-        assert scored["leader_first"][row] == sure[dx.leader].first
+        first = next(one.cause for one in dx.ranking if not one.given)
+        assert scored["leader"][row] == first
+        assert scored["leader_first"][row] == sure[first].first
 
 
 def test_reasons_and_intervals_are_those_of_single_diagnoses(compiled: bool) -> None:
@@ -272,8 +274,8 @@ def test_chunks_threads_and_order_change_no_bit(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(reasons_module, "ROWS", 9)
     monkeypatch.setattr(intervals_module, "HELD", 15 * 2 * 7)
     pd.testing.assert_frame_equal(first, DEMO.score(frame, **options), check_exact=True)
-    scorer = Scorer(DEMO._inference, reasons=2, intervals=15, seed=3)
-    batches = score_batches(scorer, TABLE.to_batches(max_chunksize=40), keep="none")
+    scorer = Scorer(DEMO._inference, reasons=2, intervals=15, seed=3, keep="none")
+    batches = score_batches(scorer, TABLE.to_batches(max_chunksize=40))
     assert pa.Table.from_batches(list(batches)).equals(
         pa.Table.from_pandas(first, schema=pa.schema(list(batches_schema(scorer))))
     )
@@ -291,7 +293,8 @@ def test_records_without_a_result_have_none(compiled: bool) -> None:
     frame = {of: ["no", "yes", "no"], descriptor: ["yes", "perhaps", "no"]}
     scored = LEGS.score(frame, reasons=1, intervals=2)
     assert list(scored["status"]) == ["impossible", "bad value", "ok"]
-    own = [name for name in Content(LEGS.causes, reasons=1, intervals=2).schema if name in scored]
+    content = Content(LEGS.causes, ScoreOptions(reasons=1, intervals=2))
+    own = [name for name in content.schema if name in scored]
     extra = [name for name in own if name not in Content(LEGS.causes).schema]
     assert extra[:2] == ["leader", "leader_first"]
     assert len(extra) == 2 + 2 * len(LEGS.causes) + 5
@@ -375,19 +378,19 @@ def test_draws_in_which_the_answers_are_impossible_are_left_out() -> None:
 
 
 def test_columns_of_each_shape() -> None:
-    one = Content(("a", "b"), details=False, reasons=1, intervals=5)
+    one = Content(("a", "b"), ScoreOptions(details=False, reasons=1, intervals=5))
     assert list(one.schema) == [
         "a", "b", "status", "log_evidence", "leader", "leader_first", "a_low", "a_high", "b_low",
         "b_high", "reasons", "for_1", "for_1_decibans", "against_1", "against_1_decibans",
     ]  # fmt: skip
-    best = Content(("a", "b"), top=1, details=False, intervals=5)
+    best = Content(("a", "b"), ScoreOptions(top=1, details=False, intervals=5))
     assert list(best.schema) == [
         "cause_1", "posterior_1", "low_1", "high_1", "first_1", "status", "log_evidence",
     ]  # fmt: skip
     assert list(best.long) == [
         "cause", "posterior", "low", "high", "first", "status", "log_evidence",
     ]  # fmt: skip
-    assert list(Content(("a", "b"), reasons=1).long)[2:] == [
+    assert list(Content(("a", "b"), ScoreOptions(reasons=1)).long)[2:] == [
         "status", "log_evidence", "conflict", "none_present", "unexplained",
         "urgency", "red_flags", "decided_by", *list(one.schema)[-5:],
     ]  # fmt: skip
@@ -395,10 +398,10 @@ def test_columns_of_each_shape() -> None:
     assert one.schema["for_1_decibans"] is one.schema["a_low"] is float
     for wrong in ({"reasons": -1}, {"intervals": -1}, {"seed": -1}, {"top": 0}):
         with pytest.raises(ValueError, match=f"{next(iter(wrong))} is a number"):
-            Content(("a",), **wrong)
+            Content(("a",), ScoreOptions(**wrong))
     Content(("a", "a_low"))
     with pytest.raises(ValueError, match="two result columns of one name: a_low"):
-        Content(("a", "a_low"), intervals=2)
+        Content(("a", "a_low"), ScoreOptions(intervals=2))
 
 
 def test_top_has_the_intervals_of_each_rank() -> None:

@@ -41,10 +41,10 @@ def table(path: Path, rows: int = 300) -> Path:
 def job(folder: Path, network: Network = DEMO.network, out: str = "out.csv", **options: Any) -> Job:
     inference = tn.Model(network)._inference
     inference.workspace = options.pop("workspace", inference.workspace)
-    names = ("details", "reasons", "intervals", "seed")
+    names = ("details", "reasons", "intervals", "seed", "names")
     scorer = Scorer(inference, **{k: options.pop(k) for k in names if k in options})
     found = open_input([str(folder / "r.csv")])
-    scheme = make_scheme(scorer, found.columns, names=options.pop("names", None))
+    scheme = make_scheme(scorer, found.columns)
     return Job(found, scheme, str(folder / out), format_of(out), **{"chunk": 64, **options})
 
 

@@ -377,3 +377,48 @@ def test_evaluate_upward_only_equals_the_whole_pass(compiled: bool) -> None:
     up = evaluate(inference, rows, inference.wanted, (), compiled=compiled)
     assert up.probability.shape == (4, 0)
     assert up.log_evidence == pytest.approx(posteriors(inference, codes).log_evidence, rel=1e-12)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_leaders_by_gain_are_those_of_a_single_record(compiled: bool) -> None:
+    from twitchnet.batch.scoring.score import Scorer
+
+    frame = {
+        "leg_twitching": ["yes", "yes", "yes", ""],
+        "urge_to_move": ["yes", "", "", ""],
+        "muscle_weakness": ["", "yes", "", ""],
+        "stress_anxiety": ["", "", "yes", ""],
+    }
+    scorer = Scorer(LEGS._inference, top=4, by="gain", details=False)
+    scored = scorer.score(encode_frame(LEGS.network, frame), compiled=compiled).columns
+    for row in range(4):
+        said = {name: values[row] for name, values in frame.items() if values[row]}
+        want = [one for one in LEGS.diagnose(said).ranked("gain") if not one.given][:4]
+        for k, one in enumerate(want, start=1):
+            assert scored[f"cause_{k}"][row] == one.cause
+            assert scored[f"posterior_{k}"][row] == pytest.approx(one.posterior, rel=1e-9)
+            assert scored[f"gain_{k}"][row] == pytest.approx(one.gain, rel=1e-6, abs=1e-12)
+
+
+def test_options_are_one_value_or_keywords() -> None:
+    frame = {"leg_twitching": ["yes"], "id": [1]}
+    options = tn.ScoreOptions(top=1, by="gain", details=False, prefix="p_")
+    as_value = DEMO.score(frame, options)
+    as_words = DEMO.score(frame, top=1, by="gain", details=False, prefix="p_")
+    assert as_value == as_words
+    assert list(as_value) == [
+        "id", "p_cause_1", "p_posterior_1", "p_gain_1", "p_status", "p_log_evidence",
+    ]  # fmt: skip
+    assert list(DEMO.score(frame, options, prefix=""))[1] == "cause_1"
+    with pytest.raises(ValueError, match='by is one of "posterior", "gain", not \'luck\''):
+        DEMO.score(frame, by="luck")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="no option of scoring is called tpo"):
+        DEMO.score(frame, tpo=1)  # type: ignore[call-arg]
+
+
+def test_keywords_are_the_fields_of_the_options() -> None:
+    import dataclasses
+
+    from twitchnet.batch.options import ScoreKeywords, ScoreOptions
+
+    assert list(ScoreKeywords.__annotations__) == [f.name for f in dataclasses.fields(ScoreOptions)]

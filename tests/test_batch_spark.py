@@ -19,6 +19,7 @@ import pytest
 
 import twitchnet as tn
 from twitchnet.batch import spark, worker
+from twitchnet.batch.options import ScoreOptions
 from twitchnet.batch.scoring.score import Scorer
 from twitchnet.batch.simulate import simulate
 from twitchnet.batch.spark import score_spark, scorer_of
@@ -29,10 +30,10 @@ DEMO = tn.load("demo")
 
 
 def test_a_worker_builds_its_engine_once() -> None:
-    first = scorer_of(DEMO.network, 1e9, None, True)
-    assert scorer_of(DEMO.network, 1e9, None, True) is first
-    assert scorer_of(DEMO.network, 1e9, 3, True) is not first
-    assert scorer_of(DEMO.network, 1e9, None, True, reasons=3) is not first
+    first = scorer_of(DEMO.network, 1e9, ScoreOptions())
+    assert scorer_of(DEMO.network, 1e9, ScoreOptions()) is first
+    assert scorer_of(DEMO.network, 1e9, ScoreOptions(top=3)) is not first
+    assert scorer_of(DEMO.network, 1e9, ScoreOptions(reasons=3)) is not first
 
 
 def test_the_model_is_broadcast_where_spark_can() -> None:

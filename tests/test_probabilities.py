@@ -43,8 +43,8 @@ RELATIVE = 1e-9
 
 NO_PROBABILITY = {
     "ask_cost", "base", "bayes_factor", "benefit", "bits", "cells", "conflict", "cost", "curve",
-    "decibans", "derivative", "evoi", "explains", "log_evidence", "log_score", "needed", "part",
-    "phi", "shift", "swing", "value",
+    "decibans", "derivative", "evoi", "explains", "gain", "gains", "log_evidence", "log_score",
+    "needed", "part", "phi", "shift", "swing", "value",
 }  # fmt: skip
 """Fields of results that hold other numbers; every other float is a probability."""
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from twitchnet.api import Model, load, loads
+    from twitchnet.batch.options import ScoreOptions
     from twitchnet.batch.scoring.posteriors import Posteriors
     from twitchnet.builder import ModelBuilder, Number
     from twitchnet.bundled import models
@@ -76,6 +77,7 @@ __all__ = [
     "Problem",
     "RankedCause",
     "RecordError",
+    "ScoreOptions",
     "Sensitivity",
     "Source",
     "Table",
@@ -123,6 +125,7 @@ _HOMES = {
     "Problem": "errors",
     "RankedCause": "diagnosis.ranking",
     "RecordError": "errors",
+    "ScoreOptions": "batch.options",
     "Sensitivity": "diagnosis.explain.sensitivity",
     "Source": "model.network",
     "Table": "model.local",

@@ -11,7 +11,7 @@ from functools import cached_property
 from itertools import combinations
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.diagnosis.evidence import Answers, read_answers
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from twitchnet.batch.options import ScoreKeywords, ScoreOptions
     from twitchnet.batch.scoring.posteriors import Posteriors
     from twitchnet.diagnosis.assess.diff import Diff
     from twitchnet.diagnosis.assess.evaluate import Evaluation
@@ -288,35 +289,26 @@ class Model:
     def score(
         self,
         frame: Any,
+        options: ScoreOptions | None = None,
         *,
-        top: int | None = None,
-        names: Mapping[str, str] | None = None,
-        keep: Literal["other", "all", "none"] = "other",
-        prefix: str = "",
-        details: bool = True,
-        reasons: int = 0,
-        intervals: int = 0,
-        seed: int = 0,
         threads: int | None = None,
         progress: bool | Callable[[int], object] = False,
         on_error: Literal["status", "raise"] = "status",
         long_input: bool = False,
+        **keywords: Unpack[ScoreKeywords],
     ) -> Any:
         """One row of results per record, as the kind of frame that was given.
 
         pandas, polars (eager and lazy), pyarrow, anything with the Arrow PyCapsule
-        interface (a pyarrow table comes back), or a mapping of lists.  ``names`` maps
-        columns to variables where they have other names.  ``keep`` says which columns stay:
-        those that are no answers, ``all``, or ``none``.  The results are a posterior per
-        cause (``top`` replaces them by the most probable ones), ``status``,
-        ``log_evidence``, and with ``details`` ``conflict``, ``none_present``,
-        ``unexplained``, ``urgency``, ``red_flags`` and ``decided_by``.  ``reasons=3`` adds the
-        three answers that speak most for the leading cause and the three against it, with
-        their weights in decibans; ``intervals=200`` the 5 % and 95 % points of every
-        posterior over 200 draws of the numbers, which ``seed`` decides, and the share of
-        draws in which the leading cause ranks first.  ``long_input`` reads a row per answer
-        (the columns ``record_id``, ``variable`` and ``value``) instead of per record.
-        docs/batch.md says what each means and costs.
+        interface (a pyarrow table comes back), or a mapping of lists.  Options are those of
+        :class:`ScoreOptions`, as one value or as keywords: ``top``, ``by``, ``details``,
+        ``reasons``, ``intervals``, ``seed``, ``names``, ``keep`` and ``prefix``.  The results
+        are a posterior per cause (``top=3`` replaces them by the first three, ``by="gain"`` by
+        those that the answers point to), ``status``, ``log_evidence``, and with ``details``
+        ``conflict``, ``none_present``, ``unexplained``, ``urgency``, ``red_flags`` and
+        ``decided_by``.  ``long_input`` reads a row per answer (the columns ``record_id``,
+        ``variable`` and ``value``) instead of per record.  docs/batch.md says what each option
+        and column means and costs.
 
         A record that cannot be scored has a ``status`` that says why, and no numbers; with
         ``on_error="raise"`` the first ones are an error.
@@ -332,11 +324,8 @@ class Model:
         from twitchnet.batch.scoring.score import Scorer
 
         return score_frame(
-            Scorer(self._inference, top, details, reasons=reasons, intervals=intervals, seed=seed),
+            Scorer(self._inference, options, **keywords),
             frame,
-            names=names,
-            keep=keep,
-            prefix=prefix,
             on_error=on_error,
             threads=threads,
             progress=progress,
@@ -346,16 +335,10 @@ class Model:
     def score_batches(
         self,
         batches: Iterable[Any],
+        options: ScoreOptions | None = None,
         *,
-        top: int | None = None,
-        names: Mapping[str, str] | None = None,
-        keep: Literal["other", "all", "none"] = "other",
-        prefix: str = "",
-        details: bool = True,
-        reasons: int = 0,
-        intervals: int = 0,
-        seed: int = 0,
         threads: int | None = None,
+        **keywords: Unpack[ScoreKeywords],
     ) -> Iterator[Any]:
         """Scored Arrow record batches, one for each that comes in and row for row.
 
@@ -365,12 +348,7 @@ class Model:
         from twitchnet.batch.scoring.score import Scorer
         from twitchnet.batch.stream import score_batches
 
-        scorer = Scorer(
-            self._inference, top, details, reasons=reasons, intervals=intervals, seed=seed
-        )
-        return score_batches(
-            scorer, batches, names=names, keep=keep, prefix=prefix, threads=threads
-        )
+        return score_batches(Scorer(self._inference, options, **keywords), batches, threads=threads)
 
     def plan(self, record: Mapping[str, object] | None = None, /, **answers: object) -> Plan:
         """How a record would be computed and what it would cost; nothing is computed.

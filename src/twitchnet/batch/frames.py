@@ -21,16 +21,12 @@ from twitchnet.errors import CapacityError, Problem, RecordError, limit_of
 from twitchnet.show.progress import Meter
 
 OnError = Literal["status", "raise"]
-Keep = Literal["other", "all", "none"]
 
 
 def score_frame(
     scorer: Scorer,
     frame: Any,
     *,
-    names: Mapping[str, str] | None = None,
-    keep: Keep = "other",
-    prefix: str = "",
     on_error: OnError = "status",
     threads: int | None = None,
     progress: bool | Progress = False,
@@ -38,20 +34,18 @@ def score_frame(
 ) -> Any:
     """A frame of the caller's kind, one row per record, in the same order.
 
-    ``keep`` says which columns of the frame stay in front: those that are no answers
-    (``other``), ``all``, or ``none``.  ``long_input`` reads a row per answer, with the columns
+    ``long_input`` reads a row per answer, with the columns
     ``record_id``, ``variable`` and ``value``; of these the first one stays.  Raises
     ``ValueError`` when a column that stays has the name of a result, ``RecordError`` with
     ``on_error="raise"`` for the first problems.
     """
     if on_error not in ("status", "raise"):
         raise ValueError(f'on_error is "status" or "raise", not {on_error!r}')
-    if keep not in ("other", "all", "none"):
-        raise ValueError(f'keep is "other", "all" or "none", not {keep!r}')
+    names, keep, prefix = scorer.options.names, scorer.options.keep, scorer.options.prefix
     native = _native(frame)
     source = open_source(native)
     if long_input:
-        encoded, source = widen_frame(scorer.network, source, names or {})
+        encoded, source = widen_frame(scorer.network, source, names)
         kept = list(source.names)
         native = source.frame if source.kind == "pandas" else native
     else:

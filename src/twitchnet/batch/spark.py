@@ -7,10 +7,10 @@ pyspark 3.5 or newer, and Java; twitchnet is installed on the workers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Unpack
 
-from twitchnet.batch.frames import Keep
+from twitchnet.batch.options import ScoreKeywords, ScoreOptions, options_of
 from twitchnet.batch.scoring.score import Scorer
 from twitchnet.batch.stream import arrow, make_scheme, score_batches
 from twitchnet.batch.worker import prepare
@@ -25,17 +25,11 @@ _SCORERS: dict[tuple[object, ...], Scorer] = {}
 def score_spark(
     model: Any,
     frame: Any,
+    options: ScoreOptions | None = None,
     *,
-    top: int | None = None,
-    names: Mapping[str, str] | None = None,
-    keep: Keep = "other",
-    prefix: str = "",
-    details: bool = True,
-    reasons: int = 0,
-    intervals: int = 0,
-    seed: int = 0,
     threads: int | None = None,
     cache: str = "",
+    **keywords: Unpack[ScoreKeywords],
 ) -> Any:
     """A Spark DataFrame with a row of results per row of ``frame``, evaluated when asked.
 
@@ -51,24 +45,24 @@ def score_spark(
         raise needs("pyspark", "spark") from None
     network, budget = model.network, model._inference.budget
     _refuse_columns(frame.schema)
-    told = {"reasons": reasons, "intervals": intervals, "seed": seed}
-    scorer = Scorer(model._inference, top, details, **told)
+    chosen = options_of(options, keywords)
+    scorer = Scorer(model._inference, chosen)
     columns = list(frame.columns)
     # Only names count here; each task sees the Arrow types that Spark sends it.
     untyped = dict.fromkeys(columns, arrow().null())
-    scheme = make_scheme(scorer, untyped, names=names, keep=keep, prefix=prefix)
+    scheme = make_scheme(scorer, untyped)
     returned = types.StructType([frame.schema[name] for name in scheme.kept])
     for one in list(scheme.schema)[len(scheme.kept) :]:
         returned.add(one.name, "string" if one.type == arrow().string() else "double")
     sent = _sent(frame, network)
 
     def task(batches: Iterable[Any]) -> Iterator[Any]:
-        mine = scorer_of(sent(), budget, top, details, **told)
+        mine = scorer_of(sent(), budget, chosen)
         prepare(cache)
         given = threads or _cores()
         named = (batch.rename_columns(columns) for batch in batches)
-        scored = score_batches(mine, named, names=names, keep=keep, prefix=prefix, threads=given)
-        for batch in scored:  # Spark has no place for the metadata of a schema
+        for batch in score_batches(mine, named, threads=given):
+            # Spark has no place for the metadata of a schema.
             yield batch.replace_schema_metadata(None)
 
     # mapInArrow asks for columns by name and takes a dot in a name for a field of a struct.
@@ -134,11 +128,9 @@ def _cores() -> int:
     return max(1, int(context.cpus())) if context is not None else 1
 
 
-def scorer_of(
-    network: Network, budget: float, top: int | None, details: bool, **told: int
-) -> Scorer:
+def scorer_of(network: Network, budget: float, options: ScoreOptions) -> Scorer:
     """The scorer of a model in this process, built when it is first asked for."""
-    key = (network.fingerprint, budget, top, details, *sorted(told.items()))
+    key = (network.fingerprint, budget, repr(options))
     if key not in _SCORERS:
-        _SCORERS[key] = Scorer(Inference(network, budget), top, details, **told)
+        _SCORERS[key] = Scorer(Inference(network, budget), options)
     return _SCORERS[key]

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchnet.batch.encoding.encode import Encoded, Encoder, match_columns, tell_misspelt
-from twitchnet.batch.frames import Keep, arrow_array, refuse_same_names
+from twitchnet.batch.frames import arrow_array, refuse_same_names
 from twitchnet.batch.scoring.posteriors import Progress
 from twitchnet.batch.scoring.score import Scorer, Scores
 from twitchnet.errors import needs
@@ -114,7 +114,7 @@ class Scheme:
         return pa.RecordBatch.from_arrays([_plain_array(one) for one in arrays], schema=self.schema)
 
 
-_RANKED = ("cause", "posterior", "low", "high", "first")
+_RANKED = ("cause", "posterior", "gain", "low", "high", "first")
 """The columns of long output that have one value for each rank."""
 
 
@@ -127,43 +127,34 @@ def metadata(scorer: Scorer) -> dict[str, str]:
     """What the output says of the model, and of the draws, that made it."""
     # not imported: the public page stands above this room
     version = sys.modules[__name__.partition(".")[0]].__version__
-    network, content = scorer.network, scorer.content
-    drawn = {"twitchnet.draws": str(content.intervals), "twitchnet.seed": str(content.seed)}
+    network, options = scorer.network, scorer.options
+    drawn = {"twitchnet.draws": str(options.intervals), "twitchnet.seed": str(options.seed)}
     return {
         "twitchnet.version": str(version),
         "twitchnet.model": network.name,
         "twitchnet.model_version": network.version,
         "twitchnet.fingerprint": network.fingerprint,
-        **(drawn if content.intervals else {}),
+        **(drawn if options.intervals else {}),
     }
 
 
-def make_scheme(
-    scorer: Scorer,
-    columns: Mapping[str, Any],
-    *,
-    names: Mapping[str, str] | None = None,
-    keep: Keep | tuple[str, ...] = "other",
-    prefix: str = "",
-    long: bool = False,
-) -> Scheme:
+def make_scheme(scorer: Scorer, columns: Mapping[str, Any], *, long: bool = False) -> Scheme:
     """The scheme for an input whose ``columns`` map names to Arrow types.
 
     Raises ``RecordError`` when the columns do not fit the model, ``ValueError`` when a
     column that stays has the name of a result.
     """
-    _, other = match_columns(scorer.network, tuple(columns), names or {})
+    options = scorer.options
+    _, other = match_columns(scorer.network, tuple(columns), options.names)
     tell_misspelt(other)
-    kept = tuple(columns) if keep == "all" else tuple(other) if keep == "other" else ()
-    if not isinstance(keep, str):
-        kept = keep
+    kept = {"all": tuple(columns), "other": tuple(other), "none": ()}[options.keep]
     pa = arrow()
     # A stream of appended messages has no place for dictionaries: their values are written.
     types = {
         name: kind.value_type if pa.types.is_dictionary(kind) else kind
         for name, kind in columns.items()
     }
-    scheme = Scheme(scorer, names or {}, kept, types, prefix, long)
+    scheme = Scheme(scorer, options.names, kept, types, options.prefix, long)
     own = scheme.schema.names[len(kept) :]
     refuse_same_names(kept, own)
     return scheme
@@ -173,9 +164,6 @@ def score_batches(
     scorer: Scorer,
     batches: Iterable[Any],
     *,
-    names: Mapping[str, str] | None = None,
-    keep: Keep = "other",
-    prefix: str = "",
     threads: int | None = None,
     progress: Progress | None = None,
 ) -> Iterator[Any]:
@@ -188,7 +176,7 @@ def score_batches(
     for batch in batches:
         if scheme is None:
             columns = {field.name: field.type for field in batch.schema}
-            scheme = make_scheme(scorer, columns, names=names, keep=keep, prefix=prefix)
+            scheme = make_scheme(scorer, columns)
         encoded = scheme.encode(batch)
         # A stream has the same bits whatever the size of its batches: kernels only.
         scores = scorer.score(encoded, threads=threads, progress=progress, compiled=True)

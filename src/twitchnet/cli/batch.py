@@ -12,6 +12,7 @@ from twitchnet.cli.words import DEFAULT_MODEL
 
 if TYPE_CHECKING:
     from twitchnet.batch.files.files import Job
+    from twitchnet.batch.options import ScoreOptions
     from twitchnet.diagnosis.inference import Inference
 
 
@@ -30,6 +31,13 @@ class Keep(StrEnum):
     other = "other"
     all = "all"
     none = "none"
+
+
+class By(StrEnum):
+    """What the leading causes are ordered by."""
+
+    posterior = "posterior"
+    gain = "gain"
 
 
 ModelName = Annotated[str, typer.Option("--model", "-m", help="Name or file of the model.")]
@@ -64,8 +72,9 @@ def score(
         bool, typer.Option("--long-input", help="A row per answer: record_id, variable, value.")
     ] = False,
     top: Annotated[
-        int | None, typer.Option(min=1, help="The most probable causes instead of all.")
+        int | None, typer.Option(min=1, help="The first causes instead of a column for each.")
     ] = None,
+    by: Annotated[By, typer.Option(help="Which causes are first, and lead.")] = By.posterior,
     long: Annotated[
         bool, typer.Option("--long", help="A row per record and rank: record, rank, cause, ...")
     ] = False,
@@ -108,18 +117,19 @@ def score(
 
     import twitchnet
     from twitchnet.batch.files.files import score_files
+    from twitchnet.batch.options import ScoreOptions
     from twitchnet.engine.numpy.plan import BUDGET
     from twitchnet.errors import TwitchnetError
     from twitchnet.io.column_map import read_column_map
     from twitchnet.show.progress import Meter
 
-    names = read_column_map(map_) if map_ else {}
     inference = twitchnet.load(model, budget=budget or BUDGET)._inference
     try:
-        job = _job(
-            inference, inputs, output, format_, output_format, names, top, long, keep, prefix,
-            long_input, details=not lean, reasons=reasons, intervals=intervals, seed=seed,
+        options = ScoreOptions(
+            top, by.value, not lean, reasons, intervals, seed,
+            read_column_map(map_) if map_ else {}, keep.value, prefix,
         )  # fmt: skip
+        job = _job(inference, inputs, output, format_, output_format, options, long, long_input)
     except TwitchnetError:
         raise
     except (ValueError, ImportError) as error:
@@ -144,16 +154,12 @@ def _job(
     output: str,
     format_: Format | None,
     output_format: Format | None,
-    names: dict[str, str],
-    top: int | None,
+    options: ScoreOptions,
     long: bool,
-    keep: Keep,
-    prefix: str,
     long_input: bool,
-    *,
-    details: bool,
-    **told: int,
 ) -> Job:
+    from dataclasses import replace
+
     from twitchnet.batch.files.files import Job
     from twitchnet.batch.files.long import widen
     from twitchnet.batch.formats.readers import Input, format_of, open_input
@@ -163,13 +169,12 @@ def _job(
     form = format_of(output, output_format.value if output_format else "", "--output-format")
     found: Input = open_input(inputs, format_.value if format_ else "")
     if long_input:
-        found, names = widen(found, inference.network, names), {}
-    every = sum(inference.network.by_name[name].card - 1 for name in inference.network.ranked)
-    top = (top or every) if long else top
-    scorer = Scorer(inference, top, details and not long, **told)
-    scheme = make_scheme(
-        scorer, found.columns, names=names, keep=keep.value, prefix=prefix, long=long
-    )
+        found = widen(found, inference.network, options.names)
+        options = replace(options, names={})
+    if long:
+        every = sum(inference.network.by_name[name].card - 1 for name in inference.network.ranked)
+        options = replace(options, top=options.top or every, details=False)
+    scheme = make_scheme(Scorer(inference, options), found.columns, long=long)
     return Job(found, scheme, output, form)
 
 

@@ -68,7 +68,10 @@ class Job:
             "output format": self.format,
             "columns": [[field.name, str(field.type)] for field in scheme.schema],
             "names": dict(scheme.names),
-            "results": asdict(scorer.content),
+            "results": {
+                "targets": scorer.target_columns,
+                **asdict(replace(scorer.options, names={}, keep="other", prefix="")),
+            },
             "long": scheme.long,
             "chunk": self.chunk,
             "strict": self.strict,

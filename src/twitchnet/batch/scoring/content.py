@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from twitchnet.batch.options import ScoreOptions
 
 URGENCY = ("urgency", "red_flags", "decided_by")
 SIDES = ("for", "against")
@@ -15,33 +17,29 @@ SIDES = ("for", "against")
 
 @dataclass(frozen=True)
 class Content:
-    """What is told of each record.  ``targets`` are the names of the posterior columns.
+    """The result columns of a model whose posterior columns are ``targets``.
 
-    ``top`` replaces them by the k most probable ones; ``details`` adds how well the record
-    fits and how urgent it is; ``reasons`` so many answers for and against the leading cause;
-    ``intervals`` the ends of the posteriors over so many draws of the numbers, which follow
-    from ``seed``.  Raises ``ValueError`` for numbers that are too small, and for a target
-    that has the name of another column.
+    Raises ``ValueError`` for a target that has the name of another column.
     """
 
     targets: tuple[str, ...]
-    top: int | None = None
-    details: bool = True
-    reasons: int = 0
-    intervals: int = 0
-    seed: int = 0
+    options: ScoreOptions = field(default_factory=ScoreOptions)
 
     def __post_init__(self) -> None:
-        if self.top is not None and self.top < 1:
-            raise ValueError(f"top is a number of causes, at least 1, not {self.top}")
-        for name in ("reasons", "intervals", "seed"):
-            if (number := getattr(self, name)) < 0:
-                raise ValueError(f"{name} is a number, at least 0, not {number}")
-        if self.top is not None and self.top > len(self.targets):
-            object.__setattr__(self, "top", len(self.targets))
         twice = [name for name, count in Counter(n for n, _ in self._all()).items() if count > 1]
         if twice:
             raise ValueError(f"two result columns of one name: {', '.join(twice)}")
+
+    @property
+    def top(self) -> int | None:
+        """How many causes are named, None for a column of each."""
+        wanted = self.options.top
+        return None if wanted is None else min(wanted, len(self.targets))
+
+    @property
+    def is_by_gain(self) -> bool:
+        """Whether the leading causes are those by gain."""
+        return self.options.by == "gain"
 
     @property
     def schema(self) -> dict[str, type]:
@@ -55,7 +53,9 @@ class Content:
         What is told of the record as a whole stands in the row of its first rank.
         """
         found: dict[str, type] = {"cause": str, "posterior": float}
-        if self.intervals:
+        if self.is_by_gain:
+            found |= {"gain": float}
+        if self.options.intervals:
             found |= {"low": float, "high": float, "first": float}
         return found | dict(self._record()) | dict(self._reasons())
 
@@ -65,12 +65,14 @@ class Content:
         for rank in range(1, (self.top or 0) + 1):
             yield f"cause_{rank}", str
             yield f"posterior_{rank}", float
-            if self.intervals:
+            if self.is_by_gain:
+                yield f"gain_{rank}", float
+            if self.options.intervals:
                 yield from ((f"{part}_{rank}", float) for part in ("low", "high", "first"))
         yield from self._record()
-        if self.top is None and (self.intervals or self.reasons):
+        if self.top is None and (self.options.intervals or self.options.reasons):
             yield "leader", str
-        if self.top is None and self.intervals:
+        if self.top is None and self.options.intervals:
             yield "leader_first", float
             for name in self.targets:
                 yield f"{name}_low", float
@@ -81,14 +83,14 @@ class Content:
         """What is told of a record as a whole."""
         yield "status", str
         yield "log_evidence", float
-        if self.details:
+        if self.options.details:
             yield from ((name, float) for name in ("conflict", "none_present", "unexplained"))
             yield from ((name, str) for name in URGENCY)
 
     def _reasons(self) -> Iterator[tuple[str, type]]:
-        if self.reasons:
+        if self.options.reasons:
             yield "reasons", str
         for side in SIDES:
-            for k in range(1, self.reasons + 1):
+            for k in range(1, self.options.reasons + 1):
                 yield f"{side}_{k}", str
                 yield f"{side}_{k}_decibans", float

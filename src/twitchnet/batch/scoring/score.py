@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twitchnet.batch.encoding.encode import Codes, Encoded
+from twitchnet.batch.options import ScoreKeywords, ScoreOptions, options_of
 from twitchnet.batch.scoring.content import URGENCY, Content
 from twitchnet.batch.scoring.intervals import drawn_tables, intervals
 from twitchnet.batch.scoring.passes import Batch, pays, placed, spread
@@ -29,6 +31,7 @@ from twitchnet.batch.scoring.posteriors import (
 )
 from twitchnet.batch.scoring.reasons import PASSES, reasons
 from twitchnet.batch.scoring.urgency import by_rules, with_watches
+from twitchnet.diagnosis.gain import gains
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.host.batch import STATUS, BatchOutput
 from twitchnet.engine.kernels import compiler
@@ -57,31 +60,24 @@ class Scores:
 
 
 class Scorer:
-    """A model made ready to score batches.  Threads may share it.
+    """A model made ready to score batches with some options.  Threads may share it.
 
-    ``top`` replaces the posterior columns by the k most probable causes (``cause_1``,
-    ``posterior_1`` ...); without ``details`` only posteriors, status and log evidence are
-    computed, in one pass instead of up to four.  ``reasons`` adds so many answers for and
-    against the leading cause, at 50 to 120 passes; ``intervals`` adds intervals of the
-    posteriors over so many draws of the numbers, ``seed`` deciding which, at a pass a draw.
-    Raises ``ValueError`` for numbers that are too small, and for a model in which a cause
-    has the name of another column.
+    A record costs one pass, with details up to four; reasons cost 50 to 120 passes more, and
+    intervals one for each draw.  Raises ``ValueError`` for options that are wrong, and for a
+    model in which a cause has the name of another column.
     """
 
     def __init__(
         self,
         inference: Inference,
-        top: int | None = None,
-        details: bool = True,
-        *,
-        reasons: int = 0,
-        intervals: int = 0,
-        seed: int = 0,
+        options: ScoreOptions | None = None,
+        **keywords: Unpack[ScoreKeywords],
     ) -> None:
+        self.options = options_of(options, keywords)
         self.inference = inference
         self.network = inference.network
         self.targets = target_states(self.network)
-        self.content = Content(self.target_columns, top, details, reasons, intervals, seed)
+        self.content = Content(self.target_columns, self.options)
         self.top = self.content.top
         self._singles: dict[tuple[int, int, bool], float] = {}
 
@@ -126,7 +122,7 @@ class Scorer:
             columns[name] = spread(main.probability[:, i], good)
         columns["status"] = status
         columns["log_evidence"] = spread(main.log_evidence, good)
-        if self.content.details:
+        if self.options.details:
             rows = np.flatnonzero(ok)
             for name, values in (
                 ("conflict", self._conflict(batch.codes, main, compiled)),
@@ -148,42 +144,52 @@ class Scorer:
     ) -> dict[str, Column]:
         """The leading causes, how sure they are, and what speaks for and against the first."""
         content, ok = self.content, main.status == OK
-        order, there = self._order(main.probability, batch.codes, ok)
-        columns = placed(self._top(main.probability, order, there), good)
-        if content.intervals:
+        gain = self._gains(main.probability) if content.is_by_gain else None
+        order, there = self._order(main.probability, gain, batch.codes, ok)
+        columns = placed(self._top(main.probability, gain, order, there), good)
+        if self.options.intervals:
             at = np.flatnonzero(ok)
             ends = intervals(batch, at, self._drawn, main.forms[at], told.of(1))
             columns |= placed(ends.columns(content, order[at]), good, at)
-        if content.reasons:
+        if self.options.reasons:
             at = np.flatnonzero(there[:, 0])
-            why = reasons(batch, at, order[at, 0], main.forms[at], content.reasons, told.of(2))
+            most = self.options.reasons
+            why = reasons(batch, at, order[at, 0], main.forms[at], most, told.of(2))
             columns |= placed(why.columns(), good, at)
         return columns
 
     @property
     def _passes(self) -> tuple[int, int]:
         """About how many passes go into intervals, and into reasons."""
-        return self.content.intervals, PASSES if self.content.reasons else 0
+        return self.options.intervals, PASSES if self.options.reasons else 0
 
     @cached_property
     def _drawn(self) -> Floats:
-        return drawn_tables(self.inference, self.content.intervals, self.content.seed)
+        return drawn_tables(self.inference, self.options.intervals, self.options.seed)
+
+    def _gains(self, probability: Floats) -> Floats:
+        """What the answers tell about each target (records, targets), in signed bits."""
+        return gains(probability, 1.0 - probability, *self.inference.prior_shares)
 
     def _order(
-        self, probability: Floats, codes: Codes, ok: NDArray[np.bool_]
+        self, probability: Floats, gain: Floats | None, codes: Codes, ok: NDArray[np.bool_]
     ) -> tuple[Ints, NDArray[np.bool_]]:
-        """The targets of each record (records, ranks), most probable first, and which count.
+        """The targets of each record (records, ranks), the first one leading, and which count.
 
-        Answered ones have no rank; ties keep the order of the model.
+        They are ordered by ``gain`` where there is one, then by probability, then as in the
+        model.  Answered ones have no rank.
         """
         at = {variable.name: i for i, variable in enumerate(self.network.nodes)}
         given = codes[:, [at[name] for name, _ in self.targets]] >= 0
         ranked = np.where(given, -1.0, probability)
-        order = np.argsort(-ranked, axis=1, kind="stable")[:, : self.top or 1]
+        keys = [-ranked] if gain is None else [-ranked, np.where(given, np.inf, -gain)]
+        order = np.lexsort(keys, axis=1)[:, : self.top or 1]
         return order, ok[:, None] & (np.take_along_axis(ranked, order, axis=1) >= 0)
 
-    def _top(self, probability: Floats, order: Ints, there: NDArray[np.bool_]) -> dict[str, Column]:
-        """The most probable causes and their posteriors."""
+    def _top(
+        self, probability: Floats, gain: Floats | None, order: Ints, there: NDArray[np.bool_]
+    ) -> dict[str, Column]:
+        """The leading causes, their posteriors, and their gains where these order them."""
         cause = np.array(self.target_columns, dtype=object)[order]
         cause[~there] = None
         best = np.where(there, np.take_along_axis(probability, order, axis=1), np.nan)
@@ -192,6 +198,9 @@ class Scorer:
         found: dict[str, Column] = {}
         for k in range(self.top):
             found |= {f"cause_{k + 1}": cause[:, k], f"posterior_{k + 1}": best[:, k]}
+        if gain is not None:
+            bits = np.where(there, np.take_along_axis(gain, order, axis=1), np.nan)
+            found |= {f"gain_{k + 1}": bits[:, k] for k in range(self.top)}
         return found
 
     @cached_property

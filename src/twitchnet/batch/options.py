@@ -1,0 +1,82 @@
+"""What may be said of a batch that is to be scored?  Every option, in one place.
+
+``Model.score``, ``Model.score_batches``, Spark and the command take these options; a new one is
+a field of :class:`ScoreOptions`, a key of :class:`ScoreKeywords`, and an option of the
+command.  ``docs/batch.md`` says what each means and costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypedDict, get_args
+
+Keep = Literal["other", "all", "none"]
+By = Literal["posterior", "gain"]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreOptions:
+    """Options of scoring, as one value.
+
+    ``top`` puts the first causes (``cause_1``, ``posterior_1``, ...) in the place of a
+    posterior for each, in the order ``by``: ``"posterior"``, or ``"gain"`` (the causes that the
+    answers point to, with ``gain_1``, ...).  Without ``details`` only posteriors, status and
+    log evidence are computed.  ``reasons`` adds this many answers for and against the leading
+    cause; ``intervals`` the ends of the posteriors over this many draws of the numbers, which
+    follow from ``seed``.  ``names`` maps columns to variables; ``keep`` says which columns of
+    the input stay, ``prefix`` stands before the names of results.  Raises ``ValueError``.
+
+    >>> ScoreOptions(top=3, by="gain").top
+    3
+    """
+
+    top: int | None = None
+    by: By = "posterior"
+    details: bool = True
+    reasons: int = 0
+    intervals: int = 0
+    seed: int = 0
+    names: Mapping[str, str] = field(default_factory=dict)
+    keep: Keep = "other"
+    prefix: str = ""
+
+    def __post_init__(self) -> None:
+        if self.top is not None and self.top < 1:
+            raise ValueError(f"top is a number of causes, at least 1, not {self.top}")
+        for name in ("reasons", "intervals", "seed"):
+            if (number := getattr(self, name)) < 0:
+                raise ValueError(f"{name} is a number, at least 0, not {number}")
+        for name, choices in (("by", get_args(By)), ("keep", get_args(Keep))):
+            if getattr(self, name) not in choices:
+                words = ", ".join(f'"{choice}"' for choice in choices)
+                raise ValueError(f"{name} is one of {words}, not {getattr(self, name)!r}")
+
+
+class ScoreKeywords(TypedDict, total=False):
+    """The fields of :class:`ScoreOptions` as keywords of a call."""
+
+    top: int | None
+    by: By
+    details: bool
+    reasons: int
+    intervals: int
+    seed: int
+    names: Mapping[str, str] | None
+    keep: Keep
+    prefix: str
+
+
+def options_of(options: ScoreOptions | None, keywords: ScoreKeywords) -> ScoreOptions:
+    """The options, with the keywords on top.
+
+    >>> options_of(ScoreOptions(top=3), {"by": "gain"})
+    ScoreOptions(top=3, by='gain', details=True, reasons=0, intervals=0, seed=0, names={}, ...)
+    """
+    unknown = set(keywords) - set(ScoreKeywords.__annotations__)
+    if unknown:
+        raise TypeError(f"no option of scoring is called {', '.join(sorted(unknown))}")
+    given: dict[str, Any] = dict(keywords)
+    if given.get("names", {}) is None:
+        given["names"] = {}
+    return replace(options or ScoreOptions(), **given)
