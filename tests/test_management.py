@@ -13,6 +13,7 @@ from twitchnet.diagnosis.care.triage import Fired, Triage
 from twitchnet.model.care import Effect, Option
 from twitchnet.model.local import Leak, Link, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
+from twitchnet.model.words import GENERIC
 
 MODEL = tn.load("twitchy_legs")
 NETWORK = MODEL.network
@@ -48,7 +49,9 @@ def small(*options: Option) -> Network:
     )
     names = ("kidney", "asked")
     screens = tuple(binary(name, "screen", None) for name in names)
-    return Network("small", "1", (coffee, pills, old, *causes, *screens), options=options)
+    return Network(
+        "small", "1", (coffee, pills, old, *causes, *screens), options=options, levels=GENERIC
+    )
 
 
 def run(
@@ -199,7 +202,7 @@ def test_order_and_how_many_causes_count() -> None:
     assert [one.option for one in result.options] == ["second"]
 
 
-SEE = Option("see", "Be seen", (), clinician=True)
+SEE = Option("see", "Be seen", (), expert=True)
 
 
 def test_red_flags_come_first() -> None:

@@ -768,8 +768,8 @@ def test_the_care_of_a_cause_is_a_watch_and_is_written_back() -> None:
     network = parse_network(CARED)
     wear, dust = network.watches
     assert (wear.threshold, wear.urgency, wear.sources) == (0.3, "routine", ("guide",))
-    assert wear.sentence("Wear") == "A likely cause that should be seen: Wear. It takes a week."
-    assert dust.sentence("Dust") == "A likely cause that should be seen: Dust."
+    assert wear.sentence("Wear", "Likely") == "Likely: Wear. It takes a week."
+    assert dust.sentence("Dust", "Likely") == "Likely: Dust."
     assert parse_network(format_network(network)).watches == network.watches
 
 

@@ -18,9 +18,9 @@ import twitchnet as tn
 from twitchnet.api import Model
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.report.facts import Flag, Report, Urgent
-from twitchnet.diagnosis.report.wording import DISCLAIMER, HEADINGS, page_of, percent
+from twitchnet.diagnosis.report.wording import page_of, percent
 from twitchnet.io.model_file.reader import parse_network
-from twitchnet.model.care import URGENCIES
+from twitchnet.model.words import GENERIC, Level
 from twitchnet.show import html as html_module
 from twitchnet.show.html import DARK_PLACES, LIGHT_PLACES, PALETTE, STYLE, TONES, document
 from twitchnet.show.markdown import markdown
@@ -34,6 +34,7 @@ name: pump
 version: 0.3.0
 title: What ails the pump
 reviewed: No engineer has reviewed this model.
+disclaimer: A pump is not a toy.
 complaint: noise
 contexts:
   load: {label: Load, states: [low, high], question: "How heavy is the load?"}
@@ -233,18 +234,18 @@ def test_a_red_flag_leads_although_no_cause_fits_it(pump: Model) -> None:
     shown = str(dx)
     assert shown.index("Red flags: Smoke.") < shown.index("Smoke comes before fire.")
     assert shown.index("Smoke comes before fire.") < shown.index("Dust")
-    assert "nothing is to be tried at home first" in shown
+    assert "Act now, before anything else is tried." in shown
     assert "Grease it" not in shown
 
 
-@pytest.mark.parametrize("urgency", URGENCIES)
-def test_every_level_has_its_words_and_tone(pump: Model, urgency: str) -> None:
-    flag = Flag("X1", urgency, "A reason of its own.", ("Heat",), "And then?")  # type: ignore[arg-type]
-    urgent = Urgent(urgency, (flag,), ("Heat",), (), ())  # type: ignore[arg-type]
+@pytest.mark.parametrize("level", GENERIC, ids=lambda level: level.name)
+def test_every_level_has_its_words_and_tone(pump: Model, level: Level) -> None:
+    flag = Flag("X1", level.name, "A reason of its own.", ("Heat",), "And then?")
+    urgent = Urgent(level.name, (flag,), ("Heat",), (), ())
     page = page_of(replace(pump.diagnose().report, urgent=urgent))
     section = page.sections[0]
-    assert section.heading == HEADINGS[urgency]  # type: ignore[index]
-    assert section.tone in TONES
+    assert section.heading == level.sentence
+    assert section.tone == level.colour in TONES
     shown = text(Page("", (section,)))
     for words_of in ("A reason of its own.", "And then?", "Rule X1, because of Heat"):
         assert words_of in shown
@@ -260,7 +261,7 @@ def test_open_safety_questions_are_named_until_they_are_answered(pump: Model) ->
     assert pump.diagnose(noise=True).report.urgent.unasked == ("Heat", "Smoke")  # type: ignore[union-attr]
     answered = pump.diagnose(noise=True, heat=False, smoke=False)
     assert answered.report.urgent.unasked == ()  # type: ignore[union-attr]
-    assert page_of(answered.report).sections[0].heading == HEADINGS["self_care"]
+    assert page_of(answered.report).sections[0].heading == GENERIC[0].sentence
 
 
 def test_a_watch_is_told_without_the_name_of_its_cause(legs: tn.Diagnosis) -> None:
@@ -345,7 +346,7 @@ def test_steps_follow_the_management(pump: Model) -> None:
 
 def test_a_report_says_what_it_is(pump: Model) -> None:
     shown = str(pump.diagnose(noise=True))
-    assert shown.splitlines()[-1] == DISCLAIMER
+    assert shown.splitlines()[-1] == "A pump is not a toy."
     assert pump.version in shown.splitlines()[1]
     assert pump.fingerprint[:12] in shown.splitlines()[1]
     assert "No engineer has reviewed this model." in shown

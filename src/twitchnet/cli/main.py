@@ -78,7 +78,7 @@ def options(
 ) -> None:
     """Diagnostic Bayesian networks: exact, sourced, explained.
 
-    An educational instrument, not a medical device: it does not replace a clinician.
+    The reports and the card of a model say what the model must not be used for.
     """
 
 

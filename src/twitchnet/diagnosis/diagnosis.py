@@ -20,7 +20,7 @@ from twitchnet.diagnosis.inference import Beliefs, Inference
 from twitchnet.diagnosis.ranking import RankedCause as RankedCause
 from twitchnet.diagnosis.report.facts import Report
 from twitchnet.diagnosis.report.report import build_report
-from twitchnet.diagnosis.report.wording import DISCLAIMER, page_of
+from twitchnet.diagnosis.report.wording import page_of
 from twitchnet.diagnosis.understanding import Understanding
 from twitchnet.engine.shares import present, ratio
 from twitchnet.errors import CapacityError, needs
@@ -214,7 +214,7 @@ class Diagnosis(Understanding):
             "version": self.network.version,
             "fingerprint": self.network.fingerprint,
             "answers": self.answers.states(self.network) | self.answers.weights(self.network),
-            "urgency": self.triage.urgency,
+            "urgency": self.triage.urgency or None,
             "red_flags": list(self.triage.red_flags),
             "decided_by": [one.name for one in self.triage.deciding],
             "log_evidence": self.log_evidence,
@@ -235,7 +235,7 @@ class Diagnosis(Understanding):
                 }
                 for row in self.ranking
             ],
-            "disclaimer": DISCLAIMER,
+            "disclaimer": self.network.words.disclaimer,
         }
 
     def to_frame(self) -> pd.DataFrame:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Urgency = Literal["self_care", "routine", "soon", "emergency"]
-URGENCIES: tuple[Urgency, ...] = ("self_care", "routine", "soon", "emergency")
+Urgency = str
+"""The name of a level of triage; '' in a model without triage.  See ``words.Level``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,14 @@ class Watch:
     sources: tuple[str, ...] = ()
     likely: bool = False
 
-    def sentence(self, label: str) -> str:
-        """What a person reads when it fires; ``label`` is that of the target."""
+    def sentence(self, label: str, likely: str) -> str:
+        """What a person reads when it fires.
+
+        ``label`` is the label of the target and ``likely`` the model's ``words.likely``.
+        """
         if not self.likely:
             return self.reason
-        return f"A likely cause that should be seen: {label}. {self.reason}".strip()
+        return f"{likely}: {label}. {self.reason}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +86,8 @@ class Option:
 
     Conditions read answers: the option is offered while ``only_if`` holds ('' always) and
     not when ``fine_if`` holds (there is nothing to change).  ``caution`` is shown unless
-    the answers rule ``caution_if`` out.  An option of a ``clinician`` without effects is
-    what the rules ask for: to be seen.
+    the answers rule ``caution_if`` out.  ``expert`` marks what an expert does; such an option
+    without effects is what the rules ask for: to call the expert.
     """
 
     name: str
@@ -94,7 +97,7 @@ class Option:
     only_if: str = ""
     caution_if: str = ""
     caution: str = ""
-    clinician: bool = False
+    expert: bool = False
     time_scale: str = ""
     fine_if: str = ""
     sources: tuple[str, ...] = ()

@@ -16,6 +16,7 @@ MAX_FACTOR = 2.0
 """A factor above 1 says that an option may harm; above 2 it is a slip."""
 
 MAX_RULES = 500  # of rules, of watches and of options
+MAX_LEVELS = 20
 MAX_REFERENCES = 2_000
 
 MAX_COMPARISONS = 50_000
@@ -26,9 +27,10 @@ _WORD = re.compile(r"[A-Za-z]\w*")
 
 def check_care(network: Network, scope: Scope) -> Iterator[Found]:
     """Every broken rule of what to do about it."""
-    for part in ("rules", "watches", "options", "coverage"):
+    limits = {"levels": MAX_LEVELS, "coverage": MAX_REFERENCES}
+    for part in ("levels", "rules", "watches", "options", "coverage"):
         count = len(getattr(network, part))
-        most = MAX_RULES if part != "coverage" else MAX_REFERENCES
+        most = limits.get(part, MAX_RULES)
         if count > most:
             message = f"{count} {part}, at most {most} are allowed"
             yield Found("TN148", (part,), message, at_key=True)
@@ -36,10 +38,13 @@ def check_care(network: Network, scope: Scope) -> Iterator[Found]:
     for variable in network.variables:
         keys = (SECTIONS[variable.kind], variable.name, "ask_if")
         yield from _condition(variable.ask_if, scope, keys)
+        if variable.urgency:
+            yield from _level(variable.urgency, scope, (*keys[:2], "urgency"))
     defaults = 0
     for rule in network.rules:
         at: Keys = ("rules", rule.name)
         yield from _condition(rule.when, scope, (*at, "when"))
+        yield from _level(rule.urgency, scope, (*at, "urgency"))
         yield from _sources(rule.sources, scope, at)
         defaults += rule.default
         if rule.default and defaults > 1:
@@ -52,6 +57,7 @@ def check_care(network: Network, scope: Scope) -> Iterator[Found]:
         if watch.target in watched:
             yield Found("TN118", at, "this cause is watched already", at_key=True)
         watched.add(watch.target)
+        yield from _level(watch.urgency, scope, (*at, "level" if watch.likely else "urgency"))
         yield from _sources(watch.sources, scope, at)
         yield from scope.node(name, at, at_key=True)
         if equals:
@@ -65,6 +71,14 @@ def check_care(network: Network, scope: Scope) -> Iterator[Found]:
         for index, effect in enumerate(option.effects):
             yield from _effect(effect, scope, (*at, "effects", index))
     yield from _coverage(network, scope)
+
+
+def _level(name: str, scope: Scope, keys: Keys) -> Iterator[Found]:
+    """What is wrong with ``name`` as a level of triage; '' is what could not be read."""
+    names = [level.name for level in scope.network.triage_levels]
+    if name and name not in names and not scope.lost("level", name):
+        message = f"one of {', '.join(names)} is expected, found the text {name[:40]!r}"
+        yield Found("TN123", keys, message, name, names)
 
 
 def _sources(names: tuple[str, ...], scope: Scope, keys: Keys) -> Iterator[Found]:

@@ -19,6 +19,7 @@ from twitchnet.errors import ModelError
 from twitchnet.model.care import CoverageItem, Option, Rule, Watch
 from twitchnet.model.local import Descriptor, LocalModel, Table
 from twitchnet.model.rules import names_read, parse
+from twitchnet.model.words import GENERIC, NEUTRAL, Level, Words, place_of
 
 Kind = Literal["context", "cause", "finding", "screen"]
 SourceKind = Literal["page", "literature", "judgement"]
@@ -98,7 +99,8 @@ class Network:
 
     ``variables`` keep the order of the file.  ``targets`` are the variables that are
     ranked (the causes by default), ``complaint`` is the finding that brings a person
-    to the tool, or ''.
+    to the tool, or ''.  ``levels`` are the levels of triage that the file declares, the
+    least urgent first; ``triage_levels`` are those that hold.
     """
 
     name: str
@@ -120,6 +122,8 @@ class Network:
     options: tuple[Option, ...] = ()
     coverage: tuple[CoverageItem, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
+    levels: tuple[Level, ...] = ()
+    words: Words = NEUTRAL
 
     def __repr__(self) -> str:
         return f"<Network {self.counted}>"
@@ -150,6 +154,28 @@ class Network:
     def names(self, kind: Kind) -> tuple[str, ...]:
         """Names of the variables of one kind, in file order."""
         return tuple(variable.name for variable in self.variables if variable.kind == kind)
+
+    @cached_property
+    def triage_levels(self) -> tuple[Level, ...]:
+        """The levels of triage, the least urgent first; () in a model without triage.
+
+        A model that uses levels and declares none has the four generic ones.
+        """
+        used = self.rules or self.watches or any(v.urgency for v in self.variables)
+        return self.levels or (GENERIC if used else ())
+
+    @cached_property
+    def has_triage(self) -> bool:
+        """Whether anything decides how urgent a record is: a rule or a watch."""
+        return bool(self.rules or self.watches)
+
+    def level(self, urgency: str) -> Level | None:
+        """The level of that name; None for '', which a model without triage has."""
+        return next((level for level in self.triage_levels if level.name == urgency), None)
+
+    def level_of(self, urgency: str) -> int:
+        """The place of a level in ``triage_levels``; 0 for '' in a model without triage."""
+        return place_of(self.triage_levels, urgency)
 
     @cached_property
     def ranked(self) -> tuple[str, ...]:

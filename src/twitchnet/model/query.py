@@ -11,7 +11,7 @@ only: what a query is worth is worked out in ``diagnosis.validation``.
             | "min" , "(" , query , { "," , query } , ")"
             | "rank" , "(" , name , [ "|" , given ] , ")"    its place by posterior, from 1
             | "rank_explains" , "(" , name , [ "|" , given ] , ")"
-            | "urgency" , "(" , given , ")" ;                0 self_care ... 3 emergency
+            | "urgency" , "(" , given , ")" ;                its place, 0 the lowest
     event   = literal , { "or" , literal } | given ;
     given   = literal , { "&" , literal } ;
     literal = [ "not" ] , name , [ "=" , ( state | "{" , state , { "," , state } , "}" ) ]
@@ -68,7 +68,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """How urgent the answers are: 0 self_care, 1 routine, 2 soon, 3 emergency."""
+    """How urgent the answers are: the place of the level, 0 for the least urgent."""
 
     given: tuple[Literal, ...]
 

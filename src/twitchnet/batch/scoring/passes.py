@@ -27,7 +27,6 @@ from twitchnet.engine.kernels import compiler
 from twitchnet.engine.kernels.layout import Packed
 from twitchnet.engine.program import Floats, Ints, Program
 from twitchnet.engine.shares import ratio, within
-from twitchnet.model.care import URGENCIES
 
 Column = NDArray[np.float64] | NDArray[np.object_]
 
@@ -108,7 +107,7 @@ class Batch:
         places = [self.targets.index(pair) for pair in columns]
         finding = np.array([variable.kind == "finding" for variable in network.nodes])
         seen = np.where(finding & (self.codes == 0), np.int8(-1), self.codes)
-        reach = max(URGENCIES.index(watch.urgency) for watch in network.watches)
+        reach = max(network.level_of(watch.urgency) for watch in network.watches)
         same = (seen == self.codes).all(axis=1)
         again = np.flatnonzero(~same & (level <= reach))
         probability = np.where(same[:, None], main.probability[:, places], np.nan)

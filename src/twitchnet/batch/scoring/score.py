@@ -250,7 +250,8 @@ class Scorer:
     ) -> dict[str, Column]:
         """Rules for every record, also those without posteriors; watches where they can be."""
         network = self.network
-        if not network.rules and not network.watches:
+        flagged = any(variable.red_flag for variable in network.variables)
+        if not network.has_triage and not flagged:
             return {name: np.full(len(good), None, dtype=object) for name in URGENCY}
         urgency = by_rules(network, encoded.codes, encoded.screens)
         posterior, failed = batch.watched(urgency.level[good], main)

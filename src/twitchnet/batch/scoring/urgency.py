@@ -7,35 +7,40 @@ condition becomes one array of booleans.  A test holds the two against each othe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twitchnet.batch.encoding.encode import Codes
+from twitchnet.diagnosis.care.triage import is_red_flag
 from twitchnet.engine.program import Floats
-from twitchnet.model.care import URGENCIES
 from twitchnet.model.network import Network
 from twitchnet.model.rules import Answer, Condition, parse
 
 Flags = NDArray[np.bool_]
-WORDS = np.array(URGENCIES, dtype=object)
 
 
 @dataclass(frozen=True)
 class Urgency:
-    """Urgency by record: ``level`` (records,) an index into URGENCIES; ``fired`` maps each
-    rule or watch to its level and the records (records,) in which it fired, in file order,
-    watches last; ``red_flags`` maps findings to the records in which they are present.
+    """Urgency by record.
+
+    ``level`` (records,) is a place in ``levels``, the names of the levels with the least
+    urgent first; ``levels`` is () in a model without triage.  ``fired`` maps each rule or
+    watch to its level and the records (records,) in which it fired, in file order, watches
+    last; ``red_flags`` maps findings to the records in which they are present.
     """
 
     level: NDArray[np.int8]
     fired: Mapping[str, tuple[int, Flags]]
     red_flags: Mapping[str, Flags]
+    levels: tuple[str, ...]
 
     def words(self) -> NDArray[np.object_]:
-        """The urgency by name, (records,)."""
-        found: NDArray[np.object_] = WORDS[self.level]
+        """The urgency by name, (records,); None in a model without triage."""
+        if not self.levels:
+            return np.full(len(self.level), None, dtype=object)
+        found: NDArray[np.object_] = np.array(self.levels, dtype=object)[self.level]
         return found
 
     def deciding(self) -> NDArray[np.object_]:
@@ -100,11 +105,11 @@ def by_rules(network: Network, codes: Codes, screens: Codes) -> Urgency:
     answers = _Answers(network, codes, screens)
     level = np.full(len(codes), -1, dtype=np.int8)
     fired: dict[str, tuple[int, Flags]] = {}
-    order = sorted(network.rules, key=lambda rule: -URGENCIES.index(rule.urgency))
+    order = sorted(network.rules, key=lambda rule: -network.level_of(rule.urgency))
     for rule in order:
         if not rule.when:
             continue
-        own = URGENCIES.index(rule.urgency)
+        own = network.level_of(rule.urgency)
         at = answers.holds(parse(rule.when))
         if rule.alone:
             at &= level <= own
@@ -113,9 +118,10 @@ def by_rules(network: Network, codes: Codes, screens: Codes) -> Urgency:
     flags = {
         variable.name: answers.column[variable.name] > 0
         for variable in network.variables
-        if variable.red_flag and (variable.urgency in ("soon", "emergency") or variable.always_ask)
+        if is_red_flag(network, variable)
     }
-    return Urgency(level, fired, flags)
+    levels = tuple(one.name for one in network.triage_levels) if network.has_triage else ()
+    return Urgency(level, fired, flags, levels)
 
 
 def with_watches(
@@ -132,7 +138,7 @@ def with_watches(
     for watch in network.watches:
         if watch.target not in posterior:
             continue
-        own = URGENCIES.index(watch.urgency)
+        own = network.level_of(watch.urgency)
         with np.errstate(invalid="ignore"):
             at = posterior[watch.target] > watch.threshold
         at = at & (codes[:, columns[watch.target.partition("=")[0]]] < 0)
@@ -141,7 +147,7 @@ def with_watches(
     silent = level < 0
     for rule in network.rules:
         if rule.default:
-            own = URGENCIES.index(rule.urgency)
+            own = network.level_of(rule.urgency)
             fired[rule.name] = (own, silent)
             level = np.where(silent, np.int8(own), level)
-    return Urgency(np.maximum(level, 0), fired, urgency.red_flags)
+    return replace(urgency, level=np.maximum(level, 0), fired=fired)

@@ -15,7 +15,7 @@ from twitchnet.diagnosis.explain.sensitivity import dial_name
 from twitchnet.diagnosis.gain import leading
 from twitchnet.diagnosis.hypotheses import columns, suppose
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.report.pages import Shown, lines, page, said, table
+from twitchnet.diagnosis.report.pages import Shown, lines, said, table
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.errors import RecordError
 from twitchnet.model.local import Table
@@ -99,7 +99,7 @@ class Diff(Shown):
     def page(self) -> Page:
         """The changes as tables, the largest first."""
         moved = sorted(self.marginals, key=lambda one: -abs(one.after - one.before))
-        return page(
+        return self.sheet(
             f"{self.before} -> {self.after}",
             lines("Nothing that is computed differs", "Same variables, same numbers.")
             if self.same
@@ -197,6 +197,7 @@ def diff(before: Inference, after: Inference, records: Sequence[Mapping[str, obj
         tuple(marginals),
         tuple(change for change in changes if change is not None),
         len(records),
+        words=after.network.words,
     )
 
 

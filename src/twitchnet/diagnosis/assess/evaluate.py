@@ -25,7 +25,7 @@ from twitchnet.diagnosis.evidence import Answers, is_unknown, read_answers, stat
 from twitchnet.diagnosis.gain import gains
 from twitchnet.diagnosis.hypotheses import columns, suppose
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.report.pages import Shown, page, table
+from twitchnet.diagnosis.report.pages import Shown, table
 from twitchnet.engine.program import Floats
 from twitchnet.errors import Problem, RecordError
 from twitchnet.show.page import Page
@@ -84,7 +84,7 @@ class Evaluation(Shown):
     def page(self) -> Page:
         """Scores and calibration as tables."""
         head = "*cause | >n | >true | >predicted | >log score | >Brier | >constant"
-        return page(
+        return self.sheet(
             f"Evaluation over {self.records - self.refused:,} records",
             table("Scores", head, map(_row, (self.total, *self.causes))),
             table(

@@ -24,7 +24,6 @@ from twitchnet.diagnosis.hypotheses import KEPT
 from twitchnet.diagnosis.inference import Beliefs, Inference
 from twitchnet.engine.shares import ACCURACY, within
 from twitchnet.model.anchors import Anchor, Anchors
-from twitchnet.model.care import URGENCIES
 from twitchnet.model.query import Level, Operation, Place, Probability, Query, walk
 from twitchnet.model.query import Literal as Claim
 
@@ -139,7 +138,7 @@ class Evaluator:
             places = [row.rank for row in rows if row.cause == query.name and row.rank]
             return float(min(places, default=math.nan))
         if isinstance(query, Level):
-            return float(URGENCIES.index(self.diagnosis(query.given).triage.urgency))
+            return float(self.network.level_of(self.diagnosis(query.given).triage.urgency))
         return query
 
     def probability(self, query: Probability) -> float:

@@ -22,8 +22,8 @@ cautious.  A context or a link counts only when the record says that the context
 its better state (or that the link's parent is present); an unknown one counts with
 nothing, and the option may still be offered for its effects on causes.
 
-What the triage asks for comes first, whatever the benefits are, and in an emergency
-nothing else is offered.  Pure functions.
+What the triage asks for comes first, whatever the benefits are, and a level with
+``no_options`` offers nothing else.  Pure functions.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Recommendation:
     changes: tuple[str, ...] = ()
     caution: str = ""
     caution_applies: bool = False
-    clinician: bool = False
+    expert: bool = False
     time_scale: str = ""
     quality: str = ""
 
@@ -94,9 +94,9 @@ class Management:
     """What to do: first what the urgency asks for, then the options, largest benefit first.
 
     ``first`` holds the reasons that decide the urgency, to be read before any option; it is
-    empty for self_care.  ``visit`` are the options of a clinician that carry no effect of
-    their own (to be seen), offered from ``routine`` on.  ``options`` is empty in an
-    emergency: nothing is to be tried at home first.
+    empty at the lowest level.  ``visit`` are the options of an expert that carry no effect
+    of their own (to call the expert), offered above the lowest level.  ``options`` is empty
+    at a level that offers none (``Level.no_options``).
     """
 
     urgency: Urgency
@@ -126,19 +126,21 @@ def manage(
     weight = {cause: produced.get(cause, 0.0) for cause in posterior} if produced else posterior
     order = sorted(weight, key=lambda cause: -weight[cause])[:leading]
     counted = {cause: weight[cause] for cause in order if weight[cause] > 0}
+    level = network.level(triaged.urgency)
+    offers = level is None or not level.no_options
     found = [
         scene.recommend(option, counted)
         for option in network.options
-        if option.effects and scene.fits(option) and triaged.urgency != "emergency"
+        if option.effects and scene.fits(option) and offers
     ]
-    urgent = triaged.urgency != "self_care"
+    urgent = network.level_of(triaged.urgency) > 0
     return Management(
         triaged.urgency,
         tuple(one.reason for one in triaged.deciding) if urgent else (),
         tuple(
             scene.recommend(option, {})
             for option in network.options
-            if urgent and option.clinician and not option.effects and scene.fits(option)
+            if urgent and option.expert and not option.effects and scene.fits(option)
         ),
         tuple(
             sorted((one for one in found if one.benefit >= smallest), key=lambda one: -one.benefit)
@@ -193,7 +195,7 @@ class _Scene:
             tuple(e.target for e in option.effects if e.kind == "context" and self.to_change(e)),
             option.caution if shown else "",
             shown and bool(option.caution_if) and self.holds(option.caution_if),
-            option.clinician,
+            option.expert,
             option.time_scale,
             actions[0].quality if actions else "",
         )

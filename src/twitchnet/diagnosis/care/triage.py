@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.engine.program import Floats
 from twitchnet.engine.shares import present
-from twitchnet.model.care import URGENCIES, Rule, Urgency
-from twitchnet.model.network import Network
+from twitchnet.model.care import Rule, Urgency
+from twitchnet.model.network import Network, Variable
 from twitchnet.model.rules import Condition, answers_read, holds, names_read, parse
 
 
@@ -52,7 +52,7 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Triage:
-    """How urgent the answers are.
+    """How urgent the answers are; ``urgency`` is '' in a model without rules and watches.
 
     ``fired`` holds rules and watches, most urgent first and in file order within a level,
     and is never empty when the model has a default rule.  ``red_flags`` are the present
@@ -91,12 +91,13 @@ def triage(
         probability = (watched or {}).get(watch.target, 0.0)
         cause = watch.target.partition("=")[0]
         if probability > watch.threshold and cause not in answers:
-            reason = watch.sentence(network.by_name[cause].label)
+            reason = watch.sentence(network.by_name[cause].label, network.words.likely)
             fired.append(Fired(watch.target, watch.urgency, reason, (cause,), "", watch.sources))
     if not fired:
         fired = [_as_fired(rule, ()) for rule in network.rules if rule.default]
-    fired.sort(key=_level, reverse=True)
-    urgency = fired[0].urgency if fired else "self_care"
+    fired.sort(key=lambda one: network.level_of(one.urgency), reverse=True)
+    lowest = network.triage_levels[0].name if network.has_triage else ""
+    urgency = fired[0].urgency if fired else lowest
     return Triage(
         urgency,
         tuple(fired),
@@ -109,16 +110,22 @@ def red_flags(network: Network, answers: Mapping[str, str]) -> tuple[str, ...]:
     """The answered findings that are red flags, in the order of the model.
 
     A red flag is a finding, not in its baseline state, that the article or guidance names
-    (``Variable.red_flag``) and whose own level is soon or emergency, or which is asked in
-    every use: the level of numbness depends on its company, and it is a red flag in any.
+    (``Variable.red_flag``).  Where the model says so of its level (``Level.red_flags``), it
+    is one only if it is asked in every use: the level of numbness depends on its company,
+    and it is a red flag in any.
     """
     return tuple(
         variable.name
         for variable in network.variables
-        if variable.red_flag
-        and (variable.urgency in ("soon", "emergency") or variable.always_ask)
+        if is_red_flag(network, variable)
         and answers.get(variable.name, variable.states[0]) != variable.states[0]
     )
+
+
+def is_red_flag(network: Network, variable: Variable) -> bool:
+    """Whether a present finding is named whatever the posterior says."""
+    quiet = {level.name for level in network.triage_levels if not level.red_flags}
+    return bool(variable.red_flag) and (variable.always_ask or variable.urgency not in quiet)
 
 
 def watch_answers(network: Network, answers: Answers) -> Answers:
@@ -148,10 +155,6 @@ def _as_fired(rule: Rule, because: tuple[str, ...]) -> Fired:
     return Fired(rule.name, rule.urgency, rule.reason, because, rule.follow_up, rule.sources)
 
 
-def _level(rule: Rule | Fired | Waiting) -> int:
-    return URGENCIES.index(rule.urgency)
-
-
 def _fired_rules(
     network: Network, answers: Mapping[str, str], baselines: Mapping[str, str]
 ) -> list[Fired]:
@@ -160,12 +163,16 @@ def _fired_rules(
     A rule that stands ``alone`` is silent when a rule of a higher level fired.
     """
     fired: list[Fired] = []
-    for rule in sorted(network.rules, key=_level, reverse=True):
-        if not rule.when or (rule.alone and fired and _level(fired[0]) > _level(rule)):
+    highest = -1
+    level_of = network.level_of
+    for rule in sorted(network.rules, key=lambda one: level_of(one.urgency), reverse=True):
+        level = level_of(rule.urgency)
+        if not rule.when or (rule.alone and highest > level):
             continue
         condition = parse(rule.when)
         if holds(condition, answers, baselines):
             fired.append(_as_fired(rule, _met(condition, answers, baselines)))
+            highest = max(highest, level)
     return fired
 
 
@@ -186,7 +193,7 @@ def _waiting(
     open_screens = {name for name in network.names("screen") if name not in answers}
     found = []
     for rule in network.rules:
-        if not rule.when or _level(rule) <= URGENCIES.index(urgency):
+        if not rule.when or network.level_of(rule.urgency) <= network.level_of(urgency):
             continue
         condition = parse(rule.when)
         ask = tuple(name for name in names_read(condition) if name in open_screens)
@@ -196,4 +203,4 @@ def _waiting(
             and not holds(condition, {}, baselines, open_screens)
         ):
             found.append(Waiting(rule.name, rule.urgency, rule.reason, ask))
-    return tuple(sorted(found, key=_level, reverse=True))
+    return tuple(sorted(found, key=lambda one: network.level_of(one.urgency), reverse=True))

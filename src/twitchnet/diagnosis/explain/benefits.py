@@ -9,7 +9,7 @@ with every factor of the option at the end of its range.
 
 The number is about *this* complaint and the causes in the model, and as good as the
 factors: ``quality`` repeats what the model says about their evidence.  What the urgency asks
-for comes before any option, and in an emergency no option is offered.
+for comes before any option, and a level with ``no_options`` offers none.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from twitchnet.diagnosis.care.triage import Triage
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.explain.twin import Change, twin_network
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.report.pages import Shown, lines, page, table
+from twitchnet.diagnosis.report.pages import Shown, lines, table
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.engine.shares import ratio
 from twitchnet.errors import CapacityError
@@ -50,14 +50,14 @@ class Benefit:
     high: float
     qualities: tuple[str, ...]
     acts_on: tuple[str, ...]
-    clinician: bool = False
+    expert: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Benefits(Shown):
     """Options by benefit, after what the urgency asks for (``urgency``, ``first``).
 
-    ``reason`` says why there are none: an emergency, or nobody complains.
+    ``reason`` says why there are none: the level offers none, or nobody complains.
     """
 
     urgency: Urgency
@@ -67,12 +67,12 @@ class Benefits(Shown):
 
     def page(self) -> Page:
         """The options as a table, below what comes first."""
-        return page(
-            "What would have helped",
+        return self.sheet(
+            self.words.helped,
             lines(f"First ({self.urgency.replace('_', ' ')})", *self.first),
             lines("No options", self.reason),
             table(
-                "Options by the probability that the complaint would be gone",
+                f"Options by the probability that the {self.words.complaint.one} would be gone",
                 "*option | >benefit | range | evidence | acts on",
                 (
                     (
@@ -104,16 +104,17 @@ def benefits(
 ) -> Benefits:
     """The options of the model that fit the answers, largest benefit first.
 
-    An option counts where its conditions on the answers hold.  Empty, with a reason, in an
-    emergency and when the record does not report the complaint.
+    An option counts where its conditions on the answers hold.  Empty, with a reason, at a
+    level that offers none and when the record does not report the complaint.
     """
     network = inference.network
-    first = tuple(one.reason for one in triaged.deciding if triaged.urgency != "self_care")
-    if triaged.urgency == "emergency":
-        reason = "in an emergency nothing is tried at home first"
-        return Benefits(triaged.urgency, first, (), reason)
+    level, urgent = network.level(triaged.urgency), network.level_of(triaged.urgency) > 0
+    first = tuple(one.reason for one in triaged.deciding) if urgent else ()
+    if level and level.no_options:
+        return Benefits(triaged.urgency, first, (), level.no_options)
     if not answers.hard.get(network.complaint):
-        return Benefits(triaged.urgency, first, (), "the record does not report the complaint")
+        reason = f"the record does not report the {network.words.complaint.one}"
+        return Benefits(triaged.urgency, first, (), reason)
     known = answers.states(network)
     found = []
     for option in network.options:
@@ -157,7 +158,7 @@ def _benefit(
         max(high, value),
         tuple(qualities),
         tuple(acts_on),
-        option.clinician,
+        option.expert,
     )
 
 

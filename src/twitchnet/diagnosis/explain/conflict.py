@@ -31,7 +31,7 @@ from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.explain.explain import LeftOut
 from twitchnet.diagnosis.hypotheses import columns, suppose
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.report.pages import Shown, lines, page, table
+from twitchnet.diagnosis.report.pages import Shown, lines, table
 from twitchnet.model.network import Network
 from twitchnet.model.sampling import sample
 from twitchnet.show.page import Page
@@ -88,7 +88,7 @@ class Conflict(Shown):
         verdict = "The answers support each other" if self.conflict <= 0 else "The answers conflict"
         by = ", ".join(map(self.called, self.resolved_by))
         tail = self.tail
-        return page(
+        return self.sheet(
             "Does the record fit?",
             lines(
                 "Verdict",

@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.hypotheses import Possible, Supposed, columns, possible_answers, suppose
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.report.pages import Shown, lines, page, table
+from twitchnet.diagnosis.report.pages import Shown, lines, table
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.errors import Problem, RecordError, nearest
 from twitchnet.model.local import Descriptor, Table
@@ -112,7 +112,7 @@ class Explanation(Shown):
         """Why, as tables: for, against, and what would be worth knowing."""
         head = "*answer | >weight | without it | what produced it"
         close = f"Below {NEUTRAL:g} dB either way: "
-        return page(
+        return self.sheet(
             f"Why {self.label}: {percent(self.posterior)}",
             table("Speaks for it", head, map(self._row, self.supporting)),
             table("Speaks against it", head, map(self._row, self.opposing)),

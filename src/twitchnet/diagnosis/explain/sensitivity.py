@@ -27,7 +27,7 @@ from twitchnet.diagnosis.explain.explain import column_of
 from twitchnet.diagnosis.hypotheses import KEPT, columns
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.parameters import NINETY, Dials
-from twitchnet.diagnosis.report.pages import Shown, page, table
+from twitchnet.diagnosis.report.pages import Shown, table
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.engine.numpy.gradient import gradient
 from twitchnet.engine.numpy.order import Order
@@ -116,7 +116,7 @@ class Sensitivity(Shown):
 
     def page(self) -> Page:
         """The tornado and the nearest changes of the leader, as tables."""
-        return page(
+        return self.sheet(
             f"What {self.label} ({percent(self.posterior)}) depends on",
             table(
                 "Numbers that move it most over their range",

@@ -22,7 +22,7 @@ from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.gain import gains
 from twitchnet.diagnosis.hypotheses import columns, runs_compiled
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.report.pages import Shown, page, table
+from twitchnet.diagnosis.report.pages import Shown, table
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.engine.host.batch import run_single
 from twitchnet.engine.host.draws import BLOCK, pack_draws
@@ -80,7 +80,7 @@ class Uncertainty(Shown):
     def page(self) -> Page:
         """The intervals as a table."""
         share = percent(self.mass)
-        return page(
+        return self.sheet(
             "How sure, as far as the numbers go",
             table(
                 f"Causes over {len(self.draws):,} draws of the numbers",

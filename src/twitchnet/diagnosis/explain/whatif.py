@@ -17,7 +17,7 @@ from twitchnet.diagnosis.gain import leading
 from twitchnet.diagnosis.hypotheses import Supposed, columns, possible_answers, suppose
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.ranking import RankedCause
-from twitchnet.diagnosis.report.pages import Shown, page, table, worded
+from twitchnet.diagnosis.report.pages import Shown, table, worded
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.model.care import Urgency
 from twitchnet.model.network import Network
@@ -60,7 +60,7 @@ class WhatIf(Shown):
             for name, state in self.changes.items()
         )
         moved = sorted(self.rows, key=lambda one: -abs(one.after - one.before))
-        return page(
+        return self.sheet(
             f"What if: {words}",
             table(
                 "Causes that move",
@@ -76,7 +76,7 @@ class WhatIf(Shown):
                     if abs(one.after - one.before) >= SMALLEST
                 ),
             ),
-            subtitle=f"Urgency: {self._urgency()}.",
+            subtitle=f"Urgency: {self._urgency()}." if self.urgency_before else "",
         )
 
     def _urgency(self) -> str:

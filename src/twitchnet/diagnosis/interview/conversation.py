@@ -2,8 +2,8 @@
 
 :func:`converse` asks, reads and answers back until there is nothing left to ask or the
 person stops.  It speaks through two functions that the caller passes in, so it runs on a
-terminal, in a test and behind any other screen alike.  An answer that makes it an
-emergency is said at once, without waiting for the end.
+terminal, in a test and behind any other screen alike.  An answer that raises an
+alarm is shown at once, without waiting for the end.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.interview.interview import Interview, Question, read_reply
 from twitchnet.diagnosis.report.facts import Report
 from twitchnet.diagnosis.report.report import spoken, urgent_by_rules
-from twitchnet.diagnosis.report.wording import DISCLAIMER, causes_section, page_of, urgency_section
+from twitchnet.diagnosis.report.wording import causes_section, page_of, urgency_section
 from twitchnet.errors import CapacityError, RecordError
 from twitchnet.show.page import Page, Paragraph, Section
 
@@ -35,7 +35,9 @@ HELP = (
 
 def converse(interview: Interview, read: Read, write: Write, report: Reported) -> Interview:
     """Asks until nothing is left or the person stops; the interview with every reply."""
-    write(_note(interview.network.title or interview.network.name, HELP, DISCLAIMER))
+    network = interview.network
+    disclaimer = network.words.disclaimer
+    write(_note(network.title or network.name, HELP, *((disclaimer,) if disclaimer else ())))
     alarmed, ask = False, True
     while (question := interview.question) is not None:
         if not alarmed and (page := alarm(interview)) is not None:
@@ -67,7 +69,7 @@ def converse(interview: Interview, read: Read, write: Write, report: Reported) -
 
 
 def alarm(interview: Interview) -> Page | None:
-    """The urgency section when the answers so far are an emergency."""
+    """The urgency section when the colour of the level so far is ``alarm``."""
     section = _urgency(interview)
     if section is None or section.tone != "alarm":
         return None
@@ -106,7 +108,7 @@ def closing_page(interview: Interview, report: Reported) -> Page:
     except (RecordError, CapacityError) as error:
         network, urgency = interview.network, _urgency(interview)
         sections = (*((urgency,) if urgency else ()), _no_ranking(error))
-        return Page(network.title or network.name, sections, footer=DISCLAIMER)
+        return Page(network.title or network.name, sections, footer=network.words.disclaimer)
 
 
 def command_line(record: Mapping[str, str]) -> list[str]:

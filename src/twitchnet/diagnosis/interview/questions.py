@@ -37,7 +37,7 @@ from twitchnet.diagnosis.hypotheses import (
 )
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.interview.interview import Interview, Order
-from twitchnet.diagnosis.report.pages import Shown, lines, page, table, worded
+from twitchnet.diagnosis.report.pages import Shown, lines, table, worded
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.engine.kernels import compiler
 from twitchnet.engine.program import Floats
@@ -97,7 +97,7 @@ class NextQuestions(Shown):
 
     def page(self) -> Page:
         """The questions as a table."""
-        return page(
+        return self.sheet(
             "What to ask next",
             lines("Enough?", f"{'Yes' if self.stop else 'No'}: {self.reason}."),
             table(

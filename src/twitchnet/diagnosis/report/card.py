@@ -13,11 +13,12 @@ from collections.abc import Iterable, Sequence
 
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.report.wording import DISCLAIMER, percent
+from twitchnet.diagnosis.report.wording import percent
 from twitchnet.engine.shares import ratio
 from twitchnet.model.care import Effect
 from twitchnet.model.local import Table as LocalTable
 from twitchnet.model.network import Network, Variable
+from twitchnet.model.words import capital
 from twitchnet.show.page import Block, Cell, Column, Item, Items, Page, Paragraph, Section, Table
 
 SOURCE_KINDS = {"literature": "publication", "page": "page that was read", "judgement": "judgement"}
@@ -44,7 +45,7 @@ def card_page(network: Network, inference: Inference) -> Page:
         subtitle=f"{network.name} {network.version}, fingerprint {network.fingerprint}. "
         f"Made from the model by: twitchnet card {network.name}",
         sections=tuple(section for section in sections if section is not None),
-        footer=DISCLAIMER,
+        footer=network.words.disclaimer,
     )
 
 
@@ -68,10 +69,11 @@ def _listed(heading: str, texts: Sequence[str]) -> Section | None:
 
 def _size(network: Network, inference: Inference) -> Section:
     """How large it is, what answers cost, and what its numbers rest on."""
+    words = network.words
     counts = [
-        (network.names("context"), "contexts"),
-        (network.names("cause"), "causes"),
-        (network.names("finding"), "findings"),
+        (network.names("context"), words.context.many),
+        (network.names("cause"), words.cause.many),
+        (network.names("finding"), words.finding.many),
         (network.names("screen"), "questions that only rules read"),
         (network.rules, "rules"),
         (network.watches, "watches on posteriors"),
@@ -83,8 +85,8 @@ def _size(network: Network, inference: Inference) -> Section:
     between = sum(parent in causes and variable.name in causes for parent, variable in arcs)
     lines = [
         ", ".join(f"{len(what)} {name}" for what, name in counts if what),
-        f"{len(arcs)} arcs, {between} of them between causes; {len(network.parameters)} numbers "
-        f"with a range or a source of their own",
+        f"{len(arcs)} arcs, {between} of them between {words.cause.many}; "
+        f"{len(network.parameters)} numbers with a range or a source of their own",
     ]
     records = [("with nothing answered", Answers())]
     if network.complaint:
@@ -132,6 +134,8 @@ def _table(
 
 def _causes(network: Network, inference: Inference) -> Section | None:
     rows: list[tuple[Cell, ...]] = []
+    graded = any(network.by_name[name].severity for name in network.ranked)
+    coded = any(network.by_name[name].icd10 for name in network.ranked)
     for name in network.ranked:
         variable, row = network.by_name[name], inference.prior.probability[name]
         course = network.extra.get(f"causes.{name}.course", "")
@@ -139,11 +143,16 @@ def _causes(network: Network, inference: Inference) -> Section | None:
         for state, chance in zip(variable.states[1:], row[1:], strict=True):
             label = variable.label if variable.is_binary else f"{variable.label}: {state}"
             before, codes = percent(float(chance)), ", ".join(variable.icd10)
-            rows.append((f"{label} ({name})", before, _words(variable.severity), codes, about))
-    note = "Before any answer, in the population above; ICD-10 only where it is sure."
-    return _table(
-        "Causes", "cause | >before any answer | severity | ICD-10 | what it is", rows, note
-    )
+            cells = [f"{label} ({name})", before]
+            cells += [_words(variable.severity)] if graded else []
+            cells += [codes] if coded else []
+            rows.append((*cells, about))
+    note = "Before any answer, in the population above"
+    note += "; ICD-10 only where it is sure." if coded else "."
+    words = network.words.cause
+    heads = f"{words.one} | >before any answer | "
+    heads += ("severity | " if graded else "") + ("ICD-10 | " if coded else "") + "what it is"
+    return _table(capital(words.many), heads, rows, note)
 
 
 def _contexts(network: Network, inference: Inference) -> Section | None:
@@ -154,7 +163,8 @@ def _contexts(network: Network, inference: Inference) -> Section | None:
         pairs = zip(variable.states, shares, strict=True)
         before = shares[1] if variable.is_binary else ", ".join(map(" ".join, pairs))
         rows.append((f"{variable.label} ({name})", before, variable.question))
-    return _table("Contexts", "context | before any answer | question", rows)
+    words = network.words.context
+    return _table(capital(words.many), f"{words.one} | before any answer | question", rows)
 
 
 def _marginal(inference: Inference, name: str, state: int) -> float:
@@ -166,14 +176,18 @@ def _findings(network: Network) -> Section | None:
     rows: list[tuple[Cell, ...]] = []
     for name in network.names("finding"):
         v = network.by_name[name]
-        words = _words(v.urgency), _asked(v), v.question
-        rows.append((f"{v.label} ({name})", _leak(v), *words))
+        urgency = (_words(v.urgency),) if network.triage_levels else ()
+        rows.append((f"{v.label} ({name})", _leak(v), *urgency, _asked(v), v.question))
+    words = network.words
+    one, cause = words.finding.one, words.cause.one
     note = (
-        "Without a cause: how often the finding is present when no cause of the model produces it; "
-        "a finding that describes another is counted where that one is present without a cause."
+        f"Without {words.cause.a}: how often the {one} is present when no {cause} of the model "
+        f"produces it; {words.finding.a} that describes another is counted where that one is "
+        f"present without {words.cause.a}."
     )
-    heads = "finding | >without a cause | urgency alone | asked | question"
-    return _table("Findings", heads, rows, note)
+    alone = "urgency alone | " if network.triage_levels else ""
+    heads = f"{one} | >without {words.cause.a} | {alone}asked | question"
+    return _table(capital(words.finding.many), heads, rows, note)
 
 
 def _words(name: str) -> str:
@@ -219,12 +233,18 @@ def _watches(network: Network) -> Section | None:
             watch.target,
             percent(watch.threshold),
             _words(watch.urgency),
-            watch.sentence(network.by_name[watch.target.partition("=")[0]].label),
+            watch.sentence(
+                network.by_name[watch.target.partition("=")[0]].label, network.words.likely
+            ),
         )
         for watch in network.watches
     ]
-    note = "A posterior, from contexts and present findings alone, that raises the urgency."
-    return _table("Watches on posteriors", "cause | >above | urgency | why", rows, note)
+    note = (
+        f"A posterior, from {network.words.context.many} and present "
+        f"{network.words.finding.many} alone, that raises the urgency."
+    )
+    heads = f"{network.words.cause.one} | >above | urgency | why"
+    return _table("Watches on posteriors", heads, rows, note)
 
 
 def _options(network: Network) -> Section | None:
@@ -236,7 +256,7 @@ def _options(network: Network) -> Section | None:
         "A factor is the share that remains (1 no effect, 0 removed), with its range and the "
         "quality of the evidence."
     )
-    return _table("What can be done", "option | acts on | time | advice", rows, note)
+    return _table(network.words.options, "option | acts on | time | advice", rows, note)
 
 
 def _effect(effect: Effect) -> str:

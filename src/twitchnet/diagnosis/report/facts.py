@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from twitchnet.model.care import Urgency
+from twitchnet.model.words import GENERIC, NEUTRAL, Level, Words, place_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,8 @@ class Flag:
 class Urgent:
     """How urgent it is and why, in labels; ``unasked`` are always-ask questions left open.
 
-    ``unwatched`` says that the second net, on posteriors, was too wide to compute.
+    ``unwatched`` says that the second net, on posteriors, was too wide to compute.  ``levels``
+    are the levels of the model, the least urgent first.
     """
 
     urgency: Urgency
@@ -93,6 +95,16 @@ class Urgent:
     waiting: tuple[Flag, ...]
     unasked: tuple[str, ...]
     unwatched: bool = False
+    levels: tuple[Level, ...] = GENERIC
+
+    @property
+    def is_lowest(self) -> bool:
+        """Whether the urgency is the lowest level of the model."""
+        return place_of(self.levels, self.urgency) == 0
+
+    def level(self, urgency: Urgency) -> Level | None:
+        """The words of a level; None for '', which a model without triage has."""
+        return next((level for level in self.levels if level.name == urgency), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +127,7 @@ class Step:
 class Report:
     """The facts of a report.
 
-    ``urgent`` is None for a model without rules.
+    ``urgent`` is None for a model without rules, and ``words`` are those of the model.
 
     ``rows`` hold every ranked cause, first the one that the answers point to (by gain).
     ``leader`` is the first row that the record does not give (None when the answers speak for
@@ -140,3 +152,4 @@ class Report:
     unexplained: float
     urgent: Urgent | None = None
     steps: tuple[Step, ...] = ()
+    words: Words = NEUTRAL

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from twitchnet.diagnosis.report.wording import DISCLAIMER
 from twitchnet.model.network import Network
+from twitchnet.model.words import NEUTRAL, Words
 from twitchnet.show.page import Block, Cell, Column, Page, Paragraph, Section, Table
 
 
@@ -21,17 +21,19 @@ class Shown:
 
     ``made_by`` names the model with its version and fingerprint, '' where the page names
     its models itself.  ``labels`` are the words for its variables: fields hold names, for
-    programs and for the next command, and the page says words.
+    programs and for the next command, and the page says words.  ``words`` are those of the
+    model: its disclaimer stands below every page.
     """
 
     made_by: str = ""
     labels: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    words: Words = field(default=NEUTRAL, repr=False, compare=False)
 
     def signed_by(self, network: Network) -> Self:
         """The same, saying which model it comes from, in the words of that model."""
         model = f"{network.name} {network.version}, fingerprint {network.fingerprint[:12]}."
         labels = {variable.name: variable.label or variable.name for variable in network.variables}
-        return replace(self, made_by=model, labels=labels)
+        return replace(self, made_by=model, labels=labels, words=network.words)
 
     def called(self, name: str) -> str:
         """A variable in words."""
@@ -50,6 +52,11 @@ class Shown:
         """The result as plain rows."""
         raise NotImplementedError
 
+    def sheet(self, title: str, *sections: Section | None, subtitle: str = "") -> Page:
+        """A page of the sections that there are, with the disclaimer of the model below."""
+        kept = tuple(section for section in sections if section is not None)
+        return Page(title, kept, subtitle, self.words.disclaimer)
+
     def __str__(self) -> str:
         from twitchnet.show.text import text
 
@@ -63,12 +70,6 @@ class Shown:
     def _repr_mimebundle_(self, **wanted: object) -> dict[str, str]:
         """Text and HTML for notebooks; the fields stay what ``repr`` shows."""
         return {"text/plain": str(self), "text/html": self._repr_html_()}
-
-
-def page(title: str, *sections: Section | None, subtitle: str = "") -> Page:
-    """A page of the sections that there are, with the disclaimer below."""
-    kept = tuple(section for section in sections if section is not None)
-    return Page(title, kept, subtitle, DISCLAIMER)
 
 
 def table(

@@ -79,6 +79,7 @@ def build_report(
         unexplained=unexplained,
         urgent=urgent_of(network, answers, triage),
         steps=tuple(_steps(network, management)),
+        words=network.words,
     )
 
 
@@ -120,6 +121,7 @@ def urgent_of(network: Network, answers: Answers, triage: Triage) -> Urgent | No
             if variable.always_ask and variable.name not in said
         ),
         unwatched=triage.unwatched,
+        levels=network.triage_levels,
     )
 
 
@@ -234,7 +236,7 @@ def _unaccounted(
 
 
 def _steps(network: Network, management: Management) -> Iterator[Step]:
-    """What to do, in order: to be seen first, then the options by benefit."""
+    """What to do, in order: the expert first, then the options by benefit."""
     for one in (*management.visit, *management.options):
         yield Step(
             label=one.label,

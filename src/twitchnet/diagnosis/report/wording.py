@@ -1,5 +1,8 @@
 """Which words say it?  Every sentence of a report, in one place, so that it can be reviewed.
 
+No sentence here belongs to a field: levels, disclaimer, nouns and headings of advice are the
+words of the model (``model/words.py``).
+
 :func:`page_of` turns the facts of a :class:`~twitchnet.diagnosis.report.facts.Report` into a
 page of plain rows.  Order of the page: how urgent it is and every red flag, whatever the
 posterior says; then what fits best; then the numbers; then what to do.  Nothing is
@@ -12,7 +15,7 @@ import math
 from collections.abc import Iterable
 
 from twitchnet.diagnosis.report.facts import CauseRow, Flag, Report, Step, Urgent
-from twitchnet.model.care import Urgency
+from twitchnet.model.words import capital
 from twitchnet.show.page import (
     Bar,
     Block,
@@ -23,34 +26,12 @@ from twitchnet.show.page import (
     Paragraph,
     Section,
     Table,
-    Tone,
 )
-
-DISCLAIMER = "An educational instrument, not a medical device: it does not replace a clinician."
 
 UNWATCHED = (
     "these answers are too many to work out the probabilities of serious causes without the "
     "reassuring ones, so the rules alone decide how urgent it is."
 )
-
-HEADINGS: dict[Urgency, str] = {
-    "emergency": "Emergency: go to an emergency department or call the emergency number today",
-    "soon": "Soon: see a clinician within days",
-    "routine": "Routine: make an ordinary appointment within about 4 weeks",
-    "self_care": "No hurry: home measures, and look again in 2-4 weeks",
-}
-LEVELS: dict[Urgency, str] = {
-    "emergency": "emergency",
-    "soon": "soon",
-    "routine": "routine",
-    "self_care": "no hurry",
-}
-TONES: dict[Urgency, Tone] = {
-    "emergency": "alarm",
-    "soon": "warning",
-    "routine": "notice",
-    "self_care": "calm",
-}
 
 ROWS = 10
 """Rows of the table; more would hide the top, and the rest is summed up in a line."""
@@ -116,15 +97,17 @@ def page_of(report: Report) -> Page:
         title=report.title,
         subtitle=" ".join(about),
         sections=tuple(section for section in sections if section is not None),
-        footer=DISCLAIMER,
+        footer=report.words.disclaimer,
     )
 
 
 def urgency_section(urgent: Urgent) -> Section:
     """How urgent it is and every red flag: the first section of every report."""
-    heading = HEADINGS[urgent.urgency]
-    if urgent.unasked and urgent.urgency == "self_care":
-        heading = heading.replace(":", ", as far as was asked:", 1)
+    level = urgent.level(urgent.urgency)
+    heading = level.sentence if level else "Red flags"
+    if level and urgent.unasked and urgent.is_lowest:
+        before, colon, after = heading.partition(":")
+        heading = f"{before}, as far as was asked{colon}{after}"
     flags = f"{_listed(urgent.red_flags)}." if urgent.red_flags else "none reported."
     blocks: list[Block] = [Paragraph(flags, "Red flags:")]
     deciding = [one for one in urgent.flags if one.urgency == urgent.urgency]
@@ -133,16 +116,28 @@ def urgency_section(urgent: Urgent) -> Section:
         blocks.append(Items(tuple(_flag(one, "") for one in deciding)))
     if others:
         blocks.append(Paragraph("", "Also, less urgent:"))
-        blocks.append(Items(tuple(_flag(one, f" ({LEVELS[one.urgency]})") for one in others)))
+        blocks.append(Items(tuple(_flag(one, f" ({_label(urgent, one)})") for one in others)))
     for one in urgent.waiting:
-        what = "be an emergency" if one.urgency == "emergency" else f"become {LEVELS[one.urgency]}"
+        what = _could(urgent, one)
         blocks.append(Paragraph(one.reason, f"Could {what}, depending on {_listed(one.because)}:"))
     if urgent.unasked:
         lead = "Should always be asked, and has no answer here:"
         blocks.append(Paragraph(f"{_listed(urgent.unasked)}.", lead))
     if urgent.unwatched:
         blocks.append(Paragraph(UNWATCHED, "Second net:"))
-    return Section(heading, tuple(blocks), TONES[urgent.urgency])
+    return Section(heading, tuple(blocks), level.colour if level else "warning")
+
+
+def _label(urgent: Urgent, one: Flag) -> str:
+    """What the level of a rule is called inside a sentence."""
+    level = urgent.level(one.urgency)
+    return level.label if level else one.urgency
+
+
+def _could(urgent: Urgent, one: Flag) -> str:
+    """What a rule that waits for an answer could do to the urgency."""
+    level = urgent.level(one.urgency)
+    return (level.could if level else "") or f"become {_label(urgent, one)}"
 
 
 def _urgency(urgent: Urgent | None) -> Section | None:
@@ -167,16 +162,17 @@ def _fit(report: Report) -> Section:
     """The leading explanation in words."""
     leader = report.leader
     if leader is None:
-        text = "The answers speak for no cause of the model, so the order below is by probability."
+        text = f"The answers speak for no {report.words.cause.one} of the model, so the order "
+        text += "below is by probability."
         return Section("What fits best", (Paragraph(text),))
     most = max(row.explains for row in report.rows)
-    blocks: list[Block] = [Paragraph(_accounts(leader, report.findings, most), leader.label)]
+    blocks: list[Block] = [Paragraph(_accounts(leader, report, most), leader.label)]
     blocks.append(Paragraph(f"{_chance(leader)} {report.about}".strip()))
     if report.unaccounted:
         left = _listed(
             f"{one.label} (rather {one.best}, {percent(one.share)})"
             if one.share >= STANDS_OUT
-            else f"{one.label} (no cause stands out)"
+            else f"{one.label} (no {report.words.cause.one} stands out)"
             for one in report.unaccounted
         )
         blocks.append(Paragraph(f"{left}.", "It leaves open:"))
@@ -204,18 +200,20 @@ def _chance(leader: CauseRow) -> str:
     return f"Its probability is {now}, against {before} before any answer."
 
 
-def _accounts(leader: CauseRow, findings: int, most: float) -> str:
+def _accounts(leader: CauseRow, report: Report, most: float) -> str:
     """What the leader accounts for, after its name; ``most`` is what any cause accounts for."""
     if leader.explains < SOME:
         return "is what the answers make most likely against what is usual."
     made = [reason for reason in leader.speaks if reason.kind == "accounts"]
+    findings, cause = report.findings, report.words.cause.one
     share = leader.explains / max(findings, 1)
     first = leader.explains >= most
-    how = "more of what is reported than any other cause, though not for much"
+    how = f"more of what is reported than any other {cause}, though not for much"
     if share >= MOST:
         how = "most of what is reported"
     elif share >= LARGE_PART:
-        how = f"a large part of what is reported{', more than any other cause' if first else ''}"
+        how = "a large part of what is reported"
+        how += f", more than any other {cause}" if first else ""
     elif not first:
         how = "a part of what is reported"
     parts: list[str] = []
@@ -229,17 +227,18 @@ def _accounts(leader: CauseRow, findings: int, most: float) -> str:
     text = f"accounts for {how}"
     text += f": it {', '.join(parts)}" if parts else ""
     if findings > 1:
-        text += f"; in all {_number(leader.explains)} of the {findings} reported findings"
+        named = report.words.finding.many
+        text += f"; in all {_number(leader.explains)} of the {findings} reported {named}"
     return f"{text}."
 
 
 def causes_section(report: Report) -> Section:
     """The table of causes, and what its columns mean."""
-    rows = shown(report)
+    rows, words = shown(report), report.words
     table = Table(
         (
             Column("", right=True),
-            Column("cause"),
+            Column(words.cause.one),
             Column("probability"),
             Column("before", right=True),
             Column("gain", right=True),
@@ -265,15 +264,16 @@ def causes_section(report: Report) -> Section:
         most = max(row.posterior for row in rest)
         blocks.append(
             Paragraph(
-                f"{len(rest)} more {plural('cause', len(rest))}: at most {percent(most)} each."
+                f"{len(rest)} more {words.cause.of(len(rest))}: at most {percent(most)} each."
             )
         )
     blocks.append(
         Paragraph(
-            "Probability that the cause is present, with these answers and before any; several "
-            "causes may be present at once. Gain: how much the answers tell about the cause, in "
-            "bits, negative when they speak against it; the order of the rows. Explains: how many "
-            "of the reported findings it is expected to have produced."
+            f"Probability that the {words.cause.one} is present, with these answers and before "
+            f"any; several {words.cause.many} may be present at once. Gain: how much the answers "
+            f"tell about the {words.cause.one}, in bits, negative when they speak against it; the "
+            f"order of the rows. Explains: how many of the reported {words.finding.many} it is "
+            f"expected to have produced."
         )
     )
     return Section("What your answers point to", tuple(blocks))
@@ -302,24 +302,26 @@ def _speaks(row: CauseRow) -> str:
 
 def _none(report: Report) -> Section:
     """What the causes of the model leave open."""
-    text = f"that none of the {len({row.cause for row in report.rows})} causes is present."
+    words, count = report.words, len({row.cause for row in report.rows})
+    text = f"that none of the {count} {words.cause.many} is present."
     items = [Item(text, f"{percent(report.none_present)}:")]
     if not math.isnan(report.unexplained):
-        text = f"that none of them produced the reported finding {report.complaint}."
+        text = f"that none of them produced the reported {words.finding.one} {report.complaint}."
         items.append(Item(text, f"{percent(report.unexplained)}:"))
     return Section("Probability of none of these", (Items(tuple(items)),))
 
 
 def _steps(report: Report) -> Section | None:
-    """What to do next; in an emergency nothing is to be tried at home first."""
+    """What to do next: what the level of urgency advises, then the options."""
     blocks: list[Block] = []
-    if report.urgent and report.urgent.urgency == "emergency":
-        blocks.append(Paragraph("Get help now; nothing is to be tried at home first."))
+    level = report.urgent.level(report.urgent.urgency) if report.urgent else None
+    if level and level.advice:
+        blocks.append(Paragraph(level.advice))
     if report.steps:
         blocks.append(Items(tuple(_step(one) for one in report.steps[:STEPS])))
     if report.steps[STEPS:]:
         blocks.append(Paragraph(f"{_listed(one.label for one in report.steps[STEPS:])}.", "Also:"))
-    return Section("What to do next", tuple(blocks)) if blocks else None
+    return Section(report.words.next_steps, tuple(blocks)) if blocks else None
 
 
 def _step(step: Step) -> Item:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from twitchnet.errors import Problem
-from twitchnet.io.model_file.care_reader import CareReader
+from twitchnet.io.model_file.care_reader import CareReader, levels_of, words_of
 from twitchnet.io.model_file.document import Document, Keys
 from twitchnet.io.model_file.ghosts import ghosts
 from twitchnet.io.model_file.mechanisms import Built, MechanismReader
@@ -132,6 +132,8 @@ class _Builder:
             options=care.options(file),
             coverage=care.coverage(file),
             extra=self._extra(),
+            levels=levels_of(file),
+            words=words_of(file),
         )
 
     def _mechanisms(self) -> None:
@@ -160,7 +162,7 @@ class _Builder:
             group=spec.group,
             severity=spec.severity if isinstance(spec, CauseSpec) else "",
             icd10=tuple(spec.icd10) if isinstance(spec, CauseSpec) else (),
-            urgency=spec.urgency if isinstance(spec, FindingSpec | ScreenSpec) else "",
+            urgency=(spec.urgency or "") if isinstance(spec, FindingSpec | ScreenSpec) else "",
             red_flag=spec.red_flag if isinstance(spec, FindingSpec | ScreenSpec) else "",
             always_ask=spec.always_ask,
             ask_cost=spec.ask_cost,

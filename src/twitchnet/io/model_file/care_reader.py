@@ -1,13 +1,51 @@
-"""How do the rules, watches, options and coverage of the file become values?"""
+"""How do the words, levels, rules, watches, options and coverage of the file become values?"""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
 
 from twitchnet.io.model_file.document import Keys
 from twitchnet.io.model_file.numbers import NumberReader
-from twitchnet.io.model_file.schema import EffectSpec, ModelFile
+from twitchnet.io.model_file.schema import EffectSpec, ModelFile, WordsSpec
 from twitchnet.model.care import CoverageItem, Effect, Option, Rule, Watch
+from twitchnet.model.words import NEUTRAL, Level, Noun, Words
+
+
+def levels_of(file: ModelFile) -> tuple[Level, ...]:
+    """The levels of triage, in the order of the file."""
+    return tuple(
+        Level(
+            name,
+            spec.label,
+            spec.sentence,
+            spec.colour,
+            spec.could,
+            spec.advice,
+            spec.no_options,
+            spec.red_flags,
+        )
+        for name, spec in file.levels.items()
+    )
+
+
+def words_of(file: ModelFile) -> Words:
+    """The words of the model; neutral ones where the file says nothing."""
+    spec = file.words
+    said: dict[str, Any] = {key: getattr(spec, key) for key in WordsSpec.model_fields}
+    found: dict[str, Any] = {
+        key: _noun(value) if isinstance(value, list) else value for key, value in said.items()
+    }
+    return replace(
+        NEUTRAL,
+        disclaimer=file.disclaimer,
+        **{key: value for key, value in found.items() if value is not None},
+    )
+
+
+def _noun(forms: list[str]) -> Noun:
+    return Noun(forms[0], forms[1] if len(forms) > 1 else f"{forms[0]}s")
 
 
 class CareReader:
@@ -83,7 +121,7 @@ class CareReader:
                     spec.only_if,
                     spec.caution_if,
                     spec.caution,
-                    spec.clinician,
+                    spec.expert or spec.clinician,
                     spec.time_scale,
                     spec.fine_if,
                     self.numbers.known_sources(spec.source, ("options", name)),

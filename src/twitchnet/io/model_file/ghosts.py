@@ -16,6 +16,7 @@ from twitchnet.model.scope import SECTIONS
 
 KINDS = {
     **dict.fromkeys(SECTIONS.values(), "variable"),
+    "levels": "level",
     "sources": "source",
     "mechanisms": "mechanism",
     "rules": "rule",

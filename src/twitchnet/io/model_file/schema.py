@@ -21,7 +21,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from twitchnet.model.care import Urgency
+from twitchnet.model.words import Colour
 
 NAME = r"^[A-Za-z][A-Za-z0-9_]{0,79}$"
 STATE = r"^[^\s=&|(),]{1,60}$"
@@ -46,6 +46,9 @@ Texts = Annotated[list[Text], BeforeValidator(_listed, json_schema_input_type=st
 Names = Annotated[list[Name], BeforeValidator(_listed, json_schema_input_type=str | list[Name])]
 States = list[Annotated[str, Field(pattern=STATE)]]
 Range = Annotated[list[float], Field(min_length=2, max_length=2)]
+Urgency = Annotated[str, Field(pattern=NAME, description="a level of `levels`")]
+Phrase = Annotated[str, Field(min_length=1, max_length=60)]
+Sentence = Annotated[str, Field(max_length=600)]
 Condition = Annotated[str, Field(description="names, name=state, &, |, ( ), at_least(k, ...)")]
 
 _NEST = {
@@ -55,6 +58,52 @@ _NEST = {
 }
 Nest = Annotated[Any, WithJsonSchema(_NEST)]
 Sources = Annotated[Texts, Field(description="one key of `sources`, or several")]
+
+
+class LevelSpec(_Part):
+    """One level of triage; the order of the file is the order, the least urgent first."""
+
+    label: Phrase = Field(description="what the level is called inside a sentence")
+    sentence: Annotated[Sentence, Field(min_length=1, description="the heading of a report")]
+    colour: Colour = "plain"
+    could: Sentence = Field(
+        default="",
+        description="what follows 'Could' where a rule waits for an answer; 'become' and the "
+        "label when left out",
+    )
+    advice: Sentence = Field(default="", description="the first sentence of what to do next")
+    no_options: Sentence = Field(
+        default="", description="why no option is offered at this level; offered when left out"
+    )
+    red_flags: bool = Field(
+        default=True,
+        description="false: a finding of this level is a red flag only if it is always asked",
+    )
+
+
+Noun = Annotated[
+    list[Phrase],
+    Field(min_length=1, max_length=2),
+    BeforeValidator(_listed, json_schema_input_type=str | list[Phrase]),
+]
+
+
+class WordsSpec(_Part):
+    """What pages say in the words of the field; neutral words where a key is left out.
+
+    A noun is ``[singular, plural]``, or a singular whose plural ends in s.
+    """
+
+    complaint: Noun | None = Field(default=None, description="what brings people to the model")
+    finding: Noun | None = Field(default=None, description="what can be seen")
+    cause: Noun | None = Field(default=None, description="what is looked for")
+    context: Noun | None = Field(default=None, description="exposure and background")
+    likely: Phrase | None = Field(
+        default=None, description="what begins the sentence of a likely cause with a `care`"
+    )
+    next_steps: Phrase | None = Field(default=None, description="heading of a report")
+    helped: Phrase | None = Field(default=None, description="heading of the page of benefits")
+    options: Phrase | None = Field(default=None, description="heading of the model card")
 
 
 class SourceSpec(_Part):
@@ -109,14 +158,14 @@ class CauseSpec(VariableSpec):
 class FindingSpec(VariableSpec):
     """What can be seen or felt."""
 
-    urgency: Literal["", "self_care", "routine", "soon", "emergency"] = ""
+    urgency: Urgency | None = Field(default=None, description="its level by itself")
     red_flag: Literal["", "article", "guidance"] = ""
 
 
 class ScreenSpec(VariableSpec):
     """A question without a probability, which only rules read."""
 
-    urgency: Literal["", "self_care", "routine", "soon", "emergency"] = ""
+    urgency: Urgency | None = Field(default=None, description="its level by itself")
     red_flag: Literal["", "article", "guidance"] = ""
 
 
@@ -226,7 +275,8 @@ class OptionSpec(_Part):
     fine_if: Annotated[str, Field(description="when this holds there is nothing to change")] = ""
     caution_if: Condition = ""
     caution: str = ""
-    clinician: bool = False
+    expert: bool = Field(default=False, description="to be done with an expert")
+    clinician: bool = Field(default=False, description="the same: an older spelling of `expert`")
     time_scale: str = ""
     source: Sources = Field(default_factory=list)
     effects: list[EffectSpec] = Field(default_factory=list)
@@ -253,6 +303,9 @@ class ModelFile(_Part):
     reviewed: str = ""
     limits: Texts = Field(default_factory=list)
     notes: Texts = Field(default_factory=list)
+    disclaimer: Annotated[str, Field(max_length=2000)] = ""
+    words: WordsSpec = Field(default_factory=WordsSpec)
+    levels: dict[Name, LevelSpec] = Field(default_factory=dict)
     complaint: Name | None = None
     targets: Names = Field(default_factory=list)
     sources: dict[Name, SourceSpec] = Field(default_factory=dict)

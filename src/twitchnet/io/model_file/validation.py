@@ -25,6 +25,7 @@ from twitchnet.io.model_file.schema import (
     CoverageSpec,
     EffectSpec,
     FindingSpec,
+    LevelSpec,
     MechanismSpec,
     ModelFile,
     Name,
@@ -35,6 +36,7 @@ from twitchnet.io.model_file.schema import (
     ScreenSpec,
     SourceSpec,
     WatchSpec,
+    WordsSpec,
 )
 
 MAX_PART = 50_000
@@ -48,6 +50,7 @@ The two differ where a key is misspelt: ``(causes, rain, states)`` may stand at
 """
 
 _SECTIONS: dict[str, type[BaseModel]] = {
+    "levels": LevelSpec,
     "sources": SourceSpec,
     "contexts": ContextSpec,
     "causes": CauseSpec,
@@ -63,6 +66,8 @@ _SECTIONS: dict[str, type[BaseModel]] = {
 
 def known_keys(keys: Keys) -> list[str]:
     """The keys that the format has in the mapping at ``keys``."""
+    if keys[:1] == ("words",):
+        return list(WordsSpec.model_fields)
     if len(keys) < 2:
         return list(ModelFile.model_fields)
     if len(keys) == 2:
@@ -163,10 +168,16 @@ def _describe(
         report("TN123", keys, message, str(value), words)
     elif kind == "string_pattern_mismatch":
         report("TN119", keys, _not_a_name(str(value), len(keys) > 1 and keys[-2] == "states"))
+    elif kind == "string_too_long":
+        most = context["max_length"]
+        report("TN122", keys, f"the text has {len(value)} characters; {most} are allowed")
     elif kind == "string_too_short":
         report("TN121", keys, "the text is empty")
     elif kind in ("too_short", "too_long"):
-        report("TN134", keys, f"[low, high] is expected, found {len(value)} entries")
+        if keys[:1] == ("words",):
+            report("TN122", keys, f"[singular, plural] is expected, found {len(value)} entries")
+        else:
+            report("TN134", keys, f"[low, high] is expected, found {len(value)} entries")
     elif kind in _EXPECTED:
         message = f"{_EXPECTED[kind]} is expected, found {described(value)}"
         quote = kind == "string_type" and isinstance(value, bool | int | float)

@@ -9,6 +9,7 @@ A gate is written as what it means: a modifier with zeros.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 
 from twitchnet.errors import ModelError, Problem
 from twitchnet.io.model_file.number_writer import UNSOURCED, NumberWriter
@@ -16,6 +17,7 @@ from twitchnet.io.model_file.yaml_text import block_text, flow_map, flow_value, 
 from twitchnet.model.care import Effect, Option
 from twitchnet.model.network import Network, Variable
 from twitchnet.model.scope import SECTIONS
+from twitchnet.model.words import NEUTRAL, Level, Noun
 
 MAX_BYTES, MAX_CONTAINERS = 5_000_000, 300_000  # what the reader takes; yaml_reader says why
 
@@ -83,6 +85,8 @@ class _Writer:
     def text(self) -> str:
         self.head()
         mechanisms = self.mechanisms()
+        self.section("words", self.words())
+        self.section("levels", self.levels())
         self.section("sources", self.sources())
         for kind, section in SECTIONS.items():
             self.section(section, self.variables(v for v in self.ordered if v.kind == kind))
@@ -118,6 +122,7 @@ class _Writer:
         self.lines += self.entry(0, {"name": network.name, "version": network.version or "0"})
         words = ("title", "description", "population", "window", "reviewed")
         self.lines += self.entry(0, _sparse(**{word: getattr(network, word) for word in words}))
+        self.lines += self.entry(0, _sparse(disclaimer=network.words.disclaimer))
         for key in ("limits", "notes"):
             texts = getattr(network, key)
             if texts:
@@ -125,6 +130,28 @@ class _Writer:
                 self.lines += [f"  - {block_text(text, 4)}" for text in texts]
         targets = () if network.targets == network.names("cause") else network.targets
         self.lines += self.entry(0, _sparse(complaint=network.complaint, targets=targets))
+
+    def words(self) -> Iterable[str]:
+        """The words that differ from the neutral ones."""
+        for key in (one.name for one in fields(NEUTRAL) if one.name != "disclaimer"):
+            value = getattr(self.network.words, key)
+            if value != getattr(NEUTRAL, key):
+                if isinstance(value, Noun):
+                    value = (value.one, value.many)
+                yield f"  {key_text(key)}: {flow_value(value)}"
+
+    def levels(self) -> Iterable[str]:
+        for level in self.network.levels:
+            yield f"  {key_text(level.name)}:"
+            yield from self.entry(4, self.level(level))
+
+    def level(self, level: Level) -> Plain:
+        values = _sparse(
+            label=level.label, sentence=level.sentence,
+            colour="" if level.colour == "plain" else level.colour, could=level.could,
+            advice=level.advice, no_options=level.no_options,
+        )  # fmt: skip
+        return values if level.red_flags else {**values, "red_flags": False}
 
     def sources(self) -> Iterable[str]:
         keys = [source.key for source in self.network.sources]
@@ -214,7 +241,7 @@ class _Writer:
         return _sparse(
             label=option.label, advice=option.advice, only_if=option.only_if,
             fine_if=option.fine_if, caution_if=option.caution_if, caution=option.caution,
-            clinician=option.clinician, time_scale=option.time_scale,
+            expert=option.expert, time_scale=option.time_scale,
             source=_listed(option.sources),
         )  # fmt: skip
 
