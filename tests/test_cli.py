@@ -64,7 +64,7 @@ def test_version(cli: Cli) -> None:
 def test_help_names_every_command(cli: Cli) -> None:
     done = cli("--help")
     assert done.code == 0
-    assert "not a medical device" in done.out
+    assert "what the model must not be used for" in done.out
     for command in ("rank", "models", "check"):
         assert command in done.out
         assert cli(command, "--help").code == 0

@@ -311,11 +311,11 @@ def test_stop_and_the_end_of_input_end_it(talk: Talk, word: str | None) -> None:
 
 def test_an_emergency_is_said_at_once_and_once(talk: Talk) -> None:
     _, pages = talk("yes", "yes", "", "back", "yes", "stop")
-    said = [place for place, page in enumerate(pages) if "Emergency: go to" in page]
+    said = [place for place, page in enumerate(pages) if "Emergency: act now" in page]
     assert said == [3, len(pages) - 1]  # greeting, two questions, and the report
     assert "Both sides numb." in pages[3]
     _, pages = talk("yes", "yes", "back", "yes", "stop")  # taken back, and said again
-    assert [page.count("Emergency: go to") for page in pages].count(1) == 3
+    assert [page.count("Emergency: act now") for page in pages].count(1) == 3
 
 
 def test_show_has_the_urgency_above_the_ranking(talk: Talk) -> None:
