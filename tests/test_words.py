@@ -241,11 +241,11 @@ def test_the_lamp_speaks_its_own_words(lamp: Model) -> None:
     for part in (
         "Later: when there is time",
         "Could mean that the plug has to be pulled, depending on Wet: Water conducts.",
-        "Defects by probability",
+        "Probability that the defect is present",
         "of the 2 reported signs",
         "Pull the plug first.",
     ):
-        assert part in shown
+        assert part in " ".join(shown.split())
     sparks = lamp.diagnose(dark=True, spark=True)
     shown = str(sparks)
     assert "Unplug: pull the plug now" in shown

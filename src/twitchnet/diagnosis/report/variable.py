@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from twitchnet.diagnosis.report.pages import Shown, lines, page, table
+from twitchnet.diagnosis.report.pages import Shown, lines, table
 from twitchnet.model.local import Array, Table
 from twitchnet.model.network import Network, Parameter, Source, Variable
 from twitchnet.show.page import Page
@@ -38,7 +38,7 @@ class VariableInfo(Shown):
 
     def page(self) -> Page:
         """The variable as a page."""
-        return page(
+        return self.sheet(
             self.label,
             lines(
                 "What it is",

@@ -15,7 +15,6 @@ import math
 from collections.abc import Iterable
 
 from twitchnet.diagnosis.report.facts import CauseRow, Flag, Report, Step, Urgent
-from twitchnet.model.words import capital
 from twitchnet.show.page import (
     Bar,
     Block,
