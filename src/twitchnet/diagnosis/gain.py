@@ -28,7 +28,7 @@ NOISE = 1e-15
 probabilities that makes less is none that anybody could see."""
 
 _SERIES = 0.1
-"""Relative changes up to which ``_divergence`` is a power series, whose terms do not cancel."""
+"""Relative changes up to which the series of ``_divergence`` is used: beyond, logs are as good."""
 
 
 def gains(posterior: Floats, rest: Floats, prior: Floats, prior_rest: Floats) -> Floats:
@@ -49,20 +49,21 @@ def gains(posterior: Floats, rest: Floats, prior: Floats, prior_rest: Floats) ->
 
 def _part(prior: Floats, change: Floats) -> Floats:
     """The mass p ln(p / q) - (p - q) with p - q = ``change``: never negative; 0 where q is 0."""
+    after = np.maximum(prior + change, 0.0)
+    logs = np.log(np.where(after > 0.0, after, 1.0)) - np.log(np.where(prior > 0.0, prior, 1.0))
+    far = after * logs - change
+    close = np.abs(change) <= _SERIES * prior
     nothing = np.zeros(np.broadcast(change, prior).shape)
-    relative = np.divide(change, prior, out=nothing, where=prior > 0)
-    return prior * _divergence(relative)
+    small = np.divide(change, prior, out=nothing, where=close & (prior > 0.0))
+    return np.where(close, prior * _divergence(small), np.where(prior > 0.0, far, 0.0))
 
 
 def _divergence(x: Floats) -> Floats:
-    """(1 + x) ln(1 + x) - x for x >= -1, of which the first two terms cancel near 0."""
-    whole = np.maximum(1.0 + x, 0.0)
-    far = np.where(whole > 0.0, whole * np.log(np.where(whole > 0.0, whole, 1.0)), 0.0) - x
-    small = np.clip(x, -_SERIES, _SERIES)
-    near = np.zeros_like(small)
+    """(1 + x) ln(1 + x) - x for small x: its power series, whose terms do not cancel."""
+    found = np.zeros_like(x)
     for k in range(17, 1, -1):  # x^2/2 - x^3/6 + x^4/12 - ..., by Horner
-        near = (-1.0) ** k / (k * (k - 1)) + small * near
-    return np.where(np.abs(x) <= _SERIES, small * small * near, far)
+        found = (-1.0) ** k / (k * (k - 1)) + x * found
+    return x * x * found
 
 
 def leading(inference: Inference, answers: Answers, posterior: Floats, rest: Floats) -> int:
