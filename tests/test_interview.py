@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import twitchnet as tn
 from twitchnet.api import Model
 from twitchnet.diagnosis.evidence import read_answers
+from twitchnet.diagnosis.interview.adviser import LIKELY
 from twitchnet.diagnosis.interview.conversation import HELP, closing_page, command_line, converse
 from twitchnet.diagnosis.interview.interview import Interview, Question, question_of, read_reply
 from twitchnet.diagnosis.report.facts import Report
@@ -88,17 +89,17 @@ def walk(interview: Interview, replies: Mapping[str, str]) -> list[str]:
     return order
 
 
-def test_the_order_is_safety_follow_ups_complaint_file(clinic: Network) -> None:
+def test_the_order_is_complaint_safety_follow_ups_file(clinic: Network) -> None:
     # `both` is asked because a rule waits for it, before its own ask_if would
     order = walk(Interview(clinic), {"numb": "present", "ache": "present", "bruise": "present"})
     assert order == [
-        "numb", "both", "ache", "sex", "age", "carrying", "stabbing", "bruise", "sudden", "pace",
+        "ache", "numb", "both", "sex", "age", "carrying", "stabbing", "bruise", "sudden", "pace",
     ]  # fmt: skip
 
 
 def test_questions_that_nothing_opens_are_not_asked(clinic: Network) -> None:
     assert walk(Interview(clinic), {}) == [
-        "numb", "ache", "sex", "age", "carrying", "bruise", "pace",
+        "ache", "numb", "sex", "age", "carrying", "bruise", "pace",
     ]  # fmt: skip
 
 
@@ -131,12 +132,12 @@ def test_an_order_of_ones_own_never_comes_before_safety(clinic: Network) -> None
         return questions[-1]
 
     order = walk(Interview(clinic, order=last), {"numb": "present"})
-    assert order == ["numb", "both", "ache", "pace", "bruise", "carrying", "age", "sex"]
+    assert order == ["ache", "numb", "both", "pace", "bruise", "carrying", "age", "sex"]
     assert offered[0] == ("sex", "age", "carrying", "bruise", "pace")
 
 
 def test_back_is_before_the_last_reply(clinic: Network) -> None:
-    start = Interview(clinic)
+    start = Interview(clinic, {"ache": "absent"})
     assert start.back() == start
     there = start.reply("present")
     assert asked(there) == "both"
@@ -145,7 +146,7 @@ def test_back_is_before_the_last_reply(clinic: Network) -> None:
 
 
 def test_a_reply_must_fit(clinic: Network) -> None:
-    with pytest.raises(ValueError, match="'numb' has no state 'maybe'"):
+    with pytest.raises(ValueError, match="'ache' has no state 'maybe'"):
         Interview(clinic).reply("maybe")
     with pytest.raises(ValueError, match="no question is left"):
         Interview(Network("empty", "1", ())).reply("")
@@ -171,11 +172,11 @@ def test_the_shipped_interview_asks_every_red_flag_first() -> None:
     order = walk(Interview(network), {})
     always = [variable.name for variable in network.variables if variable.always_ask]
     assert len(always) == 7
-    assert order[: len(always)] == always
-    assert order[len(always)] == network.complaint
+    assert order[0] == network.complaint
+    assert order[1 : 1 + len(always)] == always
     assert not set(order) & set(network.names("cause"))
     weak = walk(Interview(network), {"muscle_weakness": "present"})
-    assert weak[7:10] == ["both_legs", "progression", "sudden_onset"]
+    assert weak[8:11] == ["both_legs", "progression", "sudden_onset"]
 
 
 YES_NO = Question("q", "Q", "Q?", "", ("absent", "present"), True)
@@ -282,7 +283,7 @@ def talk(clinic: Network) -> Talk:
 
 
 def test_a_talk_ends_with_the_report(talk: Talk) -> None:
-    interview, pages = talk("no", "yes", "f", "42", "", "back", "no", "yes", "no", "steady")
+    interview, pages = talk("yes", "no", "f", "42", "", "back", "no", "yes", "no", "no")
     assert interview.record == {
         "sex": "female",
         "age": "35-49",
@@ -295,8 +296,8 @@ def test_a_talk_ends_with_the_report(talk: Talk) -> None:
     }
     assert interview.question is None
     assert HELP.split(";")[0] in " ".join(pages[0].split())
-    assert "1. Is it numb?" in pages[1]
-    assert "(about 6 more)" in pages[1]
+    assert "1. Does it ache?" in pages[1]
+    assert "(at most 9 more)" in pages[1]
     assert "3 50+" in next(page for page in pages if "How old?" in page)
     assert "What your answers point to" in pages[-1]
     assert "Yes: Ache, Stabbing." in pages[-1]
@@ -305,32 +306,32 @@ def test_a_talk_ends_with_the_report(talk: Talk) -> None:
 @pytest.mark.parametrize("word", ["stop", "q", None])
 def test_stop_and_the_end_of_input_end_it(talk: Talk, word: str | None) -> None:
     interview, pages = talk("no", *([word] if word else []))
-    assert interview.record == {"numb": "absent"}
+    assert interview.record == {"ache": "absent"}
     assert "What your answers point to" in pages[-1]
 
 
 def test_an_emergency_is_said_at_once_and_once(talk: Talk) -> None:
-    _, pages = talk("yes", "yes", "", "back", "yes", "stop")
+    _, pages = talk("", "yes", "yes", "", "back", "yes", "stop")
     said = [place for place, page in enumerate(pages) if "Emergency: act now" in page]
-    assert said == [3, len(pages) - 1]  # greeting, two questions, and the report
-    assert "Both sides numb." in pages[3]
-    _, pages = talk("yes", "yes", "back", "yes", "stop")  # taken back, and said again
+    assert said == [4, len(pages) - 1]  # greeting, three questions, and the report
+    assert "Both sides numb." in pages[4]
+    _, pages = talk("", "yes", "yes", "back", "yes", "stop")  # taken back, and said again
     assert [page.count("Emergency: act now") for page in pages].count(1) == 3
 
 
 def test_show_has_the_urgency_above_the_ranking(talk: Talk) -> None:
-    interview, pages = talk("yes", "show", "stop")
-    shown = pages[3]
+    interview, pages = talk("", "yes", "show", "stop")
+    shown = pages[4]
     assert shown.index("Red flags: Numbness.") < shown.index("Strain")
-    assert interview.record == {"numb": "present"}
-    assert pages[4] == pages[2]  # the question is asked again
+    assert interview.record == {"ache": "unknown", "numb": "present"}
+    assert pages[5] == pages[3]  # the question is asked again
 
 
 def test_help_and_nonsense_change_nothing(talk: Talk) -> None:
-    interview, pages = talk("what?", "help", "stop")
-    assert interview.record == {}
+    interview, pages = talk("what?", "", "help", "stop")
+    assert interview.record == {"ache": "unknown"}
     assert "I did not understand 'what?': yes or no, please." in pages[2]
-    assert "Less feeling than on the other side." in pages[3]
+    assert "Less feeling than on the other side." in pages[4]
 
 
 def test_back_at_the_first_question(talk: Talk) -> None:
@@ -413,7 +414,7 @@ def terminal() -> Iterator[Callable[..., str]]:
 def test_a_person_at_a_terminal(terminal: Callable[..., str], tmp_path: Path) -> None:
     saved = tmp_path / "my answers.json"
     shown = terminal(
-        "ask", "demo", "--save", str(saved),
+        "ask", "demo", "--all", "--save", str(saved),
         typed=["help", "yes", "maybe", "not sure", "back", "yes", "show", "3", "yes"],
     )  # fmt: skip
     assert "\x1b[" in shown
@@ -481,3 +482,88 @@ def test_pages_of_a_talk_are_pages(clinic: Network) -> None:
 
     converse(Interview(clinic), read, pages.append, lambda record: pytest.fail("not needed"))
     assert [len(page.sections) for page in pages] == [1, 2]
+
+
+# -- what is given, and when it is enough ---------------------------------------------------------
+
+
+def test_answers_on_the_line_are_not_asked_again(terminal: Callable[..., str]) -> None:
+    shown = terminal("ask", "demo", "leg_twitching", "caffeine_intake=low", typed=["stop"])
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", shown)
+    assert "Do muscles of your legs twitch" not in shown
+    assert "Yes: Twitching legs." in shown
+    assert "twitchnet rank demo caffeine_intake=low leg_twitching" in shown
+
+
+def test_no_answers_a_choice_that_has_a_usual_state() -> None:
+    states = ("none", "some", "much")
+    loss = question_of(Variable("loss", "finding", states, "Loss"))
+    assert read_reply(loss, "no").state == "none"
+    steady = question_of(Variable("pace", "screen", ("steady", "faster", "much_faster"), "Pace"))
+    assert read_reply(steady, "No").state == "steady"
+    coffee = question_of(Variable("coffee", "context", ("low", "some", "high"), "Coffee"))
+    assert read_reply(coffee, "nope").state == "low"
+    sex = question_of(Variable("sex", "context", ("female", "male"), "Sex"))
+    assert read_reply(sex, "no").kind == "unclear"
+    age = question_of(Variable("age", "context", ("18-34", "35+"), "Age"))
+    assert read_reply(age, "no").kind == "unclear"
+
+
+def interviewed(
+    model: Model, replies: Mapping[str, str], answers: Mapping[str, str], go_on: bool = False
+) -> tuple[Interview, list[str]]:
+    """An interview by the shipped order and stop; a question that ``replies`` lack is skipped."""
+    adviser, pages = model.best_order(), []
+    talk = Interview(model.network, answers, order=adviser)
+
+    def read(prompt: str) -> str:
+        if "That is enough" in pages[-1]:
+            return "more" if go_on else ""
+        asked_now = [v for v in model.network.variables if v.question and v.question in pages[-1]]
+        return replies.get(asked_now[-1].name, "") if asked_now else ""
+
+    def write(page: Page) -> None:
+        pages.append(" ".join(text(page).split()))
+
+    def report(record: dict[str, str]) -> Report:
+        return model.diagnose(record).report
+
+    done = converse(talk, read, write, report, lambda one: adviser.enough(one.answers, one.open))
+    return done, pages
+
+
+def test_an_interview_stops_with_a_reason_and_goes_on_when_asked() -> None:
+    model = tn.load("demo")
+    said = {"leg_twitching": "present", "intense_exercise": "present"}
+    replies = {"caffeine_intake": "low", "twitch_after_exercise": "yes"}
+    short, pages = interviewed(model, replies, said)
+    assert "That is enough: no further answer, by itself," in pages[-1]
+    adviser = model.best_order()
+    look = adviser.look(short.answers, short.open)
+    assert look is not None
+    assert look.change < LIKELY
+    leader, urgency = model.diagnose(short.record).leader, model.diagnose(short.record).urgency
+    for row in look.rows:  # the reason is true: by hand, one diagnosis for each answer
+        changing = sum(
+            effect.probability
+            for effect in row.effects
+            if (then := model.diagnose({**short.record, row.name: effect.state})).leader != leader
+            or then.urgency != urgency
+        )
+        assert look.standing.changed_by(row) == pytest.approx(changing, abs=1e-9)
+    whole, _ = interviewed(model, replies, said, go_on=True)
+    assert len(whole.record) > len(short.record)
+    assert not whole.open
+
+
+def test_red_flags_are_asked_before_it_is_enough() -> None:
+    model = tn.load("twitchy_legs")
+    talk = Interview(model.network, {"leg_twitching": "present"}, order=model.best_order())
+    asked_first = []
+    while not talk.is_screened:
+        asked_first.append(asked(talk))
+        talk = talk.reply(model.network.by_name[asked(talk)].states[0])
+    always = [variable.name for variable in model.network.variables if variable.always_ask]
+    assert asked_first == [*always, "twitch_frequency", "twitch_severity", "daily_impact"]
+    weak = Interview(model.network, talk.answers | {"muscle_weakness": "present"})
+    assert not weak.is_screened  # follow-ups wait

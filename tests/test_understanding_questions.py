@@ -11,8 +11,8 @@ from hypothesis import given, settings
 import twitchnet as tn
 from tests.understanding import binary, cases, diagnose, joint_of, noisy_or, root, slow_posterior
 from twitchnet.diagnosis.evidence import Answers
+from twitchnet.diagnosis.interview.adviser import Adviser
 from twitchnet.diagnosis.interview.interview import Interview
-from twitchnet.diagnosis.interview.questions import best_order
 from twitchnet.model.care import Rule
 from twitchnet.model.network import Network, Variable
 
@@ -146,18 +146,18 @@ def test_a_screen_has_no_bits_but_its_rule_can_keep_the_asking_open() -> None:
 def test_the_interview_asks_the_most_telling_question() -> None:
     plain = network()
     inference = diagnose(plain, Answers()).inference
-    talk = Interview(plain, {"ache": "present", "faint": "absent"}, order=best_order(inference))
+    talk = Interview(plain, {"ache": "present", "faint": "absent"}, order=Adviser(inference))
     expected = diagnose(plain, Answers({"ache": 1, "faint": 0})).next_questions(k=1).questions[0]
     assert talk.question is not None
     assert talk.question.name == expected.name
-    assert Interview(plain, {"ache": "present"}, order=best_order(inference)).open[0] == "faint"
+    assert Interview(plain, {"ache": "present"}, order=Adviser(inference)).open[0] == "faint"
 
 
 def test_an_impossible_interview_falls_back_to_the_file() -> None:
     sure = replace(
         network(), variables=(binary("sport", "context", root(0.0)), *network().variables[1:])
     )
-    order = best_order(diagnose(sure, Answers()).inference)
+    order = Adviser(diagnose(sure, Answers()).inference)
     assert order(sure, {"sport": "present"}, ("fever", "faint")) == "fever"
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from twitchnet.batch.scoring.posteriors import Posteriors
     from twitchnet.diagnosis.assess.diff import Diff
     from twitchnet.diagnosis.assess.evaluate import Evaluation
-    from twitchnet.diagnosis.interview.interview import Order
+    from twitchnet.diagnosis.interview.adviser import Adviser
     from twitchnet.diagnosis.report.variable import VariableInfo
     from twitchnet.io.foreign.table_order import TableOrder
     from twitchnet.model.edit import NumberChange
@@ -416,11 +416,11 @@ class Model:
 
         return evaluate(self._inference, records, truth).signed_by(self.network)
 
-    def best_order(self, about: str = "causes") -> Order:
+    def best_order(self, about: str = "causes") -> Adviser:
         """The order of questions that asks the most telling first, for an ``Interview``."""
-        from twitchnet.diagnosis.interview.questions import best_order
+        from twitchnet.diagnosis.interview.adviser import Adviser
 
-        return best_order(self._inference, about)
+        return Adviser(self._inference, about)
 
     def to_networkx(self) -> nx.DiGraph[str]:
         """The network as a graph with what is known of each node and arc as attributes.

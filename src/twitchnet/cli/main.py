@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,13 +18,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from twitchnet.cli import batch as cli_batch
+from twitchnet.cli import interview as cli_interview
 from twitchnet.cli import understanding as cli_understanding
 from twitchnet.cli.words import DEFAULT_MODEL, Json, print_json, understood
 from twitchnet.errors import TwitchnetError
 
 if TYPE_CHECKING:
     from twitchnet.diagnosis.ranking import RankedCause
-    from twitchnet.diagnosis.report.facts import Report
 
 app = typer.Typer(
     name="twitchnet",
@@ -166,53 +165,6 @@ def _table(rows: Sequence[RankedCause]) -> str:
         for row in rows
     ]
     return columns(head, cells, "rl")
-
-
-@app.command()
-def ask(
-    model: Annotated[str, typer.Argument(help="Name or file.")] = DEFAULT_MODEL,
-    record: Annotated[
-        Path | None, typer.Option("--from", help="A JSON file of answers that are known already.")
-    ] = None,
-    save: Annotated[
-        Path | None, typer.Option("--save", help="Keep the answers, for `rank --from`.")
-    ] = None,
-) -> None:
-    """Ask the questions one by one, and end with the report.
-
-    Answers are yes, no, a choice, or Enter for not sure; back, show, help and stop work at
-    any time.  Questions go to stderr, the report to stdout.
-    """
-    import twitchnet
-    from twitchnet.diagnosis.evidence import read_answers
-    from twitchnet.diagnosis.interview.conversation import closing_page, command_line, converse
-    from twitchnet.diagnosis.interview.interview import Interview
-    from twitchnet.io.records import read_record, write_record
-    from twitchnet.show.terminal import ask as read_line
-    from twitchnet.show.terminal import echo
-
-    if save and not save.parent.is_dir():
-        raise typer.BadParameter(f"{str(save.parent)!r} is not a folder", param_hint="--save")
-    loaded = twitchnet.load(model)
-    given = read_answers(loaded.network, read_record(record) if record else {})
-    soft = given.weights(loaded.network)  # kept; an answer in words replaces one
-
-    def report(answers: Mapping[str, str]) -> Report:
-        return loaded.diagnose({**soft, **answers}).report
-
-    interview = converse(
-        Interview(loaded.network, given.states(loaded.network), order=loaded.best_order()),
-        read_line,
-        lambda page: echo(page, sys.stderr),
-        report,
-    )
-    echo(closing_page(interview, report))
-    if save:
-        write_record(save, {**soft, **interview.record}, loaded.network)
-    start = ["--from", str(record)] if record and soft else []  # no words say a likelihood
-    again = ["--from", str(save)] if save else [*start, *command_line(interview.record)]
-    called = os.environ.get("TWITCHNET_COMMAND", "twitchnet")  # ./run says how it was called
-    typer.echo(f"Again: {shlex.join([called, 'rank', model, *again])}", err=True)
 
 
 @app.command()
@@ -371,6 +323,7 @@ def validate(
 
 
 cli_batch.register(app)
+cli_interview.register(app)
 cli_understanding.register(app)
 
 

@@ -27,14 +27,22 @@ Reported = Callable[[dict[str, str]], Report]
 """The report on a record; may raise ``RecordError`` or ``CapacityError``."""
 
 HELP = (
-    "Answer yes or no, or with the name or number of one of the choices; Enter alone means "
-    "not sure. Type back to correct the last answer, show for the ranking so far, help for "
-    "what a question means, and stop to end with the report."
+    "Answer yes or no, or with the name or number of one of the choices; Enter alone skips a "
+    "question that you are not sure of. Type back to correct the last answer, show for the "
+    "ranking so far, help for what a question means, and stop to end with the report."
 )
 
+Enough = Callable[[Interview], str]
+"""Why an interview is long enough, '' when it is not; asked once screening is done."""
 
-def converse(interview: Interview, read: Read, write: Write, report: Reported) -> Interview:
-    """Asks until nothing is left or the person stops; the interview with every reply."""
+
+def converse(
+    interview: Interview, read: Read, write: Write, report: Reported, enough: Enough | None = None
+) -> Interview:
+    """Asks until nothing is left, it is enough or the person stops; the interview at the end.
+
+    When it is ``enough`` the reason is shown, and ``more`` goes on until nothing is left.
+    """
     network = interview.network
     disclaimer = network.words.disclaimer
     write(_note(network.title or network.name, HELP, *((disclaimer,) if disclaimer else ())))
@@ -43,8 +51,16 @@ def converse(interview: Interview, read: Read, write: Write, report: Reported) -
         if not alarmed and (page := alarm(interview)) is not None:
             alarmed = True
             write(page)
+        if ask and enough and interview.is_screened and (reason := enough(interview)):
+            write(_note(f"That is enough: {reason}.", MORE))
+            enough = None
+            try:
+                if read("> ").strip().lower() not in ("more", "m"):
+                    break
+            except EOFError:
+                break
         if ask:
-            write(_asked(question, len(interview.said) + 1, len(interview.open) - 1))
+            write(_asked(question, len(interview.said) + 1, interview.left - 1))
         try:
             reply = read_reply(question, read("> "))
         except EOFError:
@@ -66,6 +82,9 @@ def converse(interview: Interview, read: Read, write: Write, report: Reported) -
         else:
             write(_note(reply.message))
     return interview
+
+
+MORE = "Enter ends with the report; type more to answer the other questions too."
 
 
 def alarm(interview: Interview) -> Page | None:
@@ -131,8 +150,8 @@ def _note(*texts: str) -> Page:
 
 
 def _asked(question: Question, number: int, more: int) -> Page:
-    """A question with its choices, and about how many are left."""
-    left = f"   (about {more} more)" if more else ""
+    """A question with its choices, and how many may follow at most."""
+    left = f"   (at most {more} more)" if more else ""
     if question.is_binary:
         choices = [Paragraph(f"yes / no / Enter if not sure{left}")]
     else:

@@ -6,9 +6,9 @@ to a person, and whoever wants a cleverer order passes one in.
 
 The order of questions:
 
-1. what is asked in every use (``always_ask``), so that no red flag is missed;
-2. follow-ups: screen questions that a rule waits for, or that an answer has opened;
-3. the complaint;
+1. the complaint, which is what a person came to tell;
+2. what is asked in every use (``always_ask``), so that no red flag is missed;
+3. follow-ups: screen questions that a rule waits for, or that an answer has opened;
 4. the rest, in the order of the file, or as ``order`` says.
 
 A question is open while it has no reply, its ``ask_if`` holds and the answers so far do
@@ -18,7 +18,7 @@ Causes are never asked about: they are what the interview is for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -57,6 +57,10 @@ COMMANDS: Mapping[str, Kind] = {
 }
 
 
+REST = 3
+"""The last step, in which nothing is asked for safety."""
+
+
 def file_order(network: Network, answers: Mapping[str, str], questions: Sequence[str]) -> str:
     """The default order: that of the file."""
     return questions[0]
@@ -72,6 +76,7 @@ class Question:
     explanation: str
     states: tuple[str, ...]
     is_binary: bool
+    no_is_first: bool = False  # whether "no" means the first state of a choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,7 @@ class Interview:
 
     @cached_property
     def open(self) -> tuple[str, ...]:
-        """Every question that could be asked now, the safety questions first."""
+        """Every question that could be asked now, the complaint and the safety questions first."""
         answers = self.answers
         done = {*answers, *(name for name, _ in self.said)}
         left = [v for v in self.network.variables if v.name not in done and v.kind != "cause"]
@@ -130,16 +135,10 @@ class Interview:
             wanted = not variable.ask_if or holds(parse(variable.ask_if), answers, baselines)
             return wanted and not _settled(self.network, variable, answers)
 
-        def stage(variable: Variable) -> int:
-            if variable.always_ask:
-                return 0
-            if variable.name in waiting or (variable.kind == "screen" and variable.ask_if):
-                return 1
-            return 2 if variable.name == self.network.complaint else 3
-
-        ready = sorted((v for v in left if is_open(v)), key=stage)  # stable: file order within
-        safety = [v.name for v in ready if stage(v) < 3]
-        rest = [v.name for v in ready if stage(v) == 3]
+        stages = {v.name: self._stage(v, waiting) for v in left if is_open(v)}
+        ready = sorted(stages, key=lambda name: stages[name])  # stable: file order within
+        safety = [name for name in ready if stages[name] < REST]
+        rest = [name for name in ready if stages[name] == REST]
         if not safety and rest:
             first = self.order(self.network, answers, tuple(rest))
             rest = [first, *(name for name in rest if name != first)]
@@ -152,6 +151,29 @@ class Interview:
         waiting = {name for rule in rules for name in rule.ask}
         by_name = self.network.by_name
         return tuple(name for name in self.open if by_name[name].always_ask or name in waiting)
+
+    def _stage(self, variable: Variable, waiting: Collection[str]) -> int:
+        """In which of the four steps of the head of this file a question comes."""
+        if variable.name == self.network.complaint:
+            return 0
+        if variable.always_ask:
+            return 1
+        follows = variable.kind == "screen" and bool(variable.ask_if)
+        return 2 if variable.name in waiting or follows else REST
+
+    @property
+    def is_screened(self) -> bool:
+        """Whether the complaint, the safety questions and their follow-ups are answered."""
+        waiting = {name for rule in triage(self.network, self.answers).waiting for name in rule.ask}
+        return all(
+            self._stage(self.network.by_name[name], waiting) == REST for name in self.open[:1]
+        )
+
+    @property
+    def left(self) -> int:
+        """The most questions that can still come: those open now, and those that may open."""
+        done = {*self.answers, *(name for name, _ in self.said)}
+        return sum(v.name not in done and v.kind != "cause" for v in self.network.variables)
 
     @property
     def question(self) -> Question | None:
@@ -184,7 +206,22 @@ def question_of(variable: Variable) -> Question:
         variable.description,
         variable.states,
         variable.is_binary,
+        _no_is_first(variable),
     )
+
+
+def _no_is_first(variable: Variable) -> bool:
+    """Whether "no" answers a choice: of a finding the first state is what is usual.
+
+    Of a background it may be one of several (sex, age), so its name has to say so.
+    """
+    if variable.is_binary or band_of(variable.states, 0) is not None:
+        return False
+    return variable.kind in ("finding", "screen") or variable.states[0].lower() in NOTHING
+
+
+NOTHING = frozenset(("none", "no", "never", "low", "normal", "nothing", "off", "absent"))
+"""Names of a first state that "no" may mean."""
 
 
 def read_reply(question: Question, typed: str) -> Reply:
@@ -208,6 +245,8 @@ def read_reply(question: Question, typed: str) -> Reply:
         return Reply("not sure")
     if question.is_binary and (word in YES or word in NO or word in ("yep", "yeah", "nope")):
         return Reply("answer", question.states[word in YES or word in ("yep", "yeah")])
+    if question.no_is_first and word in (*NO, "nope"):
+        return Reply("answer", question.states[0])
     place = _place(question, word)
     if place is not None:
         return Reply("answer", question.states[place])

@@ -32,17 +32,15 @@ from twitchnet.diagnosis.hypotheses import (
     all_states,
     columns,
     possible_answers,
-    runs_compiled,
     suppose,
 )
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.interview.interview import Interview, Order
+from twitchnet.diagnosis.interview.interview import Interview
 from twitchnet.diagnosis.report.pages import Shown, lines, table, worded
 from twitchnet.diagnosis.report.wording import percent
-from twitchnet.engine.kernels import compiler
 from twitchnet.engine.program import Floats
 from twitchnet.engine.shares import others
-from twitchnet.errors import CapacityError, Problem, RecordError, nearest
+from twitchnet.errors import Problem, RecordError, nearest
 from twitchnet.model.care import Urgency
 from twitchnet.model.network import Network
 from twitchnet.show.page import Page
@@ -88,12 +86,17 @@ class NextQuestion:
 
 @dataclass(frozen=True, slots=True)
 class NextQuestions(Shown):
-    """The open questions, best first, and whether asking may stop (``stop``, ``reason``)."""
+    """The open questions, best first, and whether asking may stop (``stop``, ``reason``).
+
+    ``change`` is the largest probability, over the open questions, that the answer to one of
+    them changes the leader or the urgency.
+    """
 
     about: str
     questions: tuple[NextQuestion, ...]
     stop: bool
     reason: str
+    change: float
 
     def page(self) -> Page:
         """The questions as a table."""
@@ -156,7 +159,7 @@ def next_questions(
     now = suppose(inference, [answers])
     possible = possible_answers(inference, answers, now, nodes)
     rows = [
-        _question(inference, known, answers, now, possible, name, name in safety, about)
+        look_ahead(inference, known, answers, now, possible, name, name in safety, about)
         for name in names
     ]
     order = {name: i for i, name in enumerate(names)}
@@ -165,15 +168,17 @@ def next_questions(
         return (order[one.name], 0.0) if one.safety else (len(names), -_known(one.value))
 
     rows.sort(key=place)
-    stop, reason = _enough(inference, known, answers, now, rows)
-    return NextQuestions(about, tuple(rows[:k]), stop, reason)
+    standing = Standing.of(inference, known, answers, now)
+    stop, reason = _enough(standing, rows)
+    change = max((standing.changed_by(one) for one in rows), default=0.0)
+    return NextQuestions(about, tuple(rows[:k]), stop, reason, change)
 
 
 def _known(value: float) -> float:
     return -1.0 if math.isnan(value) else value
 
 
-def _question(
+def look_ahead(
     inference: Inference,
     known: Mapping[str, str],
     answers: Answers,
@@ -183,6 +188,7 @@ def _question(
     safety: bool,
     about: str,
 ) -> NextQuestion:
+    """An open question with its value and what each answer to it would do."""
     network = inference.network
     variable = network.by_name[name]
     urgencies = [triage(network, {**known, name: state}).urgency for state in variable.states]
@@ -251,73 +257,55 @@ def _decided_bits(outcomes: Sequence[str], chances: Floats) -> float:
     return math.fsum(-p * math.log2(p) for p in share.values() if p > 0.0) + 0.0
 
 
-def _enough(
-    inference: Inference,
-    known: Mapping[str, str],
-    answers: Answers,
-    now: Supposed,
-    rows: Sequence[NextQuestion],
-) -> tuple[bool, str]:
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the answers so far come to: the leader by gain, and the urgency by the rules."""
+
+    leader: str
+    urgency: Urgency
+
+    @classmethod
+    def of(
+        cls, inference: Inference, known: Mapping[str, str], answers: Answers, now: Supposed
+    ) -> Standing:
+        """Of some answers, with their posteriors ``now`` (one record)."""
+        first = leading(inference, answers, now.posterior[0], now.rest[0])
+        leader = columns(inference.network)[first][0] if first >= 0 else ""
+        return cls(leader, triage(inference.network, known).urgency)
+
+    def changed_by(self, one: NextQuestion) -> float:
+        """The probability that the answer to a question changes it.
+
+        An answer without a probability (of a question that only rules read) counts as 0 here,
+        and an impossible one changes nothing.
+        """
+        return math.fsum(
+            effect.probability for effect in one.effects if self._changes(effect, possible=True)
+        )
+
+    def _changes(self, effect: Effect, possible: bool = False) -> bool:
+        if effect.probability <= 0.0 or (possible and math.isnan(effect.probability)):
+            return False
+        return effect.urgency != self.urgency or (
+            bool(effect.leader) and effect.leader != self.leader
+        )
+
+    def could_change_by(self, one: NextQuestion) -> bool:
+        """Whether any answer to a question changes it."""
+        return any(self._changes(effect) for effect in one.effects)
+
+
+def _enough(standing: Standing, rows: Sequence[NextQuestion]) -> tuple[bool, str]:
     """Whether to stop, and why."""
     if not rows:
         return True, "every question is answered"
     if any(one.safety for one in rows):
         return False, "a question that a red flag depends on is open"
-    network = inference.network
-    first = leading(inference, answers, now.posterior[0], now.rest[0])
-    leader = columns(network)[first][0] if first >= 0 else ""
-    urgency = triage(network, known).urgency
-    able = [
-        one.name
-        for one in rows
-        for effect in one.effects
-        if (effect.leader and effect.leader != leader)
-        or (effect.urgency != urgency and not effect.probability <= 0.0)
-    ]
+    able = [one for one in rows if standing.could_change_by(one)]
     if not able:
         return True, "no further answer, by itself, can change the leader or the urgency"
     best = max((_known(one.bits) for one in rows), default=0.0)
     if best < LEAST_BITS:
         return True, f"no question is expected to tell more than {LEAST_BITS:g} bits"
-    count = len(dict.fromkeys(able))
+    count = len(able)
     return False, f"the answer to {count} of the questions could change the leader or the urgency"
-
-
-def best_order(inference: Inference, about: str = CAUSES) -> Order:
-    """An order for an ``Interview``: the most telling question first.
-
-    Falls back to the order of the file where the answers so far are impossible or too wide,
-    and where a person would have to wait (``PATIENCE``).
-    """
-
-    def order(network: Network, known: Mapping[str, str], questions: Sequence[str]) -> str:
-        by_name = network.by_name
-        answers = Answers({name: by_name[name].states.index(s) for name, s in known.items()})
-        nodes = [name for name in questions if by_name[name].local is not None]
-        try:
-            if not _is_quick(inference, answers, len(nodes)):
-                return questions[0]
-            now = suppose(inference, [answers])
-            if now.log_evidence[0] == -math.inf:
-                return questions[0]
-            possible = possible_answers(inference, answers, now, nodes)
-        except CapacityError:
-            return questions[0]
-        rows = [
-            _question(inference, known, answers, now, possible, name, False, about)
-            for name in questions
-        ]
-        return max(rows, key=lambda one: _known(one.value)).name  # the first of equals
-
-    return order
-
-
-PATIENCE = 1e8
-"""Planned cells of a look ahead on the numpy path, about ten seconds."""
-
-
-def _is_quick(inference: Inference, answers: Answers, count: int) -> bool:
-    """Whether looking at so many questions takes no longer than a person waits."""
-    if runs_compiled(inference, answers, count):
-        return compiler.is_compiled() or compiler.is_cached()
-    return count * inference.plan(inference.evidence(answers)).cells < PATIENCE
