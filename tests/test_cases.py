@@ -442,3 +442,26 @@ def test_a_serious_cause_that_leads_is_urgent(case: Case) -> None:
         assert dx.triage.urgency in ("soon", "emergency")
     if case.cause in SERIOUS:
         assert leaders(dx, "explains") == [case.cause]
+
+
+# -- by gain: what the answers point to ------------------------------------------------------------
+
+SECOND_BY_GAIN = {
+    "on a water tablet and an acid blocker, poor diet: cramps, spasms, tired, eyelid twitches": (
+        2, "its cramps are those of night leg cramps too, which need no reason"
+    ),
+    "on a water tablet: cramps, and an eyelid twitches": (
+        3, "low magnesium has no sign of its own, and cramps and flutter have causes of theirs"
+    ),
+    "the same with a cough that hurts, spasms and a weak leg": (
+        2, "the pain down the leg is sciatica, which the disc brings about"
+    ),
+}  # fmt: skip
+"""Descriptions whose cause does not lead by gain: its place, and why."""
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_each_description_is_led_by_its_cause_by_gain_or_says_why_not(case: Case) -> None:
+    order = [row.cause for row in diagnosed(case).ranked("gain") if not row.given]
+    place, why = SECOND_BY_GAIN.get(case.name, (1, "it leads"))
+    assert order.index(case.cause) + 1 == place, why
