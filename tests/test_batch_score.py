@@ -268,7 +268,7 @@ def test_the_callers_kind_comes_back(kind: str) -> None:
     scored = DEMO.score(frame)
     assert type(scored) is type(frame)
     columns = read(scored)
-    assert list(columns) == ["id", *Scorer(DEMO._inference).schema]
+    assert list(columns) == ["id", *Scorer(DEMO._inference).schema, "problem"]
     assert list(columns["id"]) == ["a", "b", "c"]
     assert list(columns["status"]) == ["ok", "bad value", "ok"]
     missing = columns[DEMO.causes[0]][1]

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from twitchnet.api import Model, load, loads
+    from twitchnet.batch.encoding.values import Split
     from twitchnet.batch.options import ScoreOptions
     from twitchnet.batch.scoring.posteriors import Posteriors
     from twitchnet.builder import ModelBuilder, Number
@@ -80,6 +81,7 @@ __all__ = [
     "ScoreOptions",
     "Sensitivity",
     "Source",
+    "Split",
     "Table",
     "Triage",
     "TwitchnetError",
@@ -126,6 +128,7 @@ _HOMES = {
     "RankedCause": "diagnosis.ranking",
     "RecordError": "errors",
     "ScoreOptions": "batch.options",
+    "Split": "batch.encoding.values",
     "Sensitivity": "diagnosis.explain.sensitivity",
     "Source": "model.network",
     "Table": "model.local",

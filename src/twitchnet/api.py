@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from twitchnet.batch.encoding.values import Splits, Values
+    from twitchnet.batch.match import Match
     from twitchnet.batch.options import ScoreKeywords, ScoreOptions
     from twitchnet.batch.scoring.posteriors import Posteriors
     from twitchnet.diagnosis.assess.diff import Diff
@@ -244,13 +246,20 @@ class Model:
             raise ValueError("targets is a list of one or more names of variables")
         return tuple(dict.fromkeys(node_of(self.network, name).name for name in names))
 
-    def encode(self, frame: Any) -> NDArray[np.int8]:
+    def encode(
+        self,
+        frame: Any,
+        *,
+        names: Mapping[str, str] | None = None,
+        values: Values | None = None,
+        split: Splits | None = None,
+    ) -> NDArray[np.int8]:
         """A frame as codes: int8 (records, variables in the order of ``network.nodes``).
 
         -1 is unknown, else the index of the state (0 absent, 1 present).  Values mean what
         they mean in ``diagnose``; columns that are no variables are not read, and an array
-        of integers is checked and passed through.  Raises ``RecordError`` with the cells
-        that name no state.
+        of integers is checked and passed through.  ``names``, ``values`` and ``split`` are those
+        of ``score``.  Raises ``RecordError`` with the cells that name no state.
 
         >>> import twitchnet as tn
         >>> model = tn.load("demo")
@@ -259,7 +268,7 @@ class Model:
         """
         from twitchnet.batch.encoding.encode import encode
 
-        return encode(self.network, frame)
+        return encode(self.network, frame, names, values or {}, split or {})
 
     def posteriors(
         self,
@@ -293,7 +302,7 @@ class Model:
         *,
         threads: int | None = None,
         progress: bool | Callable[[int], object] = False,
-        on_error: Literal["status", "raise"] = "status",
+        on_error: Literal["status", "raise", "unknown"] = "status",
         long_input: bool = False,
         **keywords: Unpack[ScoreKeywords],
     ) -> Any:
@@ -302,7 +311,8 @@ class Model:
         pandas, polars (eager and lazy), pyarrow, anything with the Arrow PyCapsule
         interface (a pyarrow table comes back), or a mapping of lists.  Options are those of
         :class:`ScoreOptions`, as one value or as keywords: ``top``, ``by``, ``details``,
-        ``reasons``, ``intervals``, ``seed``, ``names``, ``keep`` and ``prefix``.  The results
+        ``reasons``, ``intervals``, ``seed``, ``names``, ``keep``, ``prefix``, ``values`` and
+        ``split``.  The results
         are a posterior per cause (``top=3`` replaces them by the first three, ``by="gain"`` by
         those that the answers point to), ``status``, ``log_evidence``, and with ``details``
         ``conflict``, ``none_present``, ``unexplained``, ``urgency``, ``red_flags`` and
@@ -310,8 +320,10 @@ class Model:
         ``variable`` and ``value``) instead of per record.  docs/batch.md says what each option
         and column means and costs.
 
-        A record that cannot be scored has a ``status`` that says why, and no numbers; with
-        ``on_error="raise"`` the first ones are an error.
+        A record that cannot be scored has a ``status`` that says why, a ``problem`` that names
+        the cells, and no numbers; with ``on_error="raise"`` the first ones are an error, and with
+        ``"unknown"`` unreadable cells are taken as unknown, but for those that a rule or a red
+        flag reads.
 
         >>> import twitchnet as tn
         >>> scored = tn.load("demo").score({"id": [7], "leg_twitching": ["yes"]}, top=1)
@@ -331,6 +343,28 @@ class Model:
             progress=progress,
             long_input=long_input,
         )
+
+    def match(
+        self,
+        frame: Any,
+        *,
+        names: Mapping[str, str] | None = None,
+        values: Values | None = None,
+        split: Splits | None = None,
+    ) -> Match:
+        """How a frame fits the model: what each column answers, and which values it would refuse.
+
+        Nothing is scored.  ``to_map()`` of the result is a column map with a blank for each
+        value that is not understood; ``names``, ``values`` and ``split`` are those of ``score``.
+
+        >>> import twitchnet as tn
+        >>> found = tn.load("demo").match({"leg_twitching": ["yes", "ja"], "id": [1, 2]})
+        >>> found.answers, found.good, found.refusals[0].value
+        ({'leg_twitching': 'leg_twitching'}, 1, 'ja')
+        """
+        from twitchnet.batch.match import match
+
+        return match(self.network, [frame], names or {}, values or {}, split or {})
 
     def score_batches(
         self,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal
+from dataclasses import asdict
+from typing import Any, Literal, get_args
 
 import numpy as np
 
@@ -16,11 +17,15 @@ from twitchnet.batch.encoding.encode import encode_frame
 from twitchnet.batch.encoding.long_frames import widen_frame
 from twitchnet.batch.scoring.posteriors import Progress
 from twitchnet.batch.scoring.score import Column, Scorer, Scores
+from twitchnet.diagnosis.care.triage import care_variables
 from twitchnet.engine.host.batch import LIMITS
 from twitchnet.errors import CapacityError, Problem, RecordError, limit_of
 from twitchnet.show.progress import Meter
 
-OnError = Literal["status", "raise"]
+OnError = Literal["status", "raise", "unknown"]
+
+PARTLY = "partly read"
+"""The status of a record that was scored although a cell of it could not be read."""
 
 
 def score_frame(
@@ -34,35 +39,49 @@ def score_frame(
 ) -> Any:
     """A frame of the caller's kind, one row per record, in the same order.
 
-    ``long_input`` reads a row per answer, with the columns
-    ``record_id``, ``variable`` and ``value``; of these the first one stays.  Raises
-    ``ValueError`` when a column that stays has the name of a result, ``RecordError`` with
-    ``on_error="raise"`` for the first problems.
+    ``long_input`` reads a row per answer, with the columns ``record_id``, ``variable`` and
+    ``value``; of these the first one stays.  With details, ``problem`` says which cells of a
+    record could not be read.  ``on_error="unknown"`` takes such cells as unknown and keeps the
+    record, but for answers that a rule or a red flag reads.  Raises ``ValueError`` when a
+    column that stays has the name of a result, ``RecordError`` with ``on_error="raise"`` for
+    the first problems.
     """
-    if on_error not in ("status", "raise"):
-        raise ValueError(f'on_error is "status" or "raise", not {on_error!r}')
+    if on_error not in get_args(OnError):
+        raise ValueError(f'on_error is "status", "raise" or "unknown", not {on_error!r}')
     names, keep, prefix = scorer.options.names, scorer.options.keep, scorer.options.prefix
     native = _native(frame)
     source = open_source(native)
     if long_input:
-        encoded, source = widen_frame(scorer.network, source, names)
+        encoded, source = widen_frame(scorer.network, source, names, scorer.options.values)
         kept = list(source.names)
         native = source.frame if source.kind == "pandas" else native
     else:
-        encoded = encode_frame(scorer.network, source, names)
+        options = scorer.options
+        encoded = encode_frame(scorer.network, source, names, options.values, options.split)
         kept = [name for name in source.names if keep == "all" or name in encoded.other]
     if keep == "none":
         kept = []
-    refuse_same_names(kept, [prefix + name for name in scorer.schema])
+    own = [*scorer.schema, *(["problem"] if scorer.options.details else [])]
+    refuse_same_names(kept, [prefix + name for name in own])
     if on_error == "raise":
         encoded.refuse()
+    problems, refusals = encoded.problems() if scorer.options.details else None, encoded.refusals
+    left = np.zeros(len(encoded.codes), dtype=np.bool_)
+    if on_error == "unknown":
+        encoded, left = encoded.lenient(care_variables(scorer.network))
     with Meter(source.rows, shown=progress is True) as meter:
         told = progress if callable(progress) else meter
         scores = scorer.score(encoded, threads=threads, progress=told)
     if on_error == "raise":
         refuse_records(scores, scorer.inference.budget)
     columns = {prefix + name: values for name, values in scores.columns.items()}
+    status = columns[f"{prefix}status"]
+    columns[f"{prefix}status"] = np.where(left & (status == "ok"), PARTLY, status)
+    if problems is not None:
+        columns[f"{prefix}problem"] = problems
     scored = attach(source, native, kept, columns)
+    if source.kind == "pandas":
+        scored.attrs["not understood"] = [asdict(one) for one in refusals]
     if frame is _native(frame):
         return scored
     import narwhals

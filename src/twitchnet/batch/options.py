@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypedDict, get_args
 
+from twitchnet.batch.encoding.values import Splits, Values
+
 Keep = Literal["other", "all", "none"]
 By = Literal["posterior", "gain"]
 
@@ -25,7 +27,9 @@ class ScoreOptions:
     log evidence are computed.  ``reasons`` adds this many answers for and against the leading
     cause; ``intervals`` the ends of the posteriors over this many draws of the numbers, which
     follow from ``seed``.  ``names`` maps columns to variables; ``keep`` says which columns of
-    the input stay, ``prefix`` stands before the names of results.  Raises ``ValueError``.
+    the input stay, ``prefix`` stands before the names of results.  ``values`` says what the words
+    in cells mean (``{"yes": ["ja", "x"], "Sex": {"m": "male"}}``), ``split`` which columns hold
+    several answers and what stands between them.  Raises ``ValueError``.
 
     >>> ScoreOptions(top=3, by="gain").top
     3
@@ -40,6 +44,8 @@ class ScoreOptions:
     names: Mapping[str, str] = field(default_factory=dict)
     keep: Keep = "other"
     prefix: str = ""
+    values: Values = field(default_factory=dict)
+    split: Splits = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.top is not None and self.top < 1:
@@ -65,6 +71,8 @@ class ScoreKeywords(TypedDict, total=False):
     names: Mapping[str, str] | None
     keep: Keep
     prefix: str
+    values: Values
+    split: Splits
 
 
 def options_of(options: ScoreOptions | None, keywords: ScoreKeywords) -> ScoreOptions:

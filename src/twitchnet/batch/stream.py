@@ -65,7 +65,8 @@ class Scheme:
 
     @cached_property
     def _encoder(self) -> Encoder:
-        return Encoder(self.scorer.network, self.names)
+        options = self.scorer.options
+        return Encoder(self.scorer.network, self.names, options.values, options.split)
 
     def encode(self, frame: Any) -> Encoded:
         """Codes of a batch, or of a mapping of lists; for one thread at a time."""
@@ -145,7 +146,8 @@ def make_scheme(scorer: Scorer, columns: Mapping[str, Any], *, long: bool = Fals
     column that stays has the name of a result.
     """
     options = scorer.options
-    _, other = match_columns(scorer.network, tuple(columns), options.names)
+    plain_ones = tuple(column for column in columns if column not in options.split)
+    _, other = match_columns(scorer.network, plain_ones, options.names, alone=not options.split)
     tell_misspelt(other)
     kept = {"all": tuple(columns), "other": tuple(other), "none": ()}[options.keep]
     pa = arrow()

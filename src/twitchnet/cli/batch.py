@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from twitchnet.cli.words import DEFAULT_MODEL
+from twitchnet.cli.words import DEFAULT_MODEL, Json, print_json
 
 if TYPE_CHECKING:
     from twitchnet.batch.files.files import Job
@@ -50,6 +50,7 @@ OutputFormat = Annotated[
 def register(app: typer.Typer) -> None:
     """Adds the commands to the command line."""
     app.command()(score)
+    app.command()(columns)
     app.command()(simulate)
 
 
@@ -66,7 +67,7 @@ def score(
     output_format: OutputFormat = None,
     map_: Annotated[
         Path | None,
-        typer.Option("--map", help="A YAML or JSON file: column -> variable, '' to leave alone."),
+        typer.Option("--map", help="A YAML or JSON file: columns to variables, words to states."),
     ] = None,
     long_input: Annotated[
         bool, typer.Option("--long-input", help="A row per answer: record_id, variable, value.")
@@ -97,6 +98,10 @@ def score(
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first refused row.")
     ] = False,
+    most_refused: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="The largest share of refused rows that ends with 0."),
+    ] = 0.5,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")
     ] = False,
@@ -111,7 +116,8 @@ def score(
     """Score files of records: a posterior per cause, a status per row, nothing lost.
 
     CSV (plain, gz, zst), Parquet, Arrow and JSON Lines, by the suffixes.  The summary goes to
-    stderr; rows that cannot be scored are listed in the rejects file.
+    stderr; rows that cannot be scored are listed in the rejects file.  The exit code is 3 when
+    more than half of the rows are refused (--most-refused).
     """
     from dataclasses import replace
 
@@ -120,14 +126,15 @@ def score(
     from twitchnet.batch.options import ScoreOptions
     from twitchnet.engine.numpy.plan import BUDGET
     from twitchnet.errors import TwitchnetError
-    from twitchnet.io.column_map import read_column_map
+    from twitchnet.io.column_map import ColumnMap, read_column_map
     from twitchnet.show.progress import Meter
 
     inference = twitchnet.load(model, budget=budget or BUDGET)._inference
     try:
+        said = read_column_map(map_) if map_ else ColumnMap()
         options = ScoreOptions(
             top, by.value, not lean, reasons, intervals, seed,
-            read_column_map(map_) if map_ else {}, keep.value, prefix,
+            said.names, keep.value, prefix, said.values, said.split,
         )  # fmt: skip
         job = _job(inference, inputs, output, format_, output_format, options, long, long_input)
     except TwitchnetError:
@@ -146,6 +153,51 @@ def score(
             raise typer.Exit(130) from None
         raise
     typer.echo(str(summary), err=True)
+    if summary.rows - summary.scored > most_refused * summary.rows:
+        raise typer.Exit(3)
+
+
+def columns(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(metavar="IN ...", help="Files or globs; - for a pipe.", show_default=False),
+    ],
+    model: ModelName = DEFAULT_MODEL,
+    format_: Annotated[
+        Format | None, typer.Option("--format", help="Instead of the suffix of the input.")
+    ] = None,
+    map_: Annotated[Path | None, typer.Option("--map", help="A map to begin with.")] = None,
+    write: Annotated[
+        Path | None, typer.Option("--write", help="Write a map for `score --map` to this file.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what each column of a table would answer, and which values are not understood.
+
+    `--write` saves a map that is complete but for the blanks: common words of four languages
+    are proposed in it, and a value with nothing behind it stays unreadable.
+    """
+    from dataclasses import asdict
+
+    import twitchnet
+    from twitchnet.batch.formats.readers import open_input
+    from twitchnet.batch.match import match
+    from twitchnet.io.column_map import ColumnMap, read_column_map, write_column_map
+    from twitchnet.show.terminal import echo
+
+    said = read_column_map(map_) if map_ else ColumnMap()
+    found = open_input(inputs, format_.value if format_ else "")
+    network = twitchnet.load(model).network
+    frames = (chunk.frame for chunk in found.chunks(8192))
+    matched = match(network, frames, said.names, said.values, said.split)
+    if write:
+        write_column_map(write, said, matched.to_map())
+        typer.echo(f"the map is in {write}: fill in what stands empty", err=True)
+    if as_json:
+        rows = [asdict(one) for one in matched.refusals]
+        print_json({"answers": dict(matched.answers), "alone": dict(matched.alone), "values": rows})
+    else:
+        echo(matched.signed())
 
 
 def _job(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from math import isfinite, isnan
 from numbers import Real
 from types import MappingProxyType
@@ -21,6 +22,12 @@ from twitchnet.model.network import Network, Variable
 YES = frozenset({"yes", "y", "true", "1", "present"})
 NO = frozenset({"no", "n", "false", "0", "absent"})
 _BAND = re.compile(r"(\d+)(?:\s*-\s*(\d+)|(\+))")
+_NUMBER = re.compile(r"([0-9]{1,9})(?:[.,]([0-9]{0,9}))?\s*([a-z/]*)\.?")
+_YEARS = frozenset({"y", "yr", "yrs", "year", "years", "yo", "y/o", "j", "jahr", "jahre"}) | {
+    "an", "ans", "ano", "anos", "año", "años", "anno", "anni",
+}  # fmt: skip
+"""Words behind a number that say what a band of ages is in anyhow."""
+_DASHES = str.maketrans(dict.fromkeys("‐‑‒–—―−﹘－", "-"))
 UNKNOWN = frozenset({"", "unknown", "not sure", "nan", "none", "null", "na", "n/a"})
 
 
@@ -132,22 +139,42 @@ def is_unknown(value: object) -> bool:
     )
 
 
+def plain(value: object) -> object:
+    r"""An answer without what its type or its typing adds: bytes, decimals, dashes, blanks.
+
+    >>> plain("18 \u2013 34"), plain(b"yes"), plain(" a\xa0 b")
+    ('18 - 34', 'yes', 'a b')
+    """
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
+    if isinstance(value, str):
+        return " ".join(value.translate(_DASHES).split())
+    return float(value) if isinstance(value, Decimal) and value.is_finite() else value
+
+
 def state_of(variable: Variable, value: object) -> int | Problem:
-    """The state that an answer names, or what is wrong with it."""
-    text = str(value).strip() if isinstance(value, str) else ""
+    """The state that an answer names, or what is wrong with it.
+
+    Case, blanks and the kind of dashes do not matter.  A whole number names a state that is
+    spelled in digits; a number falls into a band, with decimals and "years" behind it if need be.
+    """
+    if value in variable.texts:
+        return variable.texts.index(str(value))
+    value = plain(value)
+    text = value if isinstance(value, str) else ""
     if text in variable.states:
         return variable.states.index(text)
-    lowered = [state.lower() for state in variable.states]
-    if text.lower() in lowered:
-        return lowered.index(text.lower())
+    lowered = [state.translate(_DASHES).lower() for state in variable.states]
+    for spelled in (text.lower(), text.lower().replace(" - ", "-")):
+        if spelled in lowered:
+            return lowered.index(spelled)
+    digits = _digits(value)
+    if digits in variable.states:
+        return variable.states.index(digits)
     band = band_of(variable.states, value)
     if band is not None:
         return band
-    word = text.lower()
-    if not text and isinstance(value, Real) and value in (0, 1):
-        word = "yes" if value == 1 else "no"
-    elif not text and _is_bool(value):
-        word = "yes" if value else "no"
+    word = str(value).lower() if _is_bool(value) else digits or text.lower()
     if word in YES or word in NO:
         if variable.is_binary or _says_no_or_yes(lowered):
             return int(word in YES)
@@ -171,20 +198,33 @@ def band_of(states: Sequence[str], value: object) -> int | None:
 
     >>> band_of(("18-34", "35-49", "50+"), 42), band_of(("18-34", "50+"), 42)
     (1, None)
+    >>> band_of(("18-34", "35-49"), "34,9 years")
+    0
     """
-    text = value.strip() if isinstance(value, str) else value
-    if isinstance(text, str) and not (text.isascii() and text.isdecimal() and len(text) < 10):
+    number = _number(value)
+    bands = [_BAND.fullmatch(state.translate(_DASHES).strip()) for state in states]
+    if number is None or not all(bands):
         return None
-    if not isinstance(text, str | Real) or _is_bool(text):
-        return None
-    bands = [_BAND.fullmatch(state.strip()) for state in states]
-    number = float(text)
-    if not all(bands) or not number.is_integer():
-        return None
-    for place, band in enumerate(bands):
-        if band and int(band[1]) <= number and (band[3] or number <= int(band[2])):
+    for place, band in enumerate(bands):  # 34.6 is still 34: bands of whole numbers follow closely
+        if band and int(band[1]) <= number and (band[3] or number < int(band[2]) + 1):
             return place
     return None
+
+
+def _number(value: object, units: frozenset[str] = _YEARS) -> float | None:
+    """A number that is not negative, as a number or as text ("43", "43,5", "43 years")."""
+    if isinstance(value, Real) and not _is_bool(value):
+        return float(value) if 0.0 <= float(value) < 1e9 else None
+    match = _NUMBER.fullmatch(value.lower()) if isinstance(value, str) else None
+    if match is None or (match[3] and match[3] not in units):
+        return None
+    return float(f"{match[1]}.{match[2] or 0}")
+
+
+def _digits(value: object) -> str:
+    """A whole number as digits ('2' for 2, 2.0, "2.0" and "2,0"), '' for anything else."""
+    number = _number(value, frozenset())
+    return str(int(number)) if number is not None and number.is_integer() else ""
 
 
 def _is_bool(value: object) -> bool:

@@ -81,6 +81,7 @@ class Variable:
     ask_cost: float = 1.0
     ask_if: str = ""
     synonyms: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()  # the states as a foreign file spells them, () where they are alike
 
     @property
     def card(self) -> int:

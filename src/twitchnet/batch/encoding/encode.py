@@ -10,15 +10,17 @@ can be refused; nothing is dropped without a word.
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import warnings
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twitchnet.batch.encoding.columns import Indices, Levels, open_source
+from twitchnet.batch.encoding.values import Splits, ValueMap, Values, key_of, splits_of
 from twitchnet.diagnosis.evidence import NO, YES, find_variable, is_unknown, state_of
 from twitchnet.errors import Problem, RecordError, nearest
 from twitchnet.model.network import Network, Variable
@@ -31,9 +33,6 @@ TRUTH = "true_"
 
 MOST_HINTS = 50
 """Different bad values of a column that get a hint; looking for one takes 0.1 ms."""
-
-WHOLE = re.compile(r"([0-9]{1,9})\.0?")
-"""A whole number as tables with missing values write it: 1.0 for yes, 37.0 for an age."""
 
 MOST_SHOWN = 20
 """Bad cells that an error lists before it says how many more there are."""
@@ -70,6 +69,17 @@ class BadColumn:
     cells: tuple[tuple[object, Problem], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A value of a column that is not understood: its code, how often it occurs, and a hint."""
+
+    code: str
+    column: str
+    value: str
+    count: int
+    hint: str = ""
+
+
 @dataclass(frozen=True)
 class Encoded:
     """A frame as codes.
@@ -100,6 +110,45 @@ class Encoded:
             value, problem = column.cells[which[i]]
             yield BadCell(int(rows[i]), column.name, value, problem)
 
+    def lenient(self, strict: Collection[str]) -> tuple[Encoded, NDArray[np.bool_]]:
+        """The same with unreadable cells as unknown, and the rows that had any.
+
+        Cells of the variables in ``strict`` stay unreadable, and so do those of columns of
+        several answers, which may hold any variable.
+        """
+        kept = tuple(
+            one
+            for one in self.bad_columns
+            if one.name not in self.used or self.used[one.name] in strict
+        )
+        left = np.zeros(len(self.codes), dtype=np.bool_)
+        for column in self.bad_columns:
+            if column not in kept:
+                left[column.rows] = True
+        return replace(self, bad_columns=kept), left
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """What is not understood, by column and value, the most frequent first."""
+        found = []
+        for column in self.bad_columns:
+            counts = np.bincount(column.which, minlength=len(column.cells)).tolist()
+            for count, (value, problem) in zip(counts, column.cells, strict=True):
+                told = str(value)[:80]
+                found.append(Refusal(problem.code, column.name, told, count, problem.hint))
+        return tuple(sorted(found, key=lambda one: (-one.count, one.column, one.value)))
+
+    def problems(self) -> NDArray[np.object_]:
+        """What is wrong with each record in words (records,), None for those that can be read."""
+        words: list[list[str]] = [[] for _ in range(len(self.codes))]
+        for column in self.bad_columns:
+            texts = [
+                f"{one.code} {column.name}: {str(value)[:80]!r}" for value, one in column.cells
+            ]
+            for row, which in zip(column.rows.tolist(), column.which.tolist(), strict=True):
+                words[row].append(texts[which])
+        return np.array(["; ".join(one) or None for one in words], dtype=object)
+
     @property
     def bad_rows(self) -> NDArray[np.bool_]:
         """Whether a record has a bad cell, (records,)."""
@@ -127,7 +176,13 @@ class Encoded:
         raise RecordError(problems)
 
 
-def encode(network: Network, frame: Any) -> Codes:
+def encode(
+    network: Network,
+    frame: Any,
+    names: Mapping[str, str] | None = None,
+    values: Values = MappingProxyType({}),
+    split: Splits = MappingProxyType({}),
+) -> Codes:
     """Codes of a frame: int8 (records, variables in the order of ``network.nodes``).
 
     An array of integers passes straight through once its codes are checked.  Raises
@@ -141,7 +196,7 @@ def encode(network: Network, frame: Any) -> Codes:
     """
     if isinstance(frame, np.ndarray):
         return check_codes(network, frame)
-    encoded = encode_frame(network, frame)
+    encoded = encode_frame(network, frame, names, values, split)
     encoded.refuse()
     return encoded.codes
 
@@ -181,16 +236,25 @@ def _wrong_codes(
     return problems
 
 
-def encode_frame(network: Network, frame: Any, names: Mapping[str, str] | None = None) -> Encoded:
+def encode_frame(
+    network: Network,
+    frame: Any,
+    names: Mapping[str, str] | None = None,
+    values: Values = MappingProxyType({}),
+    split: Splits = MappingProxyType({}),
+) -> Encoded:
     """Codes, bad cells and the columns that are no variables.
 
-    ``names`` maps columns of the frame to variables (or synonyms), ``""`` to leave a
-    column alone; other columns are found by name, label or synonym.  Raises
-    ``RecordError`` when two columns answer one variable, when ``names`` names none, or
-    when no column is a variable.
+    ``names`` maps columns of the frame to variables (or synonyms), ``""`` to leave a column
+    alone; other columns are found by name, label or synonym.  ``values`` and ``split`` are as
+    in ``ScoreOptions``.  Raises ``RecordError`` when two columns answer one variable, when
+    ``names`` names none, or when no column is a variable.
     """
-    encoded = Encoder(network, names)(frame)
-    tell_misspelt(encoded.other)
+    encoded = Encoder(network, names, values, split)(frame)
+    near = [f"{name!r} ({hint})" for name, hint in encoded.other.items() if _misspelt(name, hint)]
+    if near:
+        message = f"columns that are no variables of the model and are not read: {', '.join(near)}"
+        warnings.warn(message, UserWarning, stacklevel=4)
     return encoded
 
 
@@ -200,9 +264,17 @@ class Encoder:
     Raises what ``encode_frame`` raises.
     """
 
-    def __init__(self, network: Network, names: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        names: Mapping[str, str] | None = None,
+        values: Values = MappingProxyType({}),
+        split: Splits = MappingProxyType({}),
+    ) -> None:
         self.network = network
         self.names = dict(names or {})
+        self.values = ValueMap.of(values)
+        self.split = splits_of(split)
         self.nodes = {variable.name: i for i, variable in enumerate(network.nodes)}
         self.screens = {name: i for i, name in enumerate(network.names("screen"))}
         self.columns: tuple[str, ...] | None = None
@@ -214,14 +286,14 @@ class Encoder:
         """The codes of a frame."""
         source = open_source(frame)
         if source.names != self.columns:
-            self.used, self.other = match_columns(self.network, source.names, self.names)
-            self.columns = source.names
+            self._match(source.names)
         codes = np.full((source.rows, len(self.nodes)), -1, dtype=np.int8)
         answers = np.full((source.rows, len(self.screens)), -1, dtype=np.int8)
         bad = []
         for column, name in self.used.items():
             if name not in self.readers:
-                self.readers[name] = _Reader(self.network.by_name[name])
+                words = self.values.words(column, name) if self.values else {}
+                self.readers[name] = _Reader(self.network.by_name[name], words)
             found, wrong = read_column(self.readers[name], source.levels(column))
             if name in self.nodes:
                 codes[:, self.nodes[name]] = found
@@ -229,13 +301,92 @@ class Encoder:
                 answers[:, self.screens[name]] = found
             if wrong:
                 bad.append(BadColumn(column, *wrong))
+        for column in self.split:
+            wrong = self._read_split(column, source.levels(column), codes, answers)
+            if wrong:
+                bad.append(BadColumn(column, *wrong))
         return Encoded(codes, answers, tuple(bad), self.used, self.other)
+
+    def _match(self, columns: tuple[str, ...]) -> None:
+        """Which columns answer what, for frames with these columns."""
+        plain_ones = tuple(column for column in columns if column not in self.split)
+        missing = [column for column in self.split if column not in columns]
+        if missing:
+            hint = nearest(missing[0], columns)
+            raise RecordError(
+                [Problem("TN201", "the frame has no such column", missing[0], hint=hint)]
+            )
+        used, self.other = match_columns(self.network, plain_ones, self.names, alone=not self.split)
+        self.used = used
+        self.values.refuse_unknown(columns, [*self.network.by_name])
+        self.columns = columns
+
+    def _read_split(
+        self, column: str, levels: Levels, codes: Codes, answers: Codes
+    ) -> tuple[Indices, Indices, tuple[tuple[object, Problem], ...]] | None:
+        """Puts the answers of a column of several into the codes; its bad cells."""
+        split, words = self.split[column], self.values.words(column, column)
+        absent = [_found(self.network, name, column) for name in split.absent]
+        wrong: dict[int, tuple[object, Problem]] = {}
+        which = np.full(len(levels.index), -1, dtype=np.int64)
+        for i, value in enumerate(levels.values):
+            if is_unknown(value) or words.get(key_of(value)) == "unknown":
+                continue
+            rows = np.flatnonzero(levels.index == i)
+            names, problem = self._named(str(value), split.by, words, column)
+            if problem:
+                wrong[i] = (value, problem)
+                which[rows] = len(wrong) - 1
+                continue
+            for name in dict.fromkeys([*names, *absent]):
+                table, at = self._place(name, codes, answers)
+                state = np.int8(name in names)  # present wins over what another column says
+                table[rows, at] = np.maximum(table[rows, at], state)
+        rows = np.flatnonzero(which >= 0)
+        return (rows, which[rows], tuple(wrong.values())) if len(rows) else None
+
+    def _place(self, name: str, codes: Codes, answers: Codes) -> tuple[Codes, int]:
+        """Where the answers to a variable stand."""
+        if name in self.nodes:
+            return codes, self.nodes[name]
+        return answers, self.screens[name]
+
+    def _named(
+        self, text: str, by: str, words: Mapping[str, str], column: str
+    ) -> tuple[list[str], Problem | None]:
+        """The variables that a cell of several answers names."""
+        names = []
+        for part in filter(None, (piece.strip() for piece in text.split(by))):
+            wanted = words.get(key_of(part), part)
+            if wanted == "unknown":
+                continue
+            name = find_variable(self.network, wanted)
+            if name is None:
+                hint = nearest(wanted.lower(), [*self.network.by_name, *self.network.spoken])
+                return [], Problem("TN201", f"no variable {part[:80]!r}", column, hint=hint)
+            if not self.network.by_name[name].is_binary:
+                message = f"{part[:80]!r} names {name}, which is no question of yes or no"
+                return [], Problem("TN202", message, column, hint="give it a column of its own")
+            names.append(name)
+        return names, None
+
+
+def _found(network: Network, name: str, column: str) -> str:
+    """A variable by name or synonym.  Raises ``RecordError`` for none."""
+    found = find_variable(network, name)
+    if found is None:
+        hint = nearest(name, network.by_name)
+        raise RecordError([Problem("TN201", f"no variable {name[:80]!r}", column, hint=hint)])
+    return found
 
 
 def match_columns(
-    network: Network, columns: tuple[str, ...], names: Mapping[str, str]
+    network: Network, columns: tuple[str, ...], names: Mapping[str, str], alone: bool = True
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Variables by column, and hints by column for those that are no variables."""
+    """Variables by column, and hints by column for those that are no variables.
+
+    Where nothing else answers (``alone``), a table without a single variable is an error.
+    """
     problems = [
         Problem("TN201", "the frame has no such column", column, hint=nearest(column, columns))
         for column in names
@@ -258,7 +409,7 @@ def match_columns(
             problems.append(Problem("TN204", message, column, hint="keep one of the two"))
         else:
             used[column], owner[name] = name, column
-    if not used and not problems:
+    if alone and not used and not problems:
         say = "names, or --map, says which column answers which variable"
         hint = next((hint for hint in other.values() if hint), say)
         problems.append(Problem("TN201", "no column is a variable of the model", hint=hint))
@@ -267,10 +418,15 @@ def match_columns(
     return used, other
 
 
+def _misspelt(column: str, hint: str) -> bool:
+    """Whether a column that is not read may have been meant as a variable."""
+    return bool(hint) and not column.startswith(TRUTH)
+
+
 def tell_misspelt(other: Mapping[str, str]) -> None:
     """Logs the columns whose names are nearly those of variables; see ``match_columns``."""
     for column, hint in other.items():
-        if hint and not column.startswith(TRUTH):
+        if _misspelt(column, hint):
             LOG.warning("column %r is no variable of the model and is not read: %s", column, hint)
 
 
@@ -300,8 +456,9 @@ def read_column(
 class _Reader:
     """Reads the different values of one column; after many bad ones without hints."""
 
-    def __init__(self, variable: Variable) -> None:
+    def __init__(self, variable: Variable, words: Mapping[str, str] | None = None) -> None:
         self.variable = variable
+        self.meaning = words or {}  # what words of the caller mean, by ``key_of``
         self.states = {state: i for i, state in enumerate(variable.states)}
         self.words: dict[str, int] = {}
         for word in (*variable.states, *sorted(YES), *sorted(NO)):
@@ -311,6 +468,14 @@ class _Reader:
         self.bad = 0
 
     def __call__(self, value: object) -> int | Problem:
+        if self.meaning and (meant := self.meaning.get(key_of(value))) is not None:
+            state = self._plain(meant)
+            if not isinstance(state, Problem):
+                return state  # a word of all columns may mean nothing to this variable
+        return self._plain(value)
+
+    def _plain(self, value: object) -> int | Problem:
+        """The state of a cell in the words of the model."""
         if is_unknown(value):
             return -1
         if isinstance(value, str):
@@ -318,10 +483,6 @@ class _Reader:
             state = self.states.get(text, self.words.get(text.lower()))
             if state is not None:
                 return state
-            if number := WHOLE.fullmatch(text):
-                found = state_of(self.variable, number[1])
-                if not isinstance(found, Problem):
-                    return found
         if self.bad >= MOST_HINTS and value not in (0, 1):
             states = ", ".join(self.variable.states)
             return Problem(

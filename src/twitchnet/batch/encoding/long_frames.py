@@ -8,30 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import numpy as np
 
 from twitchnet.batch.encoding.columns import Indices, Levels, Source
 from twitchnet.batch.encoding.encode import BadCell, BadColumn, Encoded, encode_frame
+from twitchnet.batch.encoding.values import Values
 from twitchnet.batch.encoding.widening import Widener, parts_of
 from twitchnet.errors import Problem
 from twitchnet.model.network import Network
 
 
 def widen_frame(
-    network: Network, source: Source, names: Mapping[str, str]
+    network: Network,
+    source: Source,
+    names: Mapping[str, str],
+    meanings: Values = MappingProxyType({}),
 ) -> tuple[Encoded, Source]:
     """The records of a long frame, and a frame with the id of each.
 
-    ``names`` maps what is said to variables, and columns to the three that a long table has.
-    Raises ``RecordError`` when one of these is missing.
+    ``names`` maps what is said to variables, and columns to the three that a long table has;
+    ``meanings`` says what words mean, by variable.  Raises ``RecordError`` when one of the
+    three is missing.
     """
     parts = parts_of(dict.fromkeys(source.names), names)
     ids, said, values = (source.levels(part) for part in parts)
     record, first = _records(ids)
     wide = Widener(network, names)(record, len(first), said, values)
     whole = Source(wide.levels, "levels", tuple(wide.levels), len(first))
-    encoded = encode_frame(network, whole)
+    encoded = encode_frame(network, whole, values=meanings)
     flaws = dict(wide.flaws)
     for one in np.flatnonzero(ids.index[first] < 0).tolist():
         problem = Problem("TN214", "these rows have no id", parts[0])

@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -206,7 +206,9 @@ def _summary(job: Job, position: Position, start: float, before: int) -> Summary
     assert position.rows == position.scored + refused_rows, "a row was lost"
     seconds = time.monotonic() - start
     rejects = str(job.rejects_path or "")
-    return Summary(position.rows, position.scored, position.refused, seconds, before, rejects)
+    return Summary(
+        position.rows, position.scored, position.refused, seconds, before, rejects, position.values
+    )
 
 
 def _problem(reject: Reject) -> Problem:
@@ -293,7 +295,7 @@ class _Writing:
         cursor = list(chunk.cursor) if chunk.cursor else []
         after = Position(
             before.chunks + 1, before.rows + chunk.rows, before.scored + len(ok), counts,
-            cursor=cursor,
+            _with_values(before.values, encoded), cursor=cursor,
         )  # fmt: skip
         self.store(data, rejects, after)
         self.position = after
@@ -314,6 +316,24 @@ class _Writing:
             message = f"{form} cannot hold a value of these rows: {str(error)[:200]}"
             hint = "write Parquet or Arrow, or leave the columns out: --keep none"
             raise RecordError([Problem("TN224", message, "", chunk.file, hint=hint)]) from None
+
+
+MOST_VALUES = 1000
+"""Different values that are counted in one run; more are a column of free text."""
+
+
+def _with_values(
+    before: Mapping[str, Mapping[str, int]], encoded: Encoded
+) -> dict[str, dict[str, int]]:
+    """What was not understood so far, with the cells of one more chunk."""
+    counts = {column: dict(values) for column, values in before.items()}
+    size = sum(map(len, counts.values()))
+    for one in encoded.refusals:
+        own = counts.setdefault(one.column, {})
+        if one.value in own or size < MOST_VALUES:
+            size += one.value not in own
+            own[one.value] = own.get(one.value, 0) + one.count
+    return counts
 
 
 def _estimate(found: Input, chunk: Chunk, rows: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,11 +81,16 @@ class Job:
         }
 
 
+SHOWN = 8
+"""Values of one column in the text of a summary; ``values`` holds all."""
+
+
 @dataclass(frozen=True)
 class Summary:
     """What became of every row: ``rows`` = ``scored`` + all of ``refused`` (by code).
 
-    ``before`` rows were done by an interrupted run; ``seconds`` are this run's.
+    ``values`` counts what was not understood, by column and value.  ``before`` rows were done
+    by an interrupted run; ``seconds`` are this run's.
     """
 
     rows: int
@@ -94,11 +99,19 @@ class Summary:
     seconds: float
     before: int = 0
     rejects: str = ""
+    values: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         lines = [f"{self.rows:,} rows: {self.scored:,} scored, {self.rows - self.scored:,} refused"]
         for code, count in sorted(self.refused.items()):
             lines.append(f"  {count:,} {REASONS.get(code, 'refused')} ({code})")
+        for column, counts in self.values.items():
+            common = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+            said = ", ".join(f"{value!r} {count:,}" for value, count in common[:SHOWN])
+            more = f" and {len(common) - SHOWN} more values" if len(common) > SHOWN else ""
+            lines.append(f"  {column}: {said}{more}")
+        if self.values:
+            lines.append("  `twitchnet columns` writes a map that says what these values mean")
         if self.refused and self.rejects:
             lines.append(f"  listed in {self.rejects}")
         if self.before:
@@ -113,6 +126,7 @@ class Summary:
             "rows": self.rows,
             "scored": self.scored,
             "refused": dict(self.refused),
+            "values": {column: dict(counts) for column, counts in self.values.items()},
             "seconds": self.seconds,
             "rows_done_before": self.before,
         }

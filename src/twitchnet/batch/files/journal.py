@@ -40,14 +40,16 @@ READ = 1 << 20
 class Position:
     """How far a run has come: whole chunks, rows by outcome, bytes of both files.
 
-    ``data_sum`` and ``rejects_sum`` are CRC-32 sums of these bytes.  ``cursor`` is where
-    reading goes on, as ``opening.Cursor``; empty when it cannot.
+    ``values`` counts what was not understood, by column and value.  ``data_sum`` and
+    ``rejects_sum`` are CRC-32 sums of these bytes.  ``cursor`` is where reading goes on, as
+    ``opening.Cursor``; empty when it cannot.
     """
 
     chunks: int = 0
     rows: int = 0
     scored: int = 0
     refused: dict[str, int] = field(default_factory=dict)
+    values: dict[str, dict[str, int]] = field(default_factory=dict)
     data: int = 0
     rejects: int = 0
     data_sum: int = 0

@@ -128,6 +128,13 @@ def is_red_flag(network: Network, variable: Variable) -> bool:
     return bool(variable.red_flag) and (variable.always_ask or variable.urgency not in quiet)
 
 
+def care_variables(network: Network) -> frozenset[str]:
+    """The variables on which an urgency or a red flag may depend."""
+    read = {name for rule in network.rules if rule.when for name in names_read(parse(rule.when))}
+    flagged = {v.name for v in network.variables if v.red_flag or v.always_ask}
+    return frozenset(read | flagged)
+
+
 def watch_answers(network: Network, answers: Answers) -> Answers:
     """The answers that the watches may see: all but likelihoods and absent findings."""
     findings = set(network.names("finding"))

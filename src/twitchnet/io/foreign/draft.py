@@ -321,12 +321,14 @@ class Draft:
         variables = []
         for name, known in self.variables.items():
             kind: Kind = "cause" if name in used or not known.parents else "finding"
+            texts = tuple(known.states[i] for i in orders[name])
             variables.append(
                 Variable(
                     name=names[name],
                     kind=next((k for k in KINDS if k == known.kind), kind),
-                    states=spelled_states([known.states[i] for i in orders[name]]),
+                    states=(states := spelled_states(texts)),
                     label=known.label,
+                    texts=() if states == texts else texts,
                     local=self._local(name, names, orders),
                 )
             )
