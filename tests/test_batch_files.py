@@ -162,6 +162,26 @@ def test_the_model_is_told_in_the_output(tmp_path: Path, out: str) -> None:
     assert {"twitchnet.model", "twitchnet.model_version", "twitchnet.version"} <= set(told)
 
 
+@pytest.mark.parametrize("suffix", [".parquet", ".arrow"])
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_a_column_without_a_value_has_any_type(
+    tmp_path: Path, suffix: str, order: tuple[str, str]
+) -> None:
+    """pandas stores a column of None alone with Arrow's type null."""
+    whole = TABLE.slice(0, 6)
+    empty = TABLE.slice(6, 6)
+    for name in ("weight", "leg_twitching"):
+        nothing = pa.nulls(len(empty))
+        empty = empty.set_column(empty.schema.get_field_index(name), name, nothing)
+    write(whole, tmp_path / f"a{suffix}")
+    write(empty, tmp_path / f"b{suffix}")
+    paths = [tmp_path / f"{name}{suffix}" for name in order]
+    assert run(tmp_path, *paths, out="out.parquet").scored == 12
+    rows = parquet.read_table(tmp_path / "out.parquet")
+    assert rows.schema.field("weight").type == TABLE.schema.field("weight").type
+    assert rows["weight"].null_count == whole["weight"].null_count + 6
+
+
 def test_several_files_and_globs_are_one_input(tmp_path: Path) -> None:
     for i in range(3):
         write(TABLE.slice(100 * i, 100), tmp_path / f"r{i}.parquet")
@@ -170,6 +190,11 @@ def test_several_files_and_globs_are_one_input(tmp_path: Path) -> None:
     assert (tmp_path / "all.csv").read_bytes() == (tmp_path / "out.csv").read_bytes()
     write(TABLE.drop(["weight"]), tmp_path / "r3.parquet")
     with pytest.raises(tn.RecordError, match=r"r3.parquet: TN210 other columns .*: weight"):
+        open_input([str(tmp_path / "r*.parquet")])
+    weight = TABLE.schema.get_field_index("weight")
+    texts = TABLE["weight"].cast(pa.string())
+    write(TABLE.set_column(weight, "weight", texts), tmp_path / "r3.parquet")
+    with pytest.raises(tn.RecordError, match=r"other types .* weight \(string instead of \w+\)"):
         open_input([str(tmp_path / "r*.parquet")])
     with pytest.raises(FileNotFoundError, match=r"no such file: .*none"):
         open_input([str(tmp_path / "none*.csv")])

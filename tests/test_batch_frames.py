@@ -155,3 +155,30 @@ def test_a_duckdb_relation_comes_back_in_its_connection() -> None:
     assert DEMO.score(database.table("records"), top=1).columns == expected.column_names
     assert DEMO.score(database.sql("SELECT * FROM records LIMIT 0"), top=1).fetchall() == []
     assert sorted(database.execute("SHOW TABLES").fetchall()) == [("records",), ("scored",)]
+
+
+def test_an_arrow_table_keeps_what_its_schema_says() -> None:
+    level = pl.Series("level", ["b", None, "a"], dtype=pl.Enum(["a", "b"]))
+    table = pl.DataFrame([level]).to_arrow()
+    field = pa.field("id", pa.int32(), nullable=False, metadata={"unit": "none"})
+    schema = pa.schema([field, table.schema.field("level"), pa.field("leg_twitching", pa.bool_())])
+    columns = [pa.array([1, 2, 3], pa.int32()), table["level"], pa.array([True, None, False])]
+    given = pa.table(columns, schema=schema.with_metadata({"study": "s1"}))
+    scored = DEMO.score(given)
+    assert scored.schema.metadata == {b"study": b"s1"}
+    assert scored.schema.field("id").equals(field, check_metadata=True)
+    kept = scored.schema.field("level")
+    assert kept.equals(table.schema.field("level"), check_metadata=True)
+    assert pl.from_arrow(scored.select(["level"]))["level"].dtype == level.dtype  # type: ignore[index, call-overload]
+
+
+@pytest.mark.parametrize("keep", ["all", "other", "none"])
+def test_an_arrow_table_of_pandas_goes_back_to_pandas(keep: Any) -> None:
+    frame = pd.DataFrame(
+        {"leg_twitching": [1, 0], "id": [5, 6]}, index=pd.Index([7, 8], name="row")
+    )
+    scored = DEMO.score(pa.Table.from_pandas(frame), keep=keep).to_pandas()
+    assert len(scored) == 2
+    if keep != "none":
+        assert scored.index.tolist() == [7, 8]
+        assert scored["id"].tolist() == [5, 6]

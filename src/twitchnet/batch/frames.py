@@ -138,9 +138,12 @@ def attach(source: Source, frame: Any, kept: list[str], columns: Mapping[str, Co
         return scored.lazy() if source.lazy else scored
     import pyarrow
 
-    arrays = [source.frame.column(source.names.index(name)) for name in kept]
-    arrays += [arrow_array(values) for values in columns.values()]
-    table = pyarrow.table(arrays, names=[*kept, *columns])
+    places = [source.names.index(name) for name in kept]
+    new = {name: arrow_array(values) for name, values in columns.items()}
+    before = source.frame.schema
+    fields = [before.field(i) for i in places] + [pyarrow.field(n, a.type) for n, a in new.items()]
+    schema = pyarrow.schema(fields, before.metadata)
+    table = pyarrow.table([*(source.frame.column(i) for i in places), *new.values()], schema=schema)
     duckdb = sys.modules.get("duckdb")
     if duckdb is not None and isinstance(frame, duckdb.DuckDBPyRelation):
         return _relation(frame, table)

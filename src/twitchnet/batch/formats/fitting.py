@@ -74,6 +74,8 @@ def fitted(column: Any, kind: Any) -> Any:
     pa = arrow()
     if column.type == kind:
         return column
+    if pa.types.is_null(column.type):
+        return pa.nulls(len(column), kind)
     if pa.types.is_dictionary(column.type):
         return fitted(column.dictionary_decode(), kind)
     if pa.types.is_run_end_encoded(column.type):

@@ -141,11 +141,17 @@ def find_inputs(patterns: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _is_open(kind: Any) -> bool:
+    """Whether a column has no type yet: it is new, or no row of its file has a value."""
+    return kind is None or str(kind) == "null"
+
+
 def open_input(patterns: Iterable[str], given: str = "") -> Input:
     """The input that paths and globs name.
 
+    A column without a value in one file (Arrow's type null) has its type from the others.
     Raises ``RecordError`` when a file cannot be read, when two columns have one name, or
-    when files have different columns.
+    when files have different columns or types.
     """
     paths = find_inputs(patterns)
     formats = {format_of(path, given) for path in paths}
@@ -163,10 +169,13 @@ def open_input(patterns: Iterable[str], given: str = "") -> Input:
             raise RecordError(
                 [Problem("TN212", f"two columns are called {name!r}", name, path) for name in twice]
             )
-        if form != "jsonl" and dict(columns) != first:
-            odd = set(dict(columns).items()) ^ set(first.items())
-            names = sorted({name for name, _ in odd})[:5]
-            raise unreadable(path, f"other columns than {paths[0]}: {', '.join(names)}")
-        if form == "jsonl":
-            first |= {name: kind for name, kind in columns if name not in first}
+        if form != "jsonl" and set(names) != set(first):
+            odd = sorted(set(names) ^ set(first))[:5]
+            raise unreadable(path, f"other columns than {paths[0]}: {', '.join(odd)}")
+        first |= {name: kind for name, kind in columns if _is_open(first.get(name))}
+        types = {name: kind for name, kind in columns if not _is_open(kind)}
+        other = [name for name, kind in types.items() if form != "jsonl" and kind != first[name]]
+        if other:
+            said = ", ".join(f"{n} ({types[n]} instead of {first[n]})" for n in sorted(other)[:5])
+            raise unreadable(path, f"other types of columns than {paths[0]}: {said}")
     return Input(paths, form, first, sum(total for _, total in found))
