@@ -1,7 +1,7 @@
 """The independent oracle: plain enumeration of the joint distribution, in plain loops.
 
 It imports ``twitchnet.model`` and nothing else of ours, and follows the definitions of
-``model/local.py`` word by word, hidden producers included.
+``model/local`` word by word, hidden producers included.
 """
 
 from __future__ import annotations
@@ -11,7 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 
-from twitchnet.model.local import Descriptor, Leak, Link, NoisyAnd, NoisyMax, NoisyOr, Table
+from twitchnet.model.local import (
+    Descriptor,
+    Leak,
+    Link,
+    NoisyAnd,
+    NoisyMax,
+    NoisyMin,
+    NoisyOr,
+    Table,
+)
 from twitchnet.model.network import Network
 
 Weights = Mapping[str, Sequence[float]]
@@ -120,9 +129,11 @@ def enumerate_joint(
                 elif on:
                     p = number(float(part.strength[index]))
                 chances.append([1 - p, p])
-            elif isinstance(local, NoisyMax):
+            elif isinstance(local, NoisyMax | NoisyMin):
                 levels_of = strength(part, world)
                 chances.append([number(float(x)) for x in levels_of])  # type: ignore[attr-defined]
+                if isinstance(local, NoisyMin):
+                    chances[-1].reverse()  # level 0 is the last state
             else:
                 p = number(float(strength(part, world)))  # type: ignore[arg-type]
                 chances.append([1 - p, p])
@@ -131,8 +142,8 @@ def enumerate_joint(
             for level, options in zip(levels, chances, strict=True):
                 chance = times(chance, options[level])
             state = max(levels)
-            if isinstance(local, NoisyAnd):
-                state = 1 - state
+            if isinstance(local, NoisyAnd | NoisyMin):
+                state = variable.card - 1 - state
             visit(
                 at + 1,
                 world | {name: state},
@@ -150,8 +161,9 @@ def enumerate_joint(
         for name, levels in mechanisms.items():
             parts = switches(name)
             for part, level in zip(parts, levels, strict=True):
-                if not isinstance(part, Link) or level == 0:
-                    continue
+                lowers = isinstance(network.by_name[name].local, NoisyAnd | NoisyMin)
+                if not isinstance(part, Link) or level == 0 or lowers:
+                    continue  # what takes a child towards its baseline explains nothing
                 if name == network.complaint:
                     made_by_cause = True
                     if part.parent in result.produced:

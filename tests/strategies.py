@@ -12,6 +12,7 @@ from twitchnet.model.local import (
     LocalModel,
     NoisyAnd,
     NoisyMax,
+    NoisyMin,
     NoisyOr,
     Table,
     table_size,
@@ -55,7 +56,7 @@ def local_models(
 ) -> LocalModel:
     cards = {v.name: v.card for v in earlier}
     names = [v.name for v in earlier]
-    kinds = ["table", "max"] + (["or", "or", "or", "and"] if card == 2 else [])
+    kinds = ["table", "max", "min"] + (["or", "or", "or", "and"] if card == 2 else [])
     kind = draw(st.sampled_from(kinds))
     parents = draw(st.lists(st.sampled_from(names), max_size=3, unique=True)) if names else []
     if kind == "table":
@@ -64,8 +65,9 @@ def local_models(
     free = [n for n in names if n not in parents]
     pool = draw(st.lists(st.sampled_from(free), max_size=1, unique=True)) if free else []
     links = []
-    tail = (card,) if kind == "max" else ()
-    make = distributions if kind == "max" else arrays
+    graded = kind in ("max", "min")
+    tail = (card,) if graded else ()
+    make = distributions if graded else arrays
 
     def modifiers() -> tuple[str, ...]:
         return tuple(pool) if draw(st.booleans()) else ()
@@ -80,7 +82,7 @@ def local_models(
         links.append(Link(parent, mods, value))
     mods = modifiers()
     leak = Leak(mods, draw(make((*(cards[m] for m in mods), *tail), numbers)))
-    model = {"or": NoisyOr, "and": NoisyAnd, "max": NoisyMax}[kind]
+    model = {"or": NoisyOr, "and": NoisyAnd, "max": NoisyMax, "min": NoisyMin}[kind]
     return model(leak, tuple(links))
 
 

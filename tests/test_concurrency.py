@@ -28,7 +28,7 @@ from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.errors import CapacityError, ModelError, Problem, RecordError
-from twitchnet.model.local import Descriptor, Leak, Link, LocalModel, NoisyMax, Table
+from twitchnet.model.local import Descriptor, Leak, Link, LocalModel, NoisyMax, NoisyMin, Table
 from twitchnet.model.network import Network
 
 RECORD: dict[str, object] = {
@@ -187,11 +187,11 @@ class Shuffle:
     def __init__(self, network: Network, random: Random) -> None:
         self.random = random
         self.network = network
-        #: where each state went; the baseline stays, and so do the levels of a noisy-MAX
+        #: where each state went; the baseline stays, and so do the levels of a noisy-MAX or MIN
         self.states: dict[str, list[int]] = {}
         for variable in network.nodes:
             order = list(range(variable.card))
-            if not isinstance(variable.local, NoisyMax):
+            if not isinstance(variable.local, NoisyMax | NoisyMin):
                 order[1:] = random.sample(order[1:], len(order) - 1)
             self.states[variable.name] = order
 
@@ -221,7 +221,7 @@ class Shuffle:
         return tuple(names[i] for i in axes), array.transpose(*axes, *rest)
 
     def local(self, name: str, local: LocalModel | None) -> LocalModel:
-        own = [self.states[name]] if isinstance(local, NoisyMax | Table) else []
+        own = [self.states[name]] if isinstance(local, NoisyMax | NoisyMin | Table) else []
         if isinstance(local, Table):
             return Table(*self.array(local.probabilities, local.parents, own))
         assert local is not None

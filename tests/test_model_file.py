@@ -27,7 +27,7 @@ from twitchnet.io.model_file.reader import lint, parse_network, read_network
 from twitchnet.io.model_file.schema import schema_text
 from twitchnet.io.model_file.writer import format_network
 from twitchnet.model.check import check
-from twitchnet.model.local import Descriptor, NoisyAnd, NoisyMax, NoisyOr, Table
+from twitchnet.model.local import Descriptor, NoisyAnd, NoisyMax, NoisyMin, NoisyOr, Table
 from twitchnet.model.network import Network, Parameter
 
 MODELS = Path(__file__).parents[1] / "models"
@@ -605,7 +605,7 @@ def test_the_examples_of_the_format_are_a_model(tmp_path: Path) -> None:
     path.write_text("".join(EXAMPLES), encoding="utf-8")
     assert [str(problem) for problem in lint(path)] == []
     kinds = {type(node.local) for node in read_network(path).nodes}
-    assert kinds == {Table, NoisyOr, NoisyMax, NoisyAnd, Descriptor}
+    assert kinds == {Table, NoisyOr, NoisyMax, NoisyMin, NoisyAnd, Descriptor}
     assert len(EXAMPLES) >= 10
 
 

@@ -1,7 +1,7 @@
 """Exact answers from elsewhere: the stand-in network's, pyAgrum's, and 60 digits of mpmath.
 
 mpmath enumerates the worlds of what is not observed, straight from the definitions of
-``model/local.py``; it shares nothing with the engine.
+``model/local``; it shares nothing with the engine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mpmath import mp, mpf
 from tests.libraries import pyagrum, to_pyagrum
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.model.local import Leak, Link, NoisyAnd, NoisyMax, NoisyOr, Table
+from twitchnet.model.local import Leak, Link, NoisyAnd, NoisyMax, NoisyMin, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
 
 DATA = Path(__file__).parents[1] / "benchmarks" / "data"
@@ -114,14 +114,15 @@ def chance(network: Network, name: str, world: Mapping[str, int]) -> list[object
     if isinstance(local, Table):
         row = local.probabilities[tuple(world[parent] for parent in local.parents)]
         return [mpf(float(value)) for value in row]
-    assert isinstance(local, NoisyOr | NoisyAnd | NoisyMax)
-    graded = isinstance(local, NoisyMax)
+    assert isinstance(local, NoisyOr | NoisyAnd | NoisyMax | NoisyMin)
+    graded = isinstance(local, NoisyMax | NoisyMin)
     below = [mpf(1)] * network.by_name[name].card
     for part in (local.leak, *local.links):
         levels = level(part, world, graded)
+        levels = levels[::-1] if isinstance(local, NoisyMin) else levels
         below = [b * sum(levels[: i + 1], mpf(0)) for i, b in enumerate(below)]
     row = [b - a for a, b in zip([mpf(0), *below], below, strict=False)]
-    return row[::-1] if isinstance(local, NoisyAnd) else row
+    return row[::-1] if isinstance(local, NoisyAnd | NoisyMin) else row
 
 
 def exact(network: Network, hard: Mapping[str, int]) -> Exact:
@@ -178,7 +179,9 @@ def agree(network: Network, hard: Mapping[str, int]) -> tuple[float, float]:
         return -math.inf, math.nan
     log = float(mp.log(wanted.evidence))
     assert abs(beliefs.log_evidence - log) <= RELATIVE * max(1.0, abs(log) * 1e-3)
-    graded = any(isinstance(network.by_name[n].local, NoisyMax) and hard[n] for n in hard)
+    graded = any(
+        isinstance(network.by_name[n].local, NoisyMax | NoisyMin) and hard[n] for n in hard
+    )
     smallest = math.inf
     for name in network.ranked:
         for state, ours in enumerate(beliefs.probability[name]):

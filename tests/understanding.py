@@ -13,7 +13,7 @@ from tests.strategies import networks, records
 from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.model.local import Leak, Link, NoisyMax, NoisyOr, Table
+from twitchnet.model.local import Leak, Link, NoisyOr, Table
 from twitchnet.model.network import Network, Parameter, Variable
 
 STATES = ("absent", "present")
@@ -77,19 +77,9 @@ def with_parameters(network: Network) -> Network:
     found = []
     for variable in network.nodes:
         local = variable.local
-        parts = (
-            [("table", local.probabilities, variable.card)]
-            if isinstance(local, Table)
-            else [
-                (
-                    f"link:{part.parent}" if isinstance(part, Link) else "leak",
-                    part.strength,
-                    variable.card if isinstance(local, NoisyMax) else 0,
-                )
-                for part in (local.leak, *local.links)  # type: ignore[union-attr]
-            ]
-        )
-        for part, array, card in parts:
+        assert local is not None
+        card = variable.card if local.graded else 0
+        for part, (_, array) in local.blocks.items():
             for cell, value in enumerate(array.reshape(-1)):
                 if 0.01 < value < 0.9 and not (card and cell % card == 0):
                     low, high = value / 1.5, min(value * 1.05, 0.95)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from twitchnet.model.local import Array, Descriptor, Link, NoisyAnd, NoisyMax, Table
+from twitchnet.model.local import Array, Descriptor, Table
 from twitchnet.model.network import Network, Variable
 
 
@@ -47,16 +47,15 @@ def conditional(variable: Variable) -> Factor:
     assert not isinstance(local, Descriptor)  # ``io.tabular.tabulated`` writes those out
     parts = []
     for part in local.parts:
-        strength = part.strength
-        if not isinstance(local, NoisyMax):  # the probability of the upper one of two levels
-            strength = np.stack([1.0 - strength, strength], axis=-1)
-        parent = (part.parent,) if isinstance(part, Link) else ()
-        parts.append(Factor((*part.modifiers, *parent, name), strength.cumsum(axis=-1)))
+        levels = part.strength
+        if not local.graded:  # the probability of the upper one of two levels
+            levels = np.stack([1.0 - levels, levels], axis=-1)
+        elif local.inverted:
+            levels = np.flip(levels, axis=-1)
+        parts.append(Factor((*part.scope, name), levels.cumsum(axis=-1)))
     names, at_most = reduce(product, parts)
     values = np.diff(at_most, axis=names.index(name), prepend=0.0)
-    return Factor(
-        names, np.flip(values, names.index(name)) if isinstance(local, NoisyAnd) else values
-    )
+    return Factor(names, np.flip(values, names.index(name)) if local.inverted else values)
 
 
 def observe(factor: Factor, name: str, state: int) -> Factor:

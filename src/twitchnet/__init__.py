@@ -42,7 +42,16 @@ if TYPE_CHECKING:
     from twitchnet.diagnosis.report.variable import VariableInfo
     from twitchnet.engine.numpy.plan import Plan
     from twitchnet.errors import CapacityError, ModelError, Problem, RecordError, TwitchnetError
-    from twitchnet.model.local import Descriptor, Leak, Link, NoisyAnd, NoisyMax, NoisyOr, Table
+    from twitchnet.model.local import (
+        Descriptor,
+        Leak,
+        Link,
+        NoisyAnd,
+        NoisyMax,
+        NoisyMin,
+        NoisyOr,
+        Table,
+    )
     from twitchnet.model.network import Network, Parameter, Source, Variable
 
 __version__ = "0.1.0"
@@ -70,6 +79,7 @@ __all__ = [
     "NextQuestions",
     "NoisyAnd",
     "NoisyMax",
+    "NoisyMin",
     "NoisyOr",
     "Number",
     "Parameter",
@@ -119,6 +129,7 @@ _HOMES = {
     "NextQuestions": "diagnosis.interview.questions",
     "NoisyAnd": "model.local",
     "NoisyMax": "model.local",
+    "NoisyMin": "model.local",
     "NoisyOr": "model.local",
     "Number": "builder",
     "Parameter": "model.network",

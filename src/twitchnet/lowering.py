@@ -4,8 +4,8 @@
 :class:`Program` plus everything that has a name.  It is done once per network.
 
 * a table is one part;
-* a noisy-OR, noisy-MAX or noisy-AND has one part for the leak and one per link,
-  each a distribution over the child's levels given one parent and its modifiers;
+* a model of causal independence (noisy-OR, MAX, AND, MIN) has one part for the leak and
+  one per link, each a distribution over the child's levels given one parent and its modifiers;
 * the complaint, and every finding that has descriptors, gets a hidden *producer*
   per link (present with the probability of the link) and one for its leak; the
   finding is the OR of its producers, and a descriptor is a noisy-OR over them
@@ -18,13 +18,13 @@ No part ever spans more than one parent and its modifiers, so nothing here grows
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from twitchnet.engine.program import Floats, Ints, Program
-from twitchnet.model.local import Array, Descriptor, Leak, Link, NoisyAnd, NoisyMax, Table
+from twitchnet.model.local import Array, Descriptor, Leak, Link, Table
 from twitchnet.model.network import Network
 
 CONSTANT, NUMBER, COMPLEMENT = 0, 1, 2
@@ -122,11 +122,13 @@ class _Builder:
         self.number_count += array.size
         return np.arange(first, first + array.size, dtype=np.int64).reshape(array.shape)
 
-    def full(self, owner: int, scope: list[int], numbers: Ints, values: Array) -> None:
-        """A part whose array already is a distribution over the owner's states (last axis)."""
+    def full(
+        self, owner: int, scope: list[int], numbers: Ints, values: Array, credit: int = -1
+    ) -> None:
+        """A part whose array already is a distribution over the owner's levels (last axis)."""
         table, number = np.moveaxis(values, -1, 0), np.moveaxis(numbers, -1, 0)
         kind = np.full(number.shape, NUMBER, dtype=np.int64)
-        self.parts.append(_Part(owner, scope, table, number, kind))
+        self.parts.append(_Part(owner, scope, table, number, kind, credit))
 
     def binary(
         self, owner: int, scope: list[int], numbers: Ints, values: Array, credit: int = -1
@@ -156,10 +158,9 @@ class _Builder:
             rows = _whole(local.probabilities)
             self.full(owner, self.ids(local.parents), self.take(name, "table", rows), rows)
             return
-        if isinstance(local, NoisyMax):
-            leak = replace(local.leak, strength=_whole(local.leak.strength))
-            links = tuple(replace(link, strength=_whole(link.strength)) for link in local.links)
-            local = NoisyMax(leak, links)
+        if local.graded:
+            for block, (_, array) in local.blocks.items():
+                local = local.with_block(block, _whole(array))
         parts: list[tuple[Leak | Link, str, Ints]] = [
             (local.leak, "", self.take(name, "leak", local.leak.strength))
         ]
@@ -167,15 +168,13 @@ class _Builder:
             (link, link.parent, self.take(name, f"link:{link.parent}", link.strength))
             for link in local.links
         ]
-        produced = name in self.described and not isinstance(
-            local, Descriptor | NoisyMax | NoisyAnd
-        )
+        produced = name in self.described and local.produces
         if produced:
             for part, parent, numbers in parts:
-                scope = self.ids((*part.modifiers, parent) if parent else part.modifiers)
+                scope = self.ids(part.scope)
                 self.producer[name, parent] = self.node("", 2, is_max=False)
                 self.binary(self.producer[name, parent], scope, numbers, part.strength)
-        owner = self.node(name, variable.card, is_max=True, flip=isinstance(local, NoisyAnd))
+        owner = self.node(name, variable.card, is_max=True, flip=local.inverted)
         for part, parent, numbers in parts:
             credit = self.index[parent] if parent else -1
             scope = self.ids(part.modifiers)
@@ -183,14 +182,12 @@ class _Builder:
                 self.echo(owner, self.producer[name, parent], credit)
             elif isinstance(local, Descriptor):
                 self.descriptor(owner, local.of, parent, scope, numbers, part.strength)
-            elif isinstance(local, NoisyMax):
-                self.full(
-                    owner, [*scope, *self.ids([parent] if parent else [])], numbers, part.strength
-                )
-                self.parts[-1].credit = credit
+            elif local.graded:
+                down = slice(None, None, -1 if local.inverted else 1)  # states to levels
+                levels = part.strength[..., down]
+                self.full(owner, self.ids(part.scope), numbers[..., down], levels, credit)
             else:
-                scope += self.ids([parent] if parent else [])
-                self.binary(owner, scope, numbers, part.strength, credit)
+                self.binary(owner, self.ids(part.scope), numbers, part.strength, credit)
 
     def descriptor(
         self, owner: int, of: str, parent: str, scope: list[int], numbers: Ints, values: Array

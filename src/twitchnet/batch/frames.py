@@ -139,11 +139,13 @@ def attach(source: Source, frame: Any, kept: list[str], columns: Mapping[str, Co
     import pyarrow
 
     places = [source.names.index(name) for name in kept]
-    new = {name: arrow_array(values) for name, values in columns.items()}
+    results = {name: arrow_array(values) for name, values in columns.items()}
     before = source.frame.schema
-    fields = [before.field(i) for i in places] + [pyarrow.field(n, a.type) for n, a in new.items()]
+    fields = [before.field(i) for i in places]
+    fields += [pyarrow.field(name, values.type) for name, values in results.items()]
     schema = pyarrow.schema(fields, before.metadata)
-    table = pyarrow.table([*(source.frame.column(i) for i in places), *new.values()], schema=schema)
+    arrays = [*(source.frame.column(i) for i in places), *results.values()]
+    table = pyarrow.table(arrays, schema=schema)
     duckdb = sys.modules.get("duckdb")
     if duckdb is not None and isinstance(frame, duckdb.DuckDBPyRelation):
         return _relation(frame, table)

@@ -19,7 +19,6 @@ import numpy as np
 
 from twitchnet.engine.program import Bools, Floats, Ints
 from twitchnet.lowering import Lowered
-from twitchnet.model.local import NoisyMax, Table
 from twitchnet.model.network import Network, Parameter
 
 NINETY = 1.6448536269514722
@@ -164,7 +163,7 @@ def dials(network: Network, lowered: Lowered) -> Dials:
     for d, one in enumerate(chosen):
         start = lowered.number_first[one.node, one.part]
         local = network.by_name[one.node].local
-        card = network.by_name[one.node].card if isinstance(local, Table | NoisyMax) else 0
+        card = network.by_name[one.node].card if local and local.graded else 0
         for flat in one.cells:
             cell.append(start + flat)
             of.append(d)

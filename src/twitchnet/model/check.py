@@ -162,10 +162,7 @@ def _arc_keys(network: Network, parent: str, child: str) -> Keys:
 
 def _sizes(local: LocalModel) -> dict[str, int]:
     """The size of each array that a parameter's cells may point into, by its part."""
-    if isinstance(local, Table):
-        return {"table": local.probabilities.size}
-    links = {f"link:{link.parent}": link.strength.size for link in reversed(local.links)}
-    return {"leak": local.leak.strength.size} | links
+    return {name: block.array.size for name, block in local.blocks.items()}
 
 
 def _parameters(network: Network, scope: Scope) -> Iterator[Found]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from twitchnet.model.local import Array, Descriptor, NoisyAnd, NoisyMax, NoisyOr, Table
+from twitchnet.model.local import Array, Descriptor, Parts, Table
 from twitchnet.model.network import Variable
 from twitchnet.model.scope import SECTIONS, Found, Keys, Scope
 
@@ -35,11 +35,11 @@ def check_mechanism(variable: Variable, scope: Scope) -> Iterator[Found]:
             local.probabilities, local.parents, [variable.card], scope, (*keys, "table"), rows=True
         )
         return
-    if not isinstance(local, NoisyMax) and variable.card != 2:
+    if not local.graded and variable.card != 2:
         message = f"{type(local).__name__} needs two states, {name} has {variable.card}"
         yield Found("TN146", keys, message, at_key=True)
         return
-    own = [variable.card] if isinstance(local, NoisyMax) else []
+    own = [variable.card] if local.graded else []
     yield from _array(
         local.leak.strength, local.leak.modifiers, own, scope, (*keys, "leak"), rows=bool(own)
     )
@@ -48,9 +48,7 @@ def check_mechanism(variable: Variable, scope: Scope) -> Iterator[Found]:
         yield from _descriptor(local, scope, keys)
 
 
-def _links(
-    local: NoisyOr | NoisyAnd | NoisyMax | Descriptor, own: list[int], scope: Scope, keys: Keys
-) -> Iterator[Found]:
+def _links(local: Parts, own: list[int], scope: Scope, keys: Keys) -> Iterator[Found]:
     seen: set[str] = set()
     for link in local.links:
         at = (*keys, "links", link.parent)
@@ -67,7 +65,7 @@ def _links(
         before = len(wrong)
         wrong += _array(link.strength, link.modifiers, [card, *own], scope, at, rows=bool(own))
         yield from wrong[before:]
-        if wrong or isinstance(local, NoisyAnd):
+        if wrong or local.baseline_acts:
             continue
         baseline = link.strength[..., 0, 1:] if own else link.strength[..., 0]
         if baseline.any():
@@ -85,7 +83,7 @@ def _descriptor(local: Descriptor, scope: Scope, keys: Keys) -> Iterator[Found]:
     if isinstance(finding.local, Descriptor):
         hint = f"describe {finding.local.of!r}"
         yield Found("TN143", at, f"{local.of!r} is itself a descriptor", hint=hint)
-    elif not isinstance(finding.local, NoisyOr):
+    elif not finding.local.produces:
         yield Found("TN142", at, f"{local.of!r} is not a noisy-OR")
     else:
         # A link from the finding itself acts whatever produces it.

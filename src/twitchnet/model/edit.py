@@ -15,7 +15,7 @@ import numpy as np
 
 from twitchnet.errors import ModelError, Problem, nearest
 from twitchnet.model.care import Option
-from twitchnet.model.local import Array, LocalModel, NoisyAnd, NoisyMax, Table
+from twitchnet.model.local import Array, LocalModel, Table
 from twitchnet.model.network import Network, Parameter, Variable
 from twitchnet.model.rules import Answer, AtLeast, Condition, parse
 
@@ -60,12 +60,8 @@ def part_of(network: Network, text: str) -> Part:
 def parts_of(network: Network) -> Iterable[Part]:
     """Every array of numbers of the network."""
     for variable in network.nodes:
-        if isinstance(variable.local, Table):
-            yield Part(variable.name, "table")
-        elif variable.local is not None:
-            yield Part(variable.name, "leak")
-            for link in variable.local.links:
-                yield Part(variable.name, f"link:{link.parent}")
+        for name in variable.local.blocks if variable.local else ():
+            yield Part(variable.name, name)
 
 
 def _named(part: Part) -> str:
@@ -92,7 +88,7 @@ def with_numbers(network: Network, changes: Mapping[str, NumberChange]) -> Netwo
 def _with_number(network: Network, part: Part, text: str, change: NumberChange) -> Network:
     local = network.by_name[part.node].local
     assert local is not None
-    before = _array(local, part)
+    before = local.blocks[part.name].array
     mine = [one for one in network.parameters if (one.node, one.part) == (part.node, part.name)]
     others = tuple(one for one in network.parameters if one not in mine)
     said = change if isinstance(change, Mapping) else {"p": change}
@@ -107,7 +103,7 @@ def _with_number(network: Network, part: Part, text: str, change: NumberChange) 
         moved = [_with_value(one, float(after.reshape(-1)[one.cells[0]])) for one in mine]
     kept = tuple(_with_range(one, said, text) for one in moved)
     variables = tuple(
-        replace(one, local=_replaced(local, part, after)) if one.name == part.node else one
+        replace(one, local=local.with_block(part.name, after)) if one.name == part.node else one
         for one in network.variables
     )
     at = next((i for i, one in enumerate(network.parameters) if one in mine), len(others))
@@ -116,32 +112,6 @@ def _with_number(network: Network, part: Part, text: str, change: NumberChange) 
 
 def _wrong(text: str, message: str) -> ModelError:
     return ModelError([Problem("TN122", message, text[:120])])
-
-
-def _array(local: LocalModel, part: Part) -> Array:
-    if isinstance(local, Table):
-        return local.probabilities
-    if part.name == "leak":
-        return local.leak.strength
-    parent = part.name.partition(":")[2]
-    return next(link.strength for link in local.links if link.parent == parent)
-
-
-def _replaced(local: LocalModel, part: Part, array: Array) -> LocalModel:
-    if isinstance(local, Table):
-        return replace(local, probabilities=array)
-    if part.name == "leak":
-        return replace(local, leak=replace(local.leak, strength=array))
-    parent = part.name.partition(":")[2]
-    links = tuple(
-        replace(link, strength=array) if link.parent == parent else link for link in local.links
-    )
-    return replace(local, links=links)
-
-
-def _is_distribution(local: LocalModel) -> bool:
-    """Whether the last axis of the arrays sums to 1, its baseline taking what is left."""
-    return isinstance(local, Table | NoisyMax)
 
 
 def _shifted(
@@ -160,7 +130,7 @@ def _shifted(
     for cell in cells:
         flat[cell] = value if flat[cell] == old else _moved(float(flat[cell]), old, value)
     after: Array = flat.reshape(before.shape)
-    if _is_distribution(local):
+    if local.graded:  # the last axis sums to 1, its baseline taking what is left
         rest = 1.0 - after[..., 1:].sum(axis=-1)
         if (rest < 0.0).any():
             raise _wrong(text, "the probabilities would add up to more than 1")
@@ -171,9 +141,10 @@ def _shifted(
 def _free_cells(local: LocalModel, array: Array) -> list[int]:
     """The cells that a number may set: not the parent's or the child's baseline."""
     index = np.arange(array.size).reshape(array.shape)
-    if _is_distribution(local):
+    if local.graded:  # the last axis sums to 1, its baseline taking what is left
         return [int(cell) for cell in index[..., 1:].reshape(-1)] if array.shape[-1] == 2 else []
-    if array.ndim and not isinstance(local, NoisyAnd) and array[..., 0].max(initial=0.0) == 0.0:
+    acts = isinstance(local, Table) or local.baseline_acts
+    if array.ndim and not acts and array[..., 0].max(initial=0.0) == 0.0:
         index = index[..., 1:]
     return [int(cell) for cell in index.reshape(-1)]
 

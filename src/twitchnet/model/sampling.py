@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchnet.errors import Problem, RecordError, nearest
-from twitchnet.model.local import Descriptor, Leak, Link, NoisyAnd, NoisyMax, Table
+from twitchnet.model.local import Descriptor, Leak, Link, Table
 from twitchnet.model.network import Network, Variable
 
 Codes = NDArray[np.int8]
@@ -129,11 +129,11 @@ class _Drawing:
         assert local is not None
         if isinstance(local, Table):
             self.states[name] = self.level(self.rows(local.probabilities, local.parents))
-        elif isinstance(local, NoisyMax):
-            levels = [self.level(rows) for _, rows in self.parts(local.leak, local.links)]
-            self.states[name] = np.max(levels, axis=0)
         elif isinstance(local, Descriptor):
             self.states[name] = self.descriptor(local).astype(np.int8)
+        elif local.graded:
+            states = [self.level(rows) for _, rows in self.parts(local.leak, local.links)]
+            self.states[name] = (np.min if local.inverted else np.max)(states, axis=0)
         else:
             fired = np.zeros(self.n, dtype=np.bool_)
             for parent, strength in self.parts(local.leak, local.links):
@@ -141,7 +141,7 @@ class _Drawing:
                 fired |= fires
                 if name in self.described:
                     self.producing[name, parent] = fires
-            present = ~fired if isinstance(local, NoisyAnd) else fired
+            present = ~fired if local.inverted else fired
             self.states[name] = present.astype(np.int8)
 
     def descriptor(self, local: Descriptor) -> Flags:
@@ -163,7 +163,7 @@ class _Drawing:
     ) -> Iterator[tuple[str, NDArray[np.float64]]]:
         """(parent, strength in each record) of the leak, whose parent is '', and of each link.
 
-        Strengths are of shape (n,), or (n, own card) in a noisy-MAX.
+        Strengths are of shape (n,), or (n, own card) in a graded model.
         """
         yield "", self.rows(leak.strength, leak.modifiers)
         for link in links:

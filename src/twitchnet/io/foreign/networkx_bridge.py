@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from twitchnet.errors import needs
-from twitchnet.model.local import Descriptor, Link, NoisyMax, Table
+from twitchnet.model.local import Descriptor, Link, Table
 from twitchnet.model.network import Network, Parameter
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def to_networkx(network: Network) -> nx.DiGraph[str]:
             graph.add_edge(local.of, child, role="describes", **_number(None, []), sources=())
         for link in local.links:
             parameters = known[child, f"link:{link.parent}"]
-            strength = _strength(link, isinstance(local, NoisyMax))
+            strength = _strength(link, local.graded)
             graph.add_edge(
                 link.parent,
                 child,

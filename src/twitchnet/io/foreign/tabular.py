@@ -24,12 +24,12 @@ from twitchnet.model.local import (
     Array,
     Cards,
     Descriptor,
+    Independent,
     Leak,
     Link,
-    NoisyAnd,
-    NoisyMax,
     NoisyOr,
     Table,
+    larger,
     table_size,
 )
 from twitchnet.model.network import Network, Variable
@@ -102,22 +102,14 @@ class _Writer:
                 kept = [_Part((name,), np.eye(len(states)))]
             kept.append(part)
         scope, table = _merged(kept, self.cards)
-        if isinstance(local, NoisyAnd):
+        if local.inverted:
             table = table[..., ::-1]
         self.out[variable.name] = replace(variable, local=Table(scope, table))
 
 
-def _parts(local: NoisyOr | NoisyMax | NoisyAnd) -> list[_Part]:
+def _parts(local: Independent) -> list[_Part]:
     """The leak and the links, each with its levels on the last axis."""
-    found = []
-    parts: list[Leak | Link] = [local.leak, *local.links]
-    for part in parts:
-        scope = part.modifiers + ((part.parent,) if isinstance(part, Link) else ())
-        levels = part.strength
-        if not isinstance(local, NoisyMax):
-            levels = np.stack([1.0 - levels, levels], axis=-1)
-        found.append(_Part(scope, levels))
-    return found
+    return [_Part(part.scope, local.levels(part)) for part in local.parts]
 
 
 def _scope(parts: Sequence[_Part]) -> tuple[str, ...]:
@@ -129,15 +121,15 @@ def _merged(parts: Sequence[_Part], cards: Cards) -> tuple[tuple[str, ...], Arra
     scope = _scope(parts)
     result = _spread(parts[0], scope, cards)
     for part in parts[1:]:
-        result = _largest(result, _spread(part, scope, cards))
+        result = larger(result, _spread(part, scope, cards))
     whole = np.broadcast_to(result, (*(cards[name] for name in scope), result.shape[-1]))
     return scope, np.minimum(whole, 1.0)  # a sum of products may end a digit above 1
 
 
-def merged(local: NoisyOr | NoisyMax | NoisyAnd, cards: Cards) -> tuple[tuple[str, ...], Array]:
+def merged(local: Independent, cards: Cards) -> tuple[tuple[str, ...], Array]:
     """The parents of a local model and its table over them; 2^parents cells."""
     scope, table = _merged(_parts(local), cards)
-    return scope, table[..., ::-1] if isinstance(local, NoisyAnd) else table
+    return scope, table[..., ::-1] if local.inverted else table
 
 
 def _spread(part: _Part, scope: tuple[str, ...], cards: Cards) -> Array:
@@ -146,14 +138,6 @@ def _spread(part: _Part, scope: tuple[str, ...], cards: Cards) -> Array:
     levels = part.levels.transpose(*order, len(order))
     shape = [cards[name] if name in part.scope else 1 for name in scope]
     return levels.reshape(*shape, levels.shape[-1])
-
-
-def _largest(first: Array, second: Array) -> Array:
-    """The distribution of the larger of two independent levels: sums of products, no minus."""
-    below = np.cumsum(first, axis=-1)
-    strictly = np.concatenate([np.zeros_like(second[..., :1]), np.cumsum(second, -1)[..., :-1]], -1)
-    result: Array = below * second + first * strictly
-    return result
 
 
 def _opened(network: Network, keep: Keep) -> Network:

@@ -18,14 +18,14 @@ from twitchnet.io.model_file.document import Keys
 from twitchnet.io.model_file.numbers import Group, NumberReader, Reading, States, widened
 from twitchnet.io.model_file.schema import MechanismSpec, NumberSpec
 from twitchnet.model.local import (
+    KINDS,
     Array,
     Descriptor,
     Leak,
     Link,
     LocalModel,
-    NoisyAnd,
-    NoisyMax,
     NoisyOr,
+    Parts,
     Table,
 )
 from twitchnet.model.network import Parameter
@@ -156,25 +156,21 @@ class MechanismReader:
         self, name: str, spec: MechanismSpec, raw: dict[str, Any], keys: Keys
     ) -> LocalModel | None:
         states = self.numbers.states[name]
-        kind = "descriptor" if spec.describes else spec.kind or "noisy_or"
-        self._superfluous(keys, f"a {kind}", {
+        model = Descriptor if spec.describes else KINDS[spec.kind or NoisyOr.key]
+        self._superfluous(keys, f"a {model.key}", {
             "kind": spec.describes and spec.kind,
-            "gate": spec.gate if kind != "noisy_or" else (),
+            "gate": spec.gate if not model.gated else (),
         })  # fmt: skip
-        if kind != "noisy_max" and len(states) != 2:
-            message = f"a {kind} needs two states, {name} has {len(states)}"
+        if not model.graded and len(states) != 2:
+            message = f"a {model.key} needs two states, {name} has {len(states)}"
             self.report("TN146", keys, message, hint="use kind: noisy_max, or a table", at_key=True)
             return None
-        own = states if kind == "noisy_max" else ()
-        gates = self.numbers.known_by(spec.gate, (*keys, "gate")) if kind == "noisy_or" else ()
+        own = states if model.graded else ()
+        gates = self.numbers.known_by(spec.gate, (*keys, "gate")) if model.gated else ()
         leak = self._leak(name, spec, raw, keys, gates, own)
-        links = self._links(name, kind, spec, raw, keys, gates, own)
-        if kind == "noisy_max":
-            return NoisyMax(leak, links)
-        if kind == "noisy_and":
-            return NoisyAnd(leak, links)
+        links = self._links(name, model, spec, raw, keys, gates, own)
         if spec.describes is None:
-            return NoisyOr(leak, links)
+            return KINDS[model.key](leak, links)
         if not self.numbers.known(spec.describes, (*keys, "describes")):
             return None
         return Descriptor(leak, links, spec.describes)
@@ -192,7 +188,7 @@ class MechanismReader:
         return Leak(*self._assembled(name, "leak", [_Line((), reading, at)], gates, own=own))
 
     def _links(
-        self, name: str, kind: str, spec: MechanismSpec, raw: dict[str, Any], keys: Keys,
+        self, name: str, model: type[Parts], spec: MechanismSpec, raw: dict[str, Any], keys: Keys,
         gates: Sequence[str], own: States,
     ) -> tuple[Link, ...]:  # fmt: skip
         """One link for each parent, from one or several lines."""
@@ -201,7 +197,7 @@ class MechanismReader:
             at = (*keys, "links", key)
             parent = key.partition("=")[0]
             known = self.numbers.known(parent, at, at_key=True)
-            slots = self._slots(key, parent, kind, lines.get(parent, ()), at) if known else ()
+            slots = self._slots(key, parent, model, lines.get(parent, ()), at) if known else ()
             reading = self.numbers.read(number, raw["links"][key], at, own=own)  # tells its faults
             if parent in reading.by:
                 self.report("TN125", (*at, "by"), f"{parent!r} modifies its own link")
@@ -212,22 +208,24 @@ class MechanismReader:
             self.built.ghosts.add(f"link:{parent}->{name}")
         links = []
         for parent, parts in lines.items():
-            slots_ = 2 if kind == "descriptor" else len(self.numbers.states[parent])
+            slots_ = 2 if model is Descriptor else len(self.numbers.states[parent])
             # The strength in the parent's baseline is 0, so it need not be its own gate.
             others = [gate for gate in gates if gate != parent]
             part = f"link:{parent}"
-            links.append(Link(parent, *self._assembled(name, part, parts, others, own, slots_)))
+            neutral = max(len(own) - 1, 0) if model.inverted else 0
+            filled = self._assembled(name, part, parts, others, own, slots_, neutral)
+            links.append(Link(parent, *filled))
         return tuple(links)
 
     def _slots(
-        self, key: str, parent: str, kind: str, before: Sequence[_Line], keys: Keys
+        self, key: str, parent: str, model: type[Parts], before: Sequence[_Line], keys: Keys
     ) -> tuple[int, ...]:
         """The indices of the parent's states that a line speaks of; () after a fault."""
         states = self.numbers.states[parent]
         state = key.partition("=")[2]
         if "=" not in key:
-            slots = tuple(range(1, 2 if kind == "descriptor" else len(states)))
-        elif kind == "descriptor":
+            slots = tuple(range(1, 2 if model is Descriptor else len(states)))
+        elif model is Descriptor:
             message = "a descriptor is linked to a producer, which has no states"
             self.report("TN125", keys, message, hint=f"write {parent!r} alone", at_key=True)
             return ()
@@ -235,7 +233,7 @@ class MechanismReader:
             message = f"no state {state[:80]!r} of {parent}"
             self.report("TN113", keys, message, state, states, at_key=True)
             return ()
-        elif state == states[0] and kind != "noisy_and":
+        elif state == states[0] and not model.baseline_acts:
             message = f"{state!r} is the baseline of {parent}, which produces nothing"
             self.report("TN145", keys, message, at_key=True)
             return ()
@@ -252,13 +250,13 @@ class MechanismReader:
 
     def _assembled(
         self, node: str, part: str, lines: Sequence[_Line], gates: Sequence[str] = (),
-        own: States = (), slots: int = 0,
+        own: States = (), slots: int = 0, neutral: int = 0,
     ) -> tuple[tuple[str, ...], Array]:  # fmt: skip
         """The modifiers and the array of one part, whose parameters are recorded.
 
         Axes: the modifiers of all lines and the gates, then ``slots`` (if any) that the
         lines fill, then the variable's own states (if any).  Slots that no line fills are
-        0, or the baseline distribution.
+        0, or name the ``neutral`` state for sure.
         """
         names = tuple(dict.fromkeys([n for line in lines for n in line.reading.by] + [*gates]))
         cards = [len(self.numbers.states[name]) for name in names]
@@ -274,7 +272,7 @@ class MechanismReader:
                     self._record(node, part, group, cells)
             return names, array
         if own:
-            array[..., 0] = 1.0
+            array[..., neutral] = 1.0
         closed = np.zeros(shape, dtype=bool)
         for gate in gates:
             closed[(slice(None),) * names.index(gate) + (0,)] = True

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from twitchnet.errors import ModelError, Problem
 from twitchnet.io.model_file.numbers import MAX_CELLS, MAX_MODIFIERS
 from twitchnet.io.model_file.yaml_text import flow_map, flow_value, key_text
-from twitchnet.model.local import Array, Descriptor, Link, NoisyAnd, NoisyMax, Table
+from twitchnet.model.local import Array, Descriptor, Link, NoisyOr, Parts, Table
 from twitchnet.model.network import Network, Parameter, Variable
 
 UNSOURCED = "unsourced"
@@ -50,12 +50,12 @@ class NumberWriter:
         if isinstance(local, Table):
             return self.table(variable, local)
         assert local is not None
-        kind = {"NoisyMax": "noisy_max", "NoisyAnd": "noisy_and"}.get(type(local).__name__)
-        lines = [f"    kind: {kind}"] if kind else []
         if isinstance(local, Descriptor):
-            lines.append(f"    describes: {key_text(local.of)}")
+            lines = [f"    describes: {key_text(local.of)}"]
+        else:
+            lines = [] if isinstance(local, NoisyOr) else [f"    kind: {local.key}"]
         leak = self.line(name, "leak", local.leak.modifiers, local.leak.strength)
-        graded = isinstance(local, NoisyMax)
+        graded = local.graded
         lines.append(f"    leak: {self.number(name, 'leak', leak, own=graded)}")
         rows: list[tuple[str, str]] = []
         for link in local.links:
@@ -69,6 +69,7 @@ class NumberWriter:
     def link(self, variable: Variable, link: Link) -> list[tuple[str, str]]:
         """One line for each state of the parent that does something."""
         local, name = variable.local, variable.name
+        assert isinstance(local, Parts)
         part = f"link:{link.parent}"
         if isinstance(local, Descriptor):
             states: tuple[str, ...] = ("absent", "present")
@@ -77,13 +78,13 @@ class NumberWriter:
         whole = np.arange(link.strength.size).reshape(link.strength.shape)
         spoken = {cell for one in self.known[name, part] for cell in one.cells}
         rows: list[tuple[str, str]] = []
-        graded = isinstance(local, NoisyMax)
+        graded, neutral = local.graded, local.neutral(variable.card)
         every = (slice(None),) * len(link.modifiers)
-        first = 0 if isinstance(local, NoisyAnd) else 1
+        first = 0 if local.baseline_acts else 1
         for state in range(first, len(states)):
             at: tuple[slice | int, ...] = (*every, state)
             values, index = link.strength[at], whole[at]
-            spoken_of = values[..., 1:] if graded else values
+            spoken_of = np.delete(values, neutral, axis=-1) if graded else values
             needed = spoken_of.any() or spoken.intersection(index.reshape(-1).tolist())
             if needed or (not rows and state == len(states) - 1):
                 key = link.parent

@@ -21,6 +21,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from twitchnet.model.local import KINDS
 from twitchnet.model.words import Colour
 
 NAME = r"^[A-Za-z][A-Za-z0-9_]{0,79}$"
@@ -216,7 +217,7 @@ Table = Annotated[
 class MechanismSpec(_Part):
     """How a variable depends on its parents."""
 
-    kind: Literal["", "table", "noisy_or", "noisy_max", "noisy_and"] = ""
+    kind: Literal["", "table", *KINDS] = ""  # type: ignore[valid-type]
     describes: Name | None = Field(default=None, description="the finding that this one describes")
     gate: Names = Field(
         default_factory=list, description="when one of these is in its baseline state, nothing acts"
