@@ -26,6 +26,7 @@ from twitchnet.engine.kernels.layout import Scratch
 from twitchnet.engine.numpy.merge import Table, merge
 from twitchnet.engine.numpy.order import Structure
 from twitchnet.engine.numpy.plan import Plan
+from twitchnet.engine.numpy.reduce import Reduced
 from twitchnet.engine.numpy.search import LOOK_AHEAD, _Search
 from twitchnet.engine.numpy.sweep import _Run
 from twitchnet.io.foreign.tabular import tabulated
@@ -56,9 +57,11 @@ def network() -> Network:
 @pytest.fixture
 def run() -> _Run:
     """The record of the page on numpy, swept up."""
-    plan = run_page()["plan"]
+    names = run_page()
+    plan, factors = names["plan"], names["factors"]
     assert isinstance(plan, Plan)
-    one = _Run(plan.sliced, plan.order.steps, slice(None))
+    assert isinstance(factors, Reduced)
+    one = _Run(factors, plan.order.steps, slice(None))
     one.upward()
     return one
 
@@ -113,9 +116,9 @@ def test_tables_of_the_way_up(run: _Run) -> None:
 
 
 def test_scores_of_the_first_choice() -> None:
-    plan = run_page()["plan"]
-    assert isinstance(plan, Plan)
-    found = _Search(Structure.of(plan.sliced))
+    factors = run_page()["factors"]
+    assert isinstance(factors, Reduced)
+    found = _Search(Structure.of(factors))
     for axis, score in enumerate(("1.596", "1.596", "2.609")):  # belt, bearing, squeal
         found.price(found.start, axis)
         cost, removed = found.start.worth[axis]
@@ -125,9 +128,9 @@ def test_scores_of_the_first_choice() -> None:
 
 @pytest.mark.parametrize(("order", "cells"), [((0, 1, 2), 24), ((2, 0, 1), 34)])
 def test_costs_of_two_orders(order: tuple[int, ...], cells: int) -> None:
-    plan = run_page()["plan"]
-    assert isinstance(plan, Plan)
-    search = _Search(Structure.of(plan.sliced))
+    factors = run_page()["factors"]
+    assert isinstance(factors, Reduced)
+    search = _Search(Structure.of(factors))
     state = search.start
     for axis in order:
         search.price(state, axis)

@@ -16,7 +16,7 @@ from twitchnet.diagnosis.evidence import read_answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.numpy import plan as build
 from twitchnet.engine.numpy import search
-from twitchnet.engine.numpy.reduce import slice_evidence
+from twitchnet.engine.numpy.reduce import reduce_evidence
 from twitchnet.engine.numpy.search import find_order
 from twitchnet.errors import CapacityError
 from twitchnet.model.local import Leak, Link, NoisyOr, Table
@@ -66,8 +66,8 @@ def tangle(count: int) -> list[Variable]:
 def effort(variables: list[Variable], answers: dict[str, bool]) -> float:
     inference = Inference(Network("large", "1", tuple(variables)))
     evidence = inference.evidence(read_answers(inference.network, answers))
-    sliced = slice_evidence(inference.lowered.program, evidence, inference.targets)
-    return find_order(sliced, 1e9)[1]
+    reduced = reduce_evidence(inference.lowered.program, evidence, inference.targets)
+    return find_order(reduced, 1e9)[1]
 
 
 @pytest.mark.parametrize("make", [chain, tree, parts, star, inward])
@@ -172,8 +172,8 @@ def test_lanes_that_differ_by_more_than_a_double_holds() -> None:
     inference = Inference(Network("lanes", "1", tuple(variables)))
     answers = read_answers(inference.network, {f"f{i}": True for i in range(500)})
     evidence = inference.evidence(answers)
-    plan = inference.plan(evidence)
-    assert plan.sliced.lanes == (0, 1)
+    plan, factors = inference._plan(inference.lowered.program, evidence)
+    assert factors.lanes == (0, 1)
     logs = {}
     for s, prior, link in ((0, 0.25, 0.25), (1, 0.5, 0.5)):
         leak = float(rows[s])
@@ -181,7 +181,7 @@ def test_lanes_that_differ_by_more_than_a_double_holds() -> None:
         logs[s, 1] = math.log(0.5 * prior) + 500 * math.log(leak + (1 - leak) * link)
     total = np.logaddexp.reduce(list(logs.values()))
     for tried in (plan, replace(plan, lanes_per_pass=1)):
-        beliefs = inference._read(tried, evidence)
+        beliefs = inference._read(tried, factors, evidence)
         assert beliefs.log_evidence == pytest.approx(total, rel=1e-12)
         assert_allclose(beliefs.probability["c"], [0.0, 1.0], atol=1e-12)
         share = 0.5 / (0.1 + 0.9 * 0.5)

@@ -20,6 +20,7 @@ import numpy as np
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.parameters import Dials, dials
 from twitchnet.engine.numpy.plan import BUDGET, WORKSPACE, Plan, build_plan, evidence_arrays
+from twitchnet.engine.numpy.reduce import Reduced
 from twitchnet.engine.numpy.sweep import Sweep, sweep
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 from twitchnet.engine.shares import ACCURACY, normalised, others, within
@@ -162,15 +163,14 @@ class Inference:
             evidence.soft[node, : len(row)], evidence.soft_exponent[node] = balanced(np.array(row))
         return evidence
 
-    def plan(self, evidence: Evidence, targets: Ints | None = None) -> Plan:
-        """The plan for some evidence.  Raises ``CapacityError`` above the budget."""
-        program = self.lowered.program
-        if targets is not None:
-            return build_plan(program, evidence, targets, self.budget, self.workspace)
-        return self._plan(program, evidence)
+    def plan(self, evidence: Evidence) -> Plan:
+        """The plan for some evidence on numpy.  Raises ``CapacityError`` above the budget."""
+        return self._plan(self.lowered.program, evidence)[0]
 
-    def _plan(self, program: Program, evidence: Evidence, accounts: bool = True) -> Plan:
-        """The plan of what beliefs are made of."""
+    def _plan(
+        self, program: Program, evidence: Evidence, accounts: bool = True
+    ) -> tuple[Plan, Reduced]:
+        """The plan of what beliefs are made of, and the factors."""
         if not accounts:
             ranked = np.flatnonzero(self.wanted_targets)
             return build_plan(
@@ -207,10 +207,10 @@ class Inference:
     ) -> Beliefs:
         """Beliefs by numpy; without ``down`` nothing but P(evidence)."""
         if down:
-            return self._read(self._plan(program, evidence, accounts), evidence, accounts)
+            return self._read(*self._plan(program, evidence, accounts), evidence, accounts)
         nothing = np.empty(0, dtype=np.int64)
-        plan = build_plan(program, evidence, nothing, self.budget, self.workspace)
-        return Beliefs(_log_total(_runs(plan), evidence), {}, {}, {})
+        planned = build_plan(program, evidence, nothing, self.budget, self.workspace)
+        return Beliefs(_log_total(_runs(*planned), evidence), {}, {}, {})
 
     def _whoever_can(self, by_kernels: Callable[[], T], by_numpy: Callable[[], T]) -> T:
         """The kernels if they are loaded, else numpy; the other one for what is too wide."""
@@ -284,9 +284,11 @@ class Inference:
             explains[name] += value
         return Beliefs(log_evidence, probability, produced, explains, shares)
 
-    def _read(self, plan: Plan, evidence: Evidence, accounts: bool = True) -> Beliefs:
+    def _read(
+        self, plan: Plan, factors: Reduced, evidence: Evidence, accounts: bool = True
+    ) -> Beliefs:
         low, network = self.lowered, self.network
-        runs = _runs(plan)
+        runs = _runs(plan, factors)
         log_evidence = _log_total(runs, evidence)
         if log_evidence == -np.inf:
             nan = {name: np.full(network.by_name[name].card, np.nan) for name in network.ranked}
@@ -297,8 +299,8 @@ class Inference:
         def marginal(node: int) -> Floats:
             result = np.zeros(int(low.program.card[node]))
             for (chunk, run), by in zip(runs, scale, strict=True):
-                if node in plan.sliced.lanes:
-                    states = plan.sliced.states[chunk, plan.sliced.lanes.index(node)]
+                if node in factors.lanes:
+                    states = factors.states[chunk, factors.lanes.index(node)]
                     np.add.at(result, states, run.total * by)
                 elif node in run.marginal:
                     result += run.marginal[node].sum(axis=0) * by
@@ -323,8 +325,8 @@ class Inference:
         shares: dict[tuple[str, str], float] = {}
         for (_, run), by in zip(runs, scale, strict=True):
             for i, joint in run.credit.items():
-                leaf = plan.sliced.leaves[i]
-                name, finding = low.names[leaf.credit], low.names[leaf.own - plan.sliced.count]
+                leaf = factors.leaves[i]
+                name, finding = low.names[leaf.credit], low.names[leaf.own - factors.count]
                 if name in explains:
                     share = float(joint.sum()) * by / total
                     shares[name, finding] = shares.get((name, finding), 0.0) + share
@@ -337,12 +339,12 @@ class Inference:
         return Beliefs(log_evidence, probability, produced, explains, shares, unexplained)
 
 
-def _runs(plan: Plan) -> list[tuple[slice, Sweep]]:
+def _runs(plan: Plan, factors: Reduced) -> list[tuple[slice, Sweep]]:
     """One sweep per pass, with the lanes that it covers."""
     result = []
     for start in range(0, plan.lanes, plan.lanes_per_pass):
         chunk = slice(start, start + plan.lanes_per_pass)
-        result.append((chunk, sweep(plan.sliced, plan.order.steps, chunk)))
+        result.append((chunk, sweep(factors, plan.order.steps, chunk)))
     return result
 
 

@@ -281,7 +281,7 @@ def _one_by_one(
     for row in range(count):
         evidence = _evidence(inference, rows, row)
         try:
-            plan = build_plan(
+            plan, factors = build_plan(
                 numbers, evidence, targets, inference.budget, inference.workspace, accounts=False
             )
         except CapacityError as error:
@@ -291,7 +291,7 @@ def _one_by_one(
         out.cells[row] = plan.cells
         if hurry and plan.cells > HEAVY and compiler.is_cached():
             return None
-        beliefs = inference._read(plan, evidence, accounts=False)
+        beliefs = inference._read(plan, factors, evidence, accounts=False)
         out.log_evidence[row] = beliefs.log_evidence
         if columns:
             out.probability[row] = [beliefs.probability[name][state] for name, state in at]

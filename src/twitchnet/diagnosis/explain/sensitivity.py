@@ -32,7 +32,7 @@ from twitchnet.diagnosis.report.wording import percent
 from twitchnet.engine.numpy.gradient import gradient
 from twitchnet.engine.numpy.order import Order
 from twitchnet.engine.numpy.plan import modifier_lanes
-from twitchnet.engine.numpy.reduce import Sliced
+from twitchnet.engine.numpy.reduce import Reduced
 from twitchnet.engine.numpy.search import find_order
 from twitchnet.engine.program import Floats
 from twitchnet.engine.shares import ACCURACY, normalised, others, ratio, within
@@ -178,12 +178,12 @@ def number_gradient(inference: Inference, answers: Answers, split: str = "") -> 
     targets = np.array([node] if split else [], dtype=np.int64)
     lanes = tuple(modifier_lanes(program, evidence, targets))
 
-    def within_limits(sliced: Sliced) -> Order:
-        order, _ = find_order(sliced, inference.budget)
-        work = order.cells * len(sliced.states)
+    def within_limits(reduced: Reduced) -> Order:
+        order, _ = find_order(reduced, inference.budget)
+        work = order.cells * len(reduced.states)
         if work > inference.budget:
             raise CapacityError(work, inference.budget)
-        if 16.0 * order.stored * len(sliced.states) > WORKSPACE:
+        if 16.0 * order.stored * len(reduced.states) > WORKSPACE:
             raise CapacityError(work, inference.budget, "workspace")
         return order
 

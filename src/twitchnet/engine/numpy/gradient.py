@@ -3,7 +3,7 @@
 P(evidence) is a polynomial in the entries of the parts' tables, and linear in each part
 (Darwiche 2003, JACM 50(3), section 4).  Its derivative by an entry is what the executor's
 backward pass brings back to the leaf that holds the entry, provided that it is known how
-the leaf was made.  So the evidence is sliced here on the *places* of the entries, which
+the leaf was made.  So the evidence is reduced here on the *places* of the entries, which
 tells for every number of a leaf where in ``part_table`` it stands.
 
 Most parts of a record speak of a single node, a single level axis, or of nothing that is
@@ -13,7 +13,7 @@ product of all other parts, which comes from products of those before and those 
 that nothing is divided.  All groups of one shape are computed together.
 
 The evidence may be *split* by the state of a hidden node, which is then a lane: P(state,
-evidence) and its derivatives come out for every state, of one slicing and one order.
+evidence) and its derivatives come out for every state, of one reduction and one order.
 
 The answers are those of ``sweep.sweep``; a test compares them with finite differences.
 """
@@ -35,7 +35,7 @@ from twitchnet.engine.numpy.ranged import (
     ranged,
     top_exponent,
 )
-from twitchnet.engine.numpy.reduce import Leaf, Sliced, _Slicer
+from twitchnet.engine.numpy.reduce import Leaf, Reduced, _Reducer
 from twitchnet.engine.numpy.sweep import _Run
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 
@@ -84,18 +84,18 @@ class _Group:
 class Unfolded:
     """Factors of which it is known where their numbers come from.
 
-    Leaves ``0 .. len(places)`` of ``sliced`` hold one part each: ``places[i]`` are those of its
+    Leaves ``0 .. len(places)`` of ``reduced`` hold one part each: ``places[i]`` are those of its
     numbers, in the shape of the leaf.  The next leaves are the ``groups`` in order, and
     what follows are constants.
     """
 
-    sliced: Sliced
+    reduced: Reduced
     places: tuple[Ints, ...]
     groups: tuple[_Group, ...]
 
 
-class _Unfolder(_Slicer):
-    """Slices the evidence and keeps every part apart, or in a group."""
+class _Unfolder(_Reducer):
+    """Reduces by the evidence and keeps every part apart, or in a group."""
 
     def __init__(
         self, program: Program, evidence: Evidence, targets: Ints, lanes: tuple[int, ...]
@@ -108,19 +108,19 @@ class _Unfolder(_Slicer):
 
     def unfolded(self) -> Unfolded:
         """The factors, with what they were made of."""
-        sliced = self.run()
+        reduced = self.run()
         groups: list[_Group] = []
-        constants, sliced.leaves = sliced.leaves[len(self.places) :], self.out.leaves
-        del sliced.leaves[len(self.places) :]
+        constants, reduced.leaves = reduced.leaves[len(self.places) :], self.out.leaves
+        del reduced.leaves[len(self.places) :]
         for kind, rows in self.rows.items():
             most = len(rows) if kind.by_level else TOGETHER  # levels sum to 1 and stay large
             for first in range(0, len(rows), most):
                 groups.append(_Group(kind, tuple(rows[first : first + most])))
-                sliced.leaves.append(_leaf(groups[-1]))
-        sliced.leaves += constants
+                reduced.leaves.append(_leaf(groups[-1]))
+        reduced.leaves += constants
         if isinstance(self.numbers, Ranged):
-            sliced = sliced.ranged()
-        return Unfolded(sliced, tuple(self.places), tuple(groups))
+            reduced = reduced.ranged()
+        return Unfolded(reduced, tuple(self.places), tuple(groups))
 
     def keep_part(self, p: int, axes: tuple[int, ...], table: Floats, own: int) -> None:
         """Adds a leaf that holds entries of part ``p`` and nothing else, or a row of a group."""
@@ -141,7 +141,7 @@ class _Unfolder(_Slicer):
         self.rows.setdefault(kind, []).append(_Row(values, nowhere if places is None else places))
 
     def node(self, node: int) -> None:
-        """Adds the factors of one node; see ``_Slicer.node`` for the cases."""
+        """Adds the factors of one node; see ``_Reducer.node`` for the cases."""
         program, evidence = self.program, self.evidence
         parts = range(int(program.part_first[node]), int(program.part_first[node + 1]))
         card, state, lane = int(program.card[node]), self.hard[node], self.lane_of.get(node)
@@ -255,14 +255,14 @@ def gradient(
     program: Program,
     evidence: Evidence,
     lanes: tuple[int, ...],
-    find_order: Callable[[Sliced], Order],
+    find_order: Callable[[Reduced], Order],
     split: int = -1,
 ) -> list[tuple[float, float, Floats]]:
     """The log of P(evidence), and its derivative by each entry: exp(scale) x (E,).
 
     One triple (log P, scale, derivative), so that nothing over- or underflows; with
     ``split``, a hidden node, one for P(state, evidence) of each of its states.
-    ``find_order`` gives the steps for the sliced factors; all lanes of a state run at once.
+    ``find_order`` gives the steps for the reduced factors; all lanes of a state run at once.
     Entries that no state of the hidden variables can reach keep derivative 0, and so do
     nodes that the evidence says nothing about.  P = 0 gives ``-inf``.
     """
@@ -279,7 +279,7 @@ def _gradient(
     program: Program,
     evidence: Evidence,
     lanes: tuple[int, ...],
-    find_order: Callable[[Sliced], Order],
+    find_order: Callable[[Reduced], Order],
     split: int,
 ) -> list[tuple[float, float, Floats]]:
     """:func:`gradient` in the numbers of ``program``, plain or ranged."""
@@ -287,14 +287,14 @@ def _gradient(
     if split >= 0:
         lanes = (split, *(node for node in lanes if node != split))
     factors = _Unfolder(program, evidence, targets, lanes).unfolded()
-    order = find_order(factors.sliced)
-    lane_count = len(factors.sliced.states)
+    order = find_order(factors.reduced)
+    lane_count = len(factors.reduced.states)
     count = int(program.card[split]) if split >= 0 else 1
     size = lane_count // count
     chunks = [slice(i * size, (i + 1) * size) for i in range(count)]
     entries = len(program.part_table)
     if count > 1 and order.cells * lane_count <= AT_ONCE:
-        leaves = factors.sliced.leaves
+        leaves = factors.reduced.leaves
         for i, leaf in enumerate(leaves):  # so that no derivative is summed over the states
             shape = lane_count, *leaf.values.shape[1:]
             values = np.broadcast_to(leaf.values, shape, subok=True)
@@ -307,7 +307,7 @@ def _of_lanes(
     factors: Unfolded, order: Order, chunk: slice, parts: list[slice], entries: int
 ) -> list[tuple[float, float, Floats]]:
     """:func:`gradient` over the lanes of ``chunk``, for each of some ``parts`` of them."""
-    run = _Adjoints(factors.sliced, order.steps, chunk)
+    run = _Adjoints(factors.reduced, order.steps, chunk)
     total = run.upward()
     _, credit = run.backward()
     places: list[Ints] = []  # (L or 1, numbers) each

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from twitchnet.engine.numpy.reduce import Sliced
+from twitchnet.engine.numpy.reduce import Reduced
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,14 @@ class Structure(NamedTuple):
     lanes: int
 
     @classmethod
-    def of(cls, sliced: Sliced) -> Structure:
+    def of(cls, reduced: Reduced) -> Structure:
         """The structure of a record's factors."""
-        axes = tuple(sorted({axis for leaf in sliced.leaves for axis in leaf.axes}))
+        axes = tuple(sorted({axis for leaf in reduced.leaves for axis in leaf.axes}))
         return cls(
             axes,
-            tuple(sliced.card[axis] for axis in axes),
-            tuple(leaf.axes for leaf in sliced.leaves),
-            frozenset(sliced.level_axes),
-            tuple(sorted(sliced.consumer.items())),
-            len(sliced.states),
+            tuple(reduced.card[axis] for axis in axes),
+            tuple(leaf.axes for leaf in reduced.leaves),
+            frozenset(reduced.level_axes),
+            tuple(sorted(reduced.consumer.items())),
+            len(reduced.states),
         )

@@ -1,7 +1,8 @@
 """Network + what is answered -> Plan: the order of computation and its exact price.
 
-A plan depends on *which* variables are answered and how, not on the numbers.  It is
-made before the first large allocation, can be printed, and refuses what is too wide.
+A plan holds no numbers: only which axes are eliminated in which order, and what that costs.
+It is made before the first large allocation, can be printed, and refuses what is too wide.
+The factors that it was made for come beside it and are given to the sweep.
 
 Unknown modifiers that touch many links (age and sex, typically) are conditioned on:
 each of their assignments is a *lane*, all lanes run the same steps at once.  When the
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from twitchnet.engine.numpy.order import Order
-from twitchnet.engine.numpy.reduce import Sliced, needed, slice_evidence
+from twitchnet.engine.numpy.reduce import Reduced, needed, reduce_evidence
 from twitchnet.engine.numpy.search import EFFORT, find_order
 from twitchnet.engine.program import Evidence, Ints, Program
 from twitchnet.errors import CapacityError
@@ -35,19 +36,18 @@ MOST_CONDITIONED = 24  # binary nodes conditioned on before a record is called t
 class Plan:
     """How one record will be computed, and what that costs.
 
-    ``cells`` counts multiply-adds of the upward pass over all lanes (the backward pass
+    ``factors`` are eliminated in ``order``, of whose axes ``level_axes`` are levels of max nodes;
+    ``lanes`` are the assignments of the nodes conditioned on, of which ``lanes_per_pass`` run at
+    once.  ``cells`` counts multiply-adds of the upward pass over all lanes (the backward pass
     costs about twice that); ``bytes`` is the memory of the tables held at once;
     ``passes`` is the number of runs that the lanes are split into.
     """
 
-    sliced: Sliced
     order: Order
+    factors: int
+    level_axes: int
+    lanes: int
     lanes_per_pass: int
-
-    @property
-    def lanes(self) -> int:
-        """Number of assignments of the nodes conditioned on."""
-        return len(self.sliced.states)
 
     @property
     def passes(self) -> int:
@@ -65,10 +65,9 @@ class Plan:
         return 16.0 * self.order.stored * self.lanes_per_pass
 
     def __str__(self) -> str:
-        levels = len(self.sliced.level_axes)
         return (
-            f"Plan: {len(self.order.steps)} steps over {len(self.sliced.leaves)} factors, "
-            f"{levels} level axes merged by maximum\n"
+            f"Plan: {len(self.order.steps)} steps over {self.factors} factors, "
+            f"{self.level_axes} level axes merged by maximum\n"
             f"  work     {self.cells:,.0f} cells in {self.lanes} lanes, {self.passes} passes\n"
             f"  widest   {self.order.largest:,.0f} cells\n"
             f"  memory   {self.bytes / 2**20:,.1f} MiB"
@@ -100,9 +99,9 @@ def modifier_lanes(program: Program, evidence: Evidence, targets: Ints) -> list[
     return sorted(chosen)
 
 
-def _most_shared(sliced: Sliced) -> int | None:
+def _most_shared(reduced: Reduced) -> int | None:
     """The node axis that most factors speak about."""
-    uses = Counter(axis for leaf in sliced.leaves for axis in leaf.axes if axis < sliced.count)
+    uses = Counter(axis for leaf in reduced.leaves for axis in leaf.axes if axis < reduced.count)
     ranked = sorted(uses.items(), key=lambda item: (-item[1], item[0]))
     return ranked[0][0] if ranked else None
 
@@ -115,8 +114,8 @@ def build_plan(
     workspace: float = WORKSPACE,
     apart: int = -1,
     accounts: bool = True,
-) -> Plan:
-    """The plan of one record.
+) -> tuple[Plan, Reduced]:
+    """The plan of one record, and the factors that it is for.
 
     ``targets`` (T,) are the nodes whose posteriors are wanted, ``apart`` one whose links
     are told apart from its leak; ``accounts`` says whether it is asked which link produced
@@ -127,22 +126,24 @@ def build_plan(
     lanes = modifier_lanes(program, evidence, targets)
     spent = 0.0
     for _ in range(MOST_CONDITIONED):
-        sliced = slice_evidence(program, evidence, targets, tuple(lanes), apart, accounts)
-        order, effort = find_order(sliced, budget)
+        reduced = reduce_evidence(program, evidence, targets, tuple(lanes), apart, accounts)
+        order, effort = find_order(reduced, budget)
         spent += effort
-        count = len(sliced.states)
+        count = len(reduced.states)
         if lanes and order.cells * count > COMPARE_ABOVE:
-            plain = slice_evidence(program, evidence, targets, (), apart, accounts)
+            plain = reduce_evidence(program, evidence, targets, (), apart, accounts)
             other, effort = find_order(plain, budget, restarts=0)
             spent += effort
             if other.cells < order.cells * count and 16.0 * other.stored <= workspace:
-                lanes, sliced, order, count = [], plain, other, 1
+                lanes, reduced, order, count = [], plain, other, 1
         if order.cells * count > budget:
             raise CapacityError(order.cells * count, budget)
         per_lane = 16.0 * order.stored
         if per_lane <= workspace:
-            return Plan(sliced, order, max(1, min(count, int(workspace // max(per_lane, 1.0)))))
-        node = _most_shared(sliced)
+            at_once = max(1, min(count, int(workspace // max(per_lane, 1.0))))
+            levels = len(reduced.level_axes)
+            return Plan(order, len(reduced.leaves), levels, count, at_once), reduced
+        node = _most_shared(reduced)
         if node is None or count * int(program.card[node]) > 2**MOST_CONDITIONED:
             break
         if spent > PLANNING:

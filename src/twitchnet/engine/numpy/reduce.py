@@ -1,6 +1,6 @@
 """What is left of a network once the evidence is in?
 
-Slicing fixes the observed nodes in every part, before anything is planned:
+Reduction fixes the observed nodes in every part, before anything is planned:
 
 * a node without observed descendants that nobody asks about vanishes;
 * an *absent* noisy-OR node is its parts' silent rows, one factor per parent;
@@ -9,7 +9,7 @@ Slicing fixes the observed nodes in every part, before anything is planned:
 * what remains of any other max node is a level axis with its parts, and either a
   *terminal* (a weight per level: the evidence) or the node itself as *consumer*.
 
-Nodes that a plan conditions on are sliced too, once per lane.
+Nodes that a plan conditions on are reduced too, once per lane.
 
 Of one max node that is observed present it may be asked what its links did *apart* from
 its leak.  Its level axis then holds the links alone and ends in an axis of the node itself,
@@ -56,7 +56,7 @@ class Leaf:
 
 
 @dataclass(slots=True)
-class Sliced:
+class Reduced:
     """The factors of one record.  Axis v is node v; axis V + v is the level axis of node v."""
 
     count: int  # V
@@ -71,7 +71,7 @@ class Sliced:
     flip: set[int] = field(default_factory=set)
     exponent: int = 0  # every number of the record is to be multiplied by 2**exponent
 
-    def ranged(self) -> Sliced:
+    def ranged(self) -> Reduced:
         """The same factors in numbers that do not leave their range."""
         leaves = [
             replace(
@@ -95,8 +95,8 @@ def needed(program: Program, evidence: Evidence, targets: Ints) -> np.ndarray:
     return keep
 
 
-class _Slicer:
-    """Builds a :class:`Sliced`; one pass over the parts of the needed nodes."""
+class _Reducer:
+    """Builds a :class:`Reduced`; one pass over the parts of the needed nodes."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class _Slicer:
         grids = np.indices([program.card[node] for node in lanes]).reshape(len(lanes), count)
         self.lane_of = {node: grids[i] for i, node in enumerate(lanes)}
         asked = self.wanted | {apart}
-        self.out = Sliced(self.count, lanes, np.ascontiguousarray(grids.T), asked)
+        self.out = Reduced(self.count, lanes, np.ascontiguousarray(grids.T), asked)
         self.unary: dict[int, Floats] = {}
         self.scalar: Floats = np.ones(1)
         self.hard: list[int] = evidence.hard.tolist()
@@ -322,7 +322,7 @@ class _Slicer:
                 row = np.stack([weights[:, 0] - weights[:, 1], weights[:, 1]], axis=1)
                 self.out.leaves.append(Leaf((axis,), row))
 
-    def run(self) -> Sliced:
+    def run(self) -> Reduced:
         """All needed nodes, then the folded rows."""
         out = self.out
         for node in range(self.count):
@@ -370,14 +370,14 @@ def _completed(table: Floats, weights: Floats) -> Floats:
     return np.stack(rows, axis=1)
 
 
-def slice_evidence(
+def reduce_evidence(
     program: Program,
     evidence: Evidence,
     targets: Ints,
     lanes: tuple[int, ...] = (),
     apart: int = -1,
     accounts: bool = True,
-) -> Sliced:
+) -> Reduced:
     """The factors of one record, conditioned on ``lanes`` (nodes that are not observed).
 
     ``targets`` (T,) are the nodes whose posteriors are wanted; ``apart`` is a node whose
@@ -387,8 +387,8 @@ def slice_evidence(
     """
     try:
         with exact_range():
-            return _Slicer(program, evidence, targets, lanes, apart, accounts).run()
+            return _Reducer(program, evidence, targets, lanes, apart, accounts).run()
     except FloatingPointError:
         program = program._replace(part_table=ranged(program.part_table))
         with any_range():
-            return _Slicer(program, evidence, targets, lanes, apart, accounts).run().ranged()
+            return _Reducer(program, evidence, targets, lanes, apart, accounts).run().ranged()

@@ -20,7 +20,7 @@ from heapq import heappop, heappush
 from math import inf, log2
 
 from twitchnet.engine.numpy.order import Order, Step, Structure
-from twitchnet.engine.numpy.reduce import Sliced
+from twitchnet.engine.numpy.reduce import Reduced
 from twitchnet.errors import CapacityError
 
 RESTART_EVERY = 1.2e6  # work that takes about six times as long as one more order
@@ -290,7 +290,7 @@ def _found(structure: Structure, restarts: int) -> _Found:
     return _Found(best, best.cells if best else state.cells, search.effort)
 
 
-def find_order(sliced: Sliced, budget: float, restarts: int = 24) -> tuple[Order, float]:
+def find_order(reduced: Reduced, budget: float, restarts: int = 24) -> tuple[Order, float]:
     """The cheapest of up to ``1 + restarts`` greedy orders of one record, and the effort.
 
     Ten more orders save about a fifth of the work, and twenty more a quarter, so each is
@@ -299,7 +299,7 @@ def find_order(sliced: Sliced, budget: float, restarts: int = 24) -> tuple[Order
     limit on planning, when the first order is not found within ``EFFORT``; ``budget`` is what
     it tells.
     """
-    found = _found(Structure.of(sliced), restarts)
+    found = _found(Structure.of(reduced), restarts)
     if found.order is None:
-        raise CapacityError(found.cells * len(sliced.states), budget, "planning")
+        raise CapacityError(found.cells * len(reduced.states), budget, "planning")
     return found.order, found.effort

@@ -26,7 +26,7 @@ import numpy as np
 from twitchnet.engine.numpy.merge import Axes, Table, fold, merge, merge_adjoint
 from twitchnet.engine.numpy.order import Step
 from twitchnet.engine.numpy.ranged import Ranged, any_range, exact_range, plain, top_exponent, zeros
-from twitchnet.engine.numpy.reduce import Sliced
+from twitchnet.engine.numpy.reduce import Reduced
 from twitchnet.engine.program import Floats
 
 
@@ -107,17 +107,17 @@ class _Product:
 class _Run:
     """One upward and one backward pass over the lanes of ``chunk``."""
 
-    def __init__(self, sliced: Sliced, steps: tuple[Step, ...], chunk: slice) -> None:
-        self.sliced, self.steps, self.chunk = sliced, steps, chunk
-        self.exponent = sliced.exponent
+    def __init__(self, reduced: Reduced, steps: tuple[Step, ...], chunk: slice) -> None:
+        self.reduced, self.steps, self.chunk = reduced, steps, chunk
+        self.exponent = reduced.exponent
         self.tables: dict[int, Table] = {}
         self.closed: list[_Closed] = []
         closing = {step.axis: i for i, step in enumerate(steps)}
-        self.axis = sorted(closing, key=lambda a: (a not in sliced.level_axes, closing[a]))
+        self.axis = sorted(closing, key=lambda a: (a not in reduced.level_axes, closing[a]))
         self.place = {axis: place for place, axis in enumerate(self.axis)}
-        self.levels = frozenset(self.place[axis] for axis in sliced.level_axes)
+        self.levels = frozenset(self.place[axis] for axis in reduced.level_axes)
         self.partners: dict[int, int] = {}
-        for level, node in sliced.consumer.items():
+        for level, node in reduced.consumer.items():
             first, second = self.place[level], self.place[node]
             self.partners |= {first: second, second: first}
 
@@ -130,18 +130,18 @@ class _Run:
 
     def as_leaf(self, i: int, values: Floats) -> Floats:
         """The transpose of :meth:`laid_out` for leaf ``i``."""
-        places, axes = self.tables[i].axes, self.sliced.leaves[i].axes
+        places, axes = self.tables[i].axes, self.reduced.leaves[i].axes
         return values.transpose(len(axes), *(places.index(self.place[axis]) for axis in axes))
 
     def close(self, place: int, table: Table) -> tuple[Table, str, int]:
         """Closes an axis of a merged table: the table without it, how it was done, and the
         place of the axis that came in.
         """
-        sliced, axis = self.sliced, self.axis[place]
+        reduced, axis = self.reduced, self.axis[place]
         position = table.axes.index(place)
         other = self.partners.pop(place, -1)
         self.partners.pop(other, None)
-        if axis in sliced.level_axes and other < 0:
+        if axis in reduced.level_axes and other < 0:
             if place in table.backward:
                 values = np.take(table.values, 0, axis=position)
                 return _without(table, place, values), "start", -1
@@ -150,7 +150,7 @@ class _Run:
             return _without(table, place, values), "terminal", -1
         if other < 0:
             return _without(table, place, _summed(table.values, position)), "sum", -1
-        level_in = axis in sliced.level_axes
+        level_in = axis in reduced.level_axes
         values = self.flipped(table.values, place, other, position)
         if other not in table.axes:
             axes = tuple(sorted({*table.axes, other} - {place}))
@@ -176,16 +176,16 @@ class _Run:
     def flipped(self, values: Floats, place: int, other: int, position: int) -> Floats:
         """Reverses the closed axis of a flipped max node: states to levels, or back."""
         level = max(self.axis[place], self.axis[other])  # level axes are numbered after the nodes
-        return np.flip(values, axis=position) if level in self.sliced.flip else values
+        return np.flip(values, axis=position) if level in self.reduced.flip else values
 
     def weights(self, axis: int) -> Floats:
         """The terminal (card, L or 1) of a level axis on this run's lanes."""
-        weights = self.sliced.terminal[axis]
+        weights = self.reduced.terminal[axis]
         return (weights[self.chunk] if len(weights) > 1 else weights).T
 
     def upward(self) -> Floats:
         """P(evidence) per lane, scaled by 2**exponent; the largest is near 1."""
-        for i, leaf in enumerate(self.sliced.leaves):
+        for i, leaf in enumerate(self.reduced.leaves):
             table = Table(*self.laid_out(leaf.axes, leaf.values))
             if leaf.credit < 0:  # credits read their leaf as it is
                 table, scale = _scaled(table)
@@ -211,7 +211,7 @@ class _Run:
             )
             self.tables[fresh] = table
             fresh += 1
-        self.total = _Product(np.ones(len(self.sliced.states[self.chunk])))
+        self.total = _Product(np.ones(len(self.reduced.states[self.chunk])))
         for i in self.scalars():
             self.total = self.total.times(self.tables[i].values)
         self.exponent += self.total.exponent
@@ -258,10 +258,10 @@ class _Run:
 
     def asked(self) -> list[bool]:
         """Per table, whether anything that it was made of is wanted: a node or a credit."""
-        wanted = [leaf.credit >= 0 for leaf in self.sliced.leaves]
+        wanted = [leaf.credit >= 0 for leaf in self.reduced.leaves]
         for step in self.steps:
             below = any(wanted[operand] for operand in step.operands)
-            wanted.append(below or step.axis in self.sliced.wanted)
+            wanted.append(below or step.axis in self.reduced.wanted)
         return wanted
 
     def of_scalars(self) -> dict[int, Floats]:
@@ -306,19 +306,19 @@ class _Run:
                 if scale := closed.scales.get(place - 1):
                     adjoint = np.ldexp(adjoint, -scale)
             adjoints[operands[0]] = adjoint
-            if closed.step.axis in self.sliced.wanted:
+            if closed.step.axis in self.reduced.wanted:
                 first = self.tables[operands[0]]  # each operand gives the same marginal
                 position = first.axes.index(self.place[closed.step.axis])
                 marginal[closed.step.axis] = _reduced(first.values * adjoint, position)
         credit: dict[int, Floats] = {}
-        for i, leaf in enumerate(self.sliced.leaves):
+        for i, leaf in enumerate(self.reduced.leaves):
             if leaf.credit >= 0 and i in adjoints:
                 credit[i] = self.credited(i, adjoints[i])
         return marginal, credit
 
     def credited(self, i: int, adjoint: Floats) -> Floats:
         """Joint probability that leaf i's link produced its finding, per lane."""
-        leaf = self.sliced.leaves[i]
+        leaf = self.reduced.leaves[i]
         adjoint = self.as_leaf(i, adjoint)
         position = leaf.axes.index(leaf.own) + 1
         made = leaf.values if leaf.levels is None else leaf.levels
@@ -360,7 +360,7 @@ def _reduced(values: Floats, position: int) -> Floats:
     return fold(values, tuple(shape)).reshape(values.shape[position], values.shape[-1]).T
 
 
-def sweep(sliced: Sliced, steps: tuple[Step, ...], chunk: slice = slice(None)) -> Sweep:
+def sweep(reduced: Reduced, steps: tuple[Step, ...], chunk: slice = slice(None)) -> Sweep:
     """Runs a plan's steps on the lanes of ``chunk``; see :class:`Sweep`.
 
     Memory is what the plan says: merged tables are kept for the backward pass.  Without
@@ -368,10 +368,10 @@ def sweep(sliced: Sliced, steps: tuple[Step, ...], chunk: slice = slice(None)) -
     """
     try:
         with exact_range():
-            return _swept(_Run(sliced, steps, chunk))
+            return _swept(_Run(reduced, steps, chunk))
     except FloatingPointError:
         with any_range():
-            return _swept(_Run(sliced.ranged(), steps, chunk))
+            return _swept(_Run(reduced.ranged(), steps, chunk))
 
 
 def _swept(run: _Run) -> Sweep:
