@@ -24,6 +24,7 @@ from twitchnet.batch.scoring.score import Scorer
 from twitchnet.batch.simulate import simulate
 from twitchnet.batch.spark import score_spark, scorer_of
 from twitchnet.batch.stream import score_batches
+from twitchnet.engine.jit import cache_folder
 from twitchnet.engine.kernels import compiler
 
 DEMO = tn.load("demo")
@@ -102,7 +103,7 @@ def test_no_lock_is_made_where_others_can_write(
     precious = tmp_path / "precious"
     precious.write_text("to keep")
     (folder / "lock").symlink_to(precious)
-    with worker._one_at_a_time():
+    with cache_folder.one_at_a_time(folder):
         assert precious.read_text() == "to keep"
 
 
@@ -110,9 +111,10 @@ def test_one_process_of_a_machine_compiles(tmp_path: Path) -> None:
     """The others wait for it, and find the kernels on disk."""
     code = (
         "import os, sys, time, pathlib\n"
-        "from twitchnet.batch import worker\n"
+        "from twitchnet.engine.jit.cache_folder import one_at_a_time\n"
+        "from twitchnet.engine.kernels import compiler\n"
         "place = pathlib.Path(sys.argv[1])\n"
-        "with worker._one_at_a_time():\n"
+        "with one_at_a_time(compiler.cache_directory()):\n"
         "    others = [p.name for p in place.glob('inside*')]\n"
         "    mine = place / f'inside{os.getpid()}'\n"
         "    mine.touch(); time.sleep(0.3); mine.unlink()\n"

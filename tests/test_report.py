@@ -368,7 +368,7 @@ def test_a_model_without_rules_has_no_urgency(pump: Model) -> None:
 
 def test_a_report_costs_one_pass_more(pump: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: Counter[str] = Counter()
-    monkeypatch.setattr("twitchnet.diagnosis.inference.kernels_are_loaded", lambda: False)
+    monkeypatch.setattr("twitchnet.engine.host.readiness.is_ready", lambda: False)
 
     def count(name: str) -> None:
         original = vars(Inference)[name]

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from twitchnet.diagnosis.marginals import JointTable
     from twitchnet.diagnosis.ranking import RankedCause
     from twitchnet.diagnosis.report.variable import VariableInfo
+    from twitchnet.engine.host.readiness import warm_up
     from twitchnet.engine.numpy.plan import Plan
     from twitchnet.errors import CapacityError, ModelError, Problem, RecordError, TwitchnetError
     from twitchnet.model.local import (
@@ -103,6 +104,7 @@ __all__ = [
     "load",
     "loads",
     "models",
+    "warm_up",
 ]
 
 # Where each name lives; tests/test_public_api.py keeps this equal to the imports above.
@@ -152,6 +154,7 @@ _HOMES = {
     "load": "api",
     "loads": "api",
     "models": "bundled",
+    "warm_up": "engine.host.readiness",
 }
 
 # A library is silent unless its user sets up logging.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.diagnosis.evidence import Answers, read_answers
 from twitchnet.diagnosis.inference import Inference
+from twitchnet.engine.host import readiness
 from twitchnet.engine.numpy.plan import BUDGET, WORKSPACE, Plan
 from twitchnet.errors import ModelError, Problem, RecordError
 from twitchnet.model.check import check
@@ -233,6 +234,7 @@ class Model:
 
             self._refuse_contradictions(Answers(read.hard, margins))
             read = with_margins(inference, read, margins)
+        readiness.one_more()
         beliefs = inference.beliefs(read) if read != Answers() else inference.prior
         if beliefs.log_evidence == -float("inf"):
             raise RecordError([self._impossible(read)])
@@ -383,6 +385,14 @@ class Model:
         from twitchnet.batch.stream import score_batches
 
         return score_batches(Scorer(self._inference, options, **keywords), batches, threads=threads)
+
+    def warm_up(self, *, background: bool = False) -> None:
+        """Compiles the kernels and loads them, as :func:`twitchnet.warm_up` does for all models.
+
+        >>> import twitchnet as tn
+        >>> tn.load("demo").warm_up(background=True)  # doctest: +SKIP
+        """
+        readiness.warm_up(background=background)
 
     def plan(self, record: Mapping[str, object] | None = None, /, **answers: object) -> Plan:
         """How a record would be computed and what it would cost; nothing is computed.

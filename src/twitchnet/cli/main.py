@@ -359,6 +359,19 @@ class Notes(logging.Handler):
         typer.echo(f"note: {record.getMessage()}", err=True)
 
 
+@app.command(name="warm-up")
+def warm_up() -> None:
+    """Compile the kernels of batches now, so that nothing waits for them later."""
+    import twitchnet
+    from twitchnet.engine.kernels import compiler
+
+    twitchnet.warm_up()
+    try:
+        typer.echo(f"compiled kernels are in {compiler.cache_directory()}", err=True)
+    except (OSError, RuntimeError) as error:
+        typer.echo(f"compiled kernels are not kept: {error}", err=True)
+
+
 def main() -> None:
     """Runs the command line; our own errors end in a message, not in a traceback."""
     log, notes = logging.getLogger(__name__).parent, Notes(logging.WARNING)

@@ -2,27 +2,29 @@
 
 Explanations, questions, what-if and conflict all ask about records that differ from one
 another in an answer or two.  :func:`suppose` runs them as one batch of the compiled
-kernels where those are loaded (or the work pays for loading them), and one by one
+kernels where those are loaded (or lie on disk, and the work pays for loading them), and one by one
 otherwise.  The answers are the same either way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from twitchnet.diagnosis.evidence import Answers
-from twitchnet.diagnosis.inference import HEAVY, Inference, kernels_are_loaded
+from twitchnet.diagnosis.inference import HEAVY, Inference
+from twitchnet.engine.host import readiness
 from twitchnet.engine.program import Floats, Ints, Program
 from twitchnet.engine.shares import normalised, others, ratio
 from twitchnet.engine.weights import balanced
 from twitchnet.errors import CapacityError
 from twitchnet.model.network import Network
+from twitchnet.show.progress import LONG, Meter
 
 WORTH_COMPILING = 5e8
-"""Planned cells from which compiling the kernels (half a minute) is quicker than numpy."""
+"""Planned cells from which compiling the kernels (some ten seconds) is quicker than numpy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,42 +95,54 @@ def suppose(
     What is too wide for the kernels' plan is tried with that of numpy, which may be cheaper.
     Raises ``CapacityError`` when one of them is too wide for both.
     """
-    if not records:
-        log_evidence, states = np.zeros(0), np.zeros((0, len(all_states(inference.network))))
-    elif runs_compiled(inference, records[0], len(records)):
-        numbers = program or inference.lowered.program
-        log_evidence, states = _batch(inference, records, posteriors, numbers)
-    else:
-        log_evidence, states = _one_by_one(inference, records, posteriors, program)
+    with Meter(len(records), after=LONG) as meter:
+        if not records:
+            log_evidence, states = np.zeros(0), np.zeros((0, len(all_states(inference.network))))
+        elif runs_compiled(inference, records[0], len(records)):
+            numbers = program or inference.lowered.program
+            log_evidence, states = _batch(inference, records, posteriors, numbers, meter)
+        else:
+            log_evidence, states = _one_by_one(inference, records, posteriors, program, meter)
     if not posteriors:
         return _nothing_asked(log_evidence)
     return supposed(inference.network, log_evidence, states)
 
 
 def runs_compiled(inference: Inference, answers: Answers, count: int) -> bool:
-    """Whether ``count`` records like this one are computed by the compiled kernels."""
+    """Whether ``count`` records like this one are computed by the compiled kernels.
+
+    Nobody waits for the compiler: where it pays, kernels are compiled beside the work, and the
+    records that are left then run on them.
+    """
     evidence = inference.evidence(answers)
     if inference.engine != "auto":
         return inference.engine == "compiled"
-    if kernels_are_loaded():
+    if readiness.is_ready():
         return True
-    from twitchnet.engine.kernels import compiler
-
     try:
         cells = count * inference.plan(evidence).cells
     except CapacityError:
-        return compiler.is_cached()
-    return cells > WORTH_COMPILING or (cells > HEAVY and compiler.is_cached())
+        return readiness.is_on_disk()
+    if cells > HEAVY and readiness.is_on_disk():
+        return True
+    if cells > WORTH_COMPILING:
+        readiness.warm_up(background=True)
+    return False
 
 
 def _one_by_one(
-    inference: Inference, records: Sequence[Answers], posteriors: bool, program: Program | None
+    inference: Inference,
+    records: Sequence[Answers],
+    posteriors: bool,
+    program: Program | None,
+    progress: Callable[[int], object],
 ) -> tuple[Floats, Floats]:
     """Log P (N,) and posteriors (N, states) of :func:`all_states`, a record at a time."""
     places = all_states(inference.network)
     log_evidence = np.zeros(len(records))
     states = np.full((len(records), len(places) if posteriors else 0), np.nan)
     for i, answers in enumerate(records):
+        progress(i)
         if not posteriors and program is None:
             log_evidence[i] = inference.log_evidence(inference.evidence(answers))
             continue
@@ -140,7 +154,11 @@ def _one_by_one(
 
 
 def _batch(
-    inference: Inference, records: Sequence[Answers], posteriors: bool, program: Program
+    inference: Inference,
+    records: Sequence[Answers],
+    posteriors: bool,
+    program: Program,
+    progress: Callable[[int], object],
 ) -> tuple[Floats, Floats]:
     """The same by one run of the compiled kernels."""
     from twitchnet.engine.host.batch import STATUS, BatchInput, run_batch
@@ -168,12 +186,14 @@ def _batch(
         budget=inference.budget,
         workspace=inference.workspace,
         posteriors=posteriors,
+        progress=progress,
     )
     out.log_evidence[:] += exponent.sum(axis=1) * np.log(2.0)
     wide = np.flatnonzero(out.status == STATUS.index("too wide"))
     if len(wide):
         given = None if program is low.program else program
-        again = _one_by_one(inference, [records[i] for i in wide.tolist()], posteriors, given)
+        rest = [records[i] for i in wide.tolist()]
+        again = _one_by_one(inference, rest, posteriors, given, progress)
         out.log_evidence[wide], out.probability[wide] = again
     return out.log_evidence, out.probability
 

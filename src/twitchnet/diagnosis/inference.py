@@ -7,7 +7,6 @@ diagnosis shows follows from its :class:`Beliefs`.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -19,6 +18,7 @@ import numpy as np
 
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.parameters import Dials, dials
+from twitchnet.engine.host import readiness
 from twitchnet.engine.numpy.plan import BUDGET, WORKSPACE, Plan, build_plan, evidence_arrays
 from twitchnet.engine.numpy.reduce import Reduced
 from twitchnet.engine.numpy.sweep import Sweep, sweep
@@ -31,19 +31,6 @@ from twitchnet.model.network import Network
 
 T = TypeVar("T")
 HEAVY = 2e6  # planned cells from which several records are worth loading the kernels from disk
-
-
-def kernels_are_loaded() -> bool:
-    """Whether compiled kernels are ready; asking does not import what belongs to them."""
-    module = sys.modules.get("twitchnet.engine.kernels.compiler")
-    return module is not None and bool(module.is_compiled())
-
-
-def kernels_are_on_disk() -> bool:
-    """Whether compiled kernels can be had in half a second."""
-    from twitchnet.engine.kernels import compiler
-
-    return compiler.is_cached()
 
 
 @dataclass(frozen=True)
@@ -69,9 +56,9 @@ class Beliefs:
 class Inference:
     """A network made ready for exact inference.  Immutable, so threads may share it.
 
-    ``engine`` chooses who computes: numpy, the compiled kernels, or (auto) the kernels when
-    something else has loaded them already: one record never waits for them, in time or memory.
-    Only what is too wide for numpy loads them, when they are on disk.
+    ``engine`` chooses who computes: numpy, the compiled kernels, or (auto) the kernels once they
+    are loaded.  One record never waits for them (``engine/host/readiness.py``); only what is too
+    wide for numpy loads them, when they are on disk.
     """
 
     def __init__(
@@ -216,14 +203,14 @@ class Inference:
         """The kernels if they are loaded, else numpy; the other one for what is too wide."""
         if self.engine == "compiled":
             return by_kernels()
-        loaded = self.engine == "auto" and kernels_are_loaded()
+        loaded = self.engine == "auto" and readiness.is_ready()
         if loaded:
             with suppress(CapacityError):
                 return by_kernels()
         try:
             return by_numpy()
         except CapacityError:
-            if loaded or self.engine == "numpy" or not kernels_are_on_disk():
+            if loaded or self.engine == "numpy" or not readiness.is_on_disk():
                 raise
         return by_kernels()
 

@@ -39,6 +39,7 @@ from twitchnet.engine.shares import ACCURACY, normalised, others, ratio, within
 from twitchnet.errors import CapacityError
 from twitchnet.lowering import COMPLEMENT, NUMBER
 from twitchnet.show.page import Page
+from twitchnet.show.progress import LONG, Meter
 
 RIVALS = 3
 """Other causes that a change of the leader is looked for; each costs a reverse pass."""
@@ -233,24 +234,27 @@ def slopes(inference: Inference, answers: Answers, wanted: list[int]) -> Slopes:
         joint[wanted[0]] = float(shares[at]), parts[at]
         rest = [part for state, part in enumerate(parts) if state != at]
         against = float(others(shares)[at]), np.sum(rest, axis=0)
-    for column in wanted:
-        if column in joint:
-            continue
-        name, state = places[column]
-        if name in answers.hard:
-            holds = answers.hard[name] == state
-            joint[column] = (1.0, own) if holds else (0.0, np.zeros_like(own))
-            continue
-        factor = answers.soft[name][state] if name in answers.soft else 1.0
-        with_it = answers.with_answers({name: state})
-        if factor == 0.0:
-            joint[column] = (0.0, np.zeros_like(own))
-            continue
-        ((log_joint, scale, slope),) = number_gradient(inference, with_it)
-        log_whole = log_evidence - math.log(factor)
-        posterior = float(ratio(log_joint, log_whole))
-        joint[column] = posterior, _exp(scale - log_whole) * slope
+    with Meter(len(wanted), after=LONG, unit="passes") as meter:
+        for done, column in enumerate(wanted):
+            meter(done)
+            if column not in joint:
+                joint[column] = _joint(inference, answers, places[column], own, log_evidence)
     return Slopes(log_evidence, own, joint, against)
+
+
+def _joint(
+    inference: Inference, answers: Answers, place: tuple[str, int], own: Floats, log_evidence: float
+) -> tuple[float, Floats]:
+    """P(target in a state, e) and its derivatives, over P(e), of which ``own`` are those."""
+    name, state = place
+    if name in answers.hard:
+        return (1.0, own) if answers.hard[name] == state else (0.0, np.zeros_like(own))
+    factor = answers.soft[name][state] if name in answers.soft else 1.0
+    if factor == 0.0:
+        return 0.0, np.zeros_like(own)
+    ((log_joint, scale, slope),) = number_gradient(inference, answers.with_answers({name: state}))
+    log_whole = log_evidence - math.log(factor)
+    return float(ratio(log_joint, log_whole)), _exp(scale - log_whole) * slope
 
 
 def _exp(x: float) -> float:

@@ -31,6 +31,7 @@ from twitchnet.engine.kernels.layout import Packed
 from twitchnet.engine.program import Floats
 from twitchnet.model.network import Network
 from twitchnet.show.page import Page
+from twitchnet.show.progress import LONG, Meter
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +151,15 @@ def _read(inference: Inference, answers: Answers, tables: Floats) -> Floats:
         beliefs = inference.beliefs(answers, program._replace(part_table=table), accounts=False)
         return np.array([beliefs.probability[name][state] for name, state in places])
 
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, len(tables))) as pool:
-        return np.array(list(pool.map(solve, tables)))
+    rows: list[Floats] = []
+    with (
+        ThreadPoolExecutor(min(os.cpu_count() or 1, len(tables))) as pool,
+        Meter(len(tables), after=LONG, unit="draws") as meter,
+    ):
+        for row in pool.map(solve, tables):
+            rows.append(row)
+            meter(len(rows))
+    return np.array(rows)
 
 
 def _compiled(inference: Inference, answers: Answers, tables: Floats) -> Floats:
@@ -178,11 +186,15 @@ def _compiled(inference: Inference, answers: Answers, tables: Floats) -> Floats:
         elif single.status != "impossible":
             found[draw] = single.marginal[states, nodes]
 
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, len(tables))) as pool:
+    with (
+        ThreadPoolExecutor(min(os.cpu_count() or 1, len(tables))) as pool,
+        Meter(len(tables), after=LONG, unit="draws") as meter,
+    ):
         for start in range(0, len(tables), BLOCK):
             draws = range(start, min(start + BLOCK, len(tables)))
             packed = pack_draws(low.program, tables[start : draws.stop])
             list(pool.map(solve, draws, packed))
+            meter(draws.stop)
     return found
 
 

@@ -7,6 +7,9 @@ loaded.  Two rules hold, and every reader and writer of the cache goes through t
   write to it.  What is not trusted is never opened for reading.
 * A file begins with a digest of its payload, so damage is found before anything is unpickled.
 
+Of several processes that need the same code one compiles, and the others wait for it
+(:func:`one_at_a_time`).
+
 numba may not enter here: these questions are asked before anybody decides to load it.
 """
 
@@ -16,12 +19,22 @@ import hashlib
 import os
 import stat
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows: each process compiles, and the last one is kept
+    fcntl = None  # type: ignore[assignment, unused-ignore]
 
 VARIABLE = "TWITCHNET_CACHE"
 MAGIC = b"twitchnet kernels 1\n"
 SUFFIX = ".kernel"
 LARGEST = 1 << 28  # bytes that are read; a kernel has one to two million
+PATIENCE = 120.0  # seconds: who compiles for longer has stopped, and is waited for no more
+LOOK = 0.1  # seconds between two looks at a lock
 
 
 class UnusableError(Exception):
@@ -140,3 +153,39 @@ def write(path: Path, payload: bytes) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Only one process that uses this folder is inside; the others find what it has made.
+
+    The system frees the lock of a process that ends, however it ends.  Where there is no lock
+    to be had (a folder that cannot be written, a file system without locks), nobody waits.
+    """
+    if unwritable(folder):
+        yield
+        return
+    try:
+        handle = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | _flags("O_NOFOLLOW"), 0o600)
+    except OSError:
+        yield
+        return
+    try:
+        end = time.monotonic() + PATIENCE
+        while not _locked(handle) and time.monotonic() < end:
+            time.sleep(LOOK)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _locked(handle: int) -> bool:
+    """Whether the lock is ours, or there are no locks on this file system."""
+    try:
+        if fcntl is not None:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True

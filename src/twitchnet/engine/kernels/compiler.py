@@ -12,6 +12,7 @@ import hashlib
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -95,12 +96,21 @@ def compiled() -> Callable[..., Any]:
     """The compiled twin of ``record.run_records``.
 
     The first call on a machine compiles for some seconds and says so in the log; later
-    processes read the cache.
+    processes read the cache.  Of several processes one compiles, and the others wait for it.
     """
     with _LOCK:
         if not _READY:
-            _READY.append(_compile())
+            with nullcontext() if is_cached() else _alone():
+                _READY.append(_compile())
         return _READY[0]
+
+
+def _alone() -> AbstractContextManager[None]:
+    """Keeps other processes from compiling the same kernels meanwhile."""
+    try:
+        return cache_folder.one_at_a_time(cache_directory())
+    except (OSError, RuntimeError, ImportError):  # there is no folder: nobody shares anything
+        return nullcontext()
 
 
 def _compile() -> Callable[..., Any]:
