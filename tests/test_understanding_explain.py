@@ -137,6 +137,7 @@ def test_text_and_html_name_the_same_answers() -> None:
     for words in (str(found), found._repr_html_()):
         for part in ("flu", "ache", "sport", "takes the credit: strain"):
             assert part in " ".join(words.split())
+        assert "medical" not in words  # the network declares no disclaimer
 
 
 def test_pages_speak_in_labels_and_json_in_names() -> None:
