@@ -51,8 +51,7 @@ def records(network: Network, positives: int) -> Case:
 
 def measure(positives: int, peers: list[str]) -> None:
     """Prints a row for us and for each peer."""
-    model = tn.load("twitchy_legs")
-    model._inference.engine = "numpy"
+    model = tn.Model(tn.load("twitchy_legs").network, _engine="numpy")
     names = {variable.name: variable.states for variable in model.network.nodes}
     case = records(model.network, positives)
     model.diagnose({})

@@ -24,6 +24,7 @@ import twitchnet as tn
 from twitchnet.batch.encoding.encode import Encoded
 from twitchnet.batch.scoring.score import Scorer
 from twitchnet.diagnosis.diagnosis import Diagnosis
+from twitchnet.diagnosis.inference import Engine
 from twitchnet.engine.kernels import compiler
 from twitchnet.errors import CapacityError
 from twitchnet.model.sampling import Codes, hide, sample
@@ -93,10 +94,10 @@ def batch_rows(model: tn.Model, codes: Codes) -> list[tuple[str, float, float | 
 
 
 def single_rows(
-    model: tn.Model, codes: Codes, engine: str, skip: Sequence[str] = ()
+    model: tn.Model, codes: Codes, engine: Engine, skip: Sequence[str] = ()
 ) -> list[tuple[str, float, float | None]]:
     """(what, multiple, limit) for single diagnoses, on one engine."""
-    model._inference.engine = engine  # type: ignore[assignment]
+    model = tn.Model(model.network, _engine=engine)
     names = [variable.name for variable in model.network.nodes]
     records = [
         {
@@ -122,7 +123,7 @@ def single_rows(
 
 def explained(model: tn.Model, codes: Codes, count: int) -> list[int]:
     """The first records of which the kernels can leave out any answer: some then are too wide."""
-    model._inference.engine = "compiled"
+    model = tn.Model(model.network, _engine="compiled")
     names, found = model.network.nodes, []
     for i, row in enumerate(codes.tolist()):
         pairs = zip(names, row, strict=True)

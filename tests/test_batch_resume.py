@@ -39,8 +39,8 @@ def table(path: Path, rows: int = 300) -> Path:
 
 
 def job(folder: Path, network: Network = DEMO.network, out: str = "out.csv", **options: Any) -> Job:
-    inference = tn.Model(network)._inference
-    inference.workspace = options.pop("workspace", inference.workspace)
+    more = {"workspace": options.pop("workspace")} if "workspace" in options else {}
+    inference = tn.Model(network, **more)._inference
     names = ("details", "reasons", "intervals", "seed", "names")
     scorer = Scorer(inference, **{k: options.pop(k) for k in names if k in options})
     found = open_input([str(folder / "r.csv")])

@@ -35,6 +35,8 @@ def test_a_worker_builds_its_engine_once() -> None:
     assert scorer_of(DEMO.network, 1e9, ScoreOptions()) is first
     assert scorer_of(DEMO.network, 1e9, ScoreOptions(top=3)) is not first
     assert scorer_of(DEMO.network, 1e9, ScoreOptions(reasons=3)) is not first
+    narrow = scorer_of(DEMO.network, 1e9, ScoreOptions(), 2.0**20)
+    assert narrow.inference.workspace == 2.0**20
 
 
 def test_the_model_is_broadcast_where_spark_can() -> None:

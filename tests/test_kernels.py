@@ -205,17 +205,14 @@ def is_left_to_numpy(out: BatchOutput, row: int) -> bool:
 
 def by_numpy(network: Network, record: Answers) -> Beliefs:
     """What numpy says."""
-    inference = Inference(network)
-    inference.engine = "numpy"
-    return inference.beliefs(record)
+    return Inference(network, engine="numpy").beliefs(record)
 
 
 def equals_numpy(network: Network, records: Sequence[Answers], **options: Any) -> BatchOutput:
     """A batch against the numpy executor; returns what the kernels said."""
     kernels = Kernels(network)
     out = kernels.run(records, **options)
-    reference = Inference(network)
-    reference.engine = "numpy"
+    reference = Inference(network, engine="numpy")
     for i, record in enumerate(records):
         beliefs = reference.beliefs(record)
         if beliefs.log_evidence == -math.inf:
@@ -242,8 +239,7 @@ def test_both_executors_agree_on_who_produced_what(data: st.DataObject) -> None:
     """``accounts``, which only single records have, and everything else."""
     network = data.draw(networks())
     answers, _ = read(data.draw(records(network)))
-    first, second = Inference(network), Inference(network)
-    first.engine, second.engine = "numpy", "compiled"
+    first, second = Inference(network, engine="numpy"), Inference(network, engine="compiled")
     numpy, compiled = first.beliefs(answers), second.beliefs(answers)
     if numpy.log_evidence == -math.inf:
         assert compiled.log_evidence == -math.inf
@@ -445,8 +441,7 @@ def test_links_however_their_finding_is_closed(
 def test_who_produced_what_is_a_probability(beyond: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond 0 and 1 by less than is promised of a pass, and never told so."""
     network = leaves(2, 0.1, 0.5, 0.0)
-    inference = Inference(network)
-    inference.engine = "compiled"
+    inference = Inference(network, engine="compiled")
     cause, finding = (inference.lowered.index[name] for name in ("c0", "f0"))
 
     def answer(*arguments: Any, **options: Any) -> Any:

@@ -31,7 +31,7 @@ from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.explain.twin import coupled
 from twitchnet.diagnosis.hypotheses import all_states, columns, possible_answers, suppose
-from twitchnet.diagnosis.inference import Inference
+from twitchnet.diagnosis.inference import Engine, Inference
 from twitchnet.engine.shares import ratio, within
 from twitchnet.errors import TwitchnetError
 from twitchnet.model.care import Effect, Watch
@@ -116,20 +116,19 @@ def cases(draw: st.DrawFn, largest: int = 5) -> tuple[Network, Answers, Joint]:
     return network, answers, joint
 
 
-def diagnosis(network: Network, answers: Answers, engine: str = "numpy") -> Diagnosis:
-    inference = Inference(network)
-    inference.engine = engine  # type: ignore[assignment]
+def diagnosis(network: Network, answers: Answers, engine: Engine = "numpy") -> Diagnosis:
+    inference = Inference(network, engine=engine)
     return Diagnosis(network, answers, inference.beliefs(answers), inference)
 
 
-ENGINES = ["numpy", "compiled"]
+ENGINES: list[Engine] = ["numpy", "compiled"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @settings(max_examples=150)
 @given(case=cases())
 def test_a_diagnosis_has_the_digits_of_rational_sums(
-    engine: str, case: tuple[Network, Answers, Joint]
+    engine: Engine, case: tuple[Network, Answers, Joint]
 ) -> None:
     network, answers, joint = case
     dx = diagnosis(network, answers, engine)
@@ -166,7 +165,7 @@ def supposed_states(network: Network, joint: Joint) -> dict[tuple[str, int], Fra
 @settings(max_examples=40)
 @given(case=cases(4))
 def test_possible_answers_have_the_digits_of_rational_sums(
-    engine: str, case: tuple[Network, Answers, Joint]
+    engine: Engine, case: tuple[Network, Answers, Joint]
 ) -> None:
     """No state of a question, and no cause, is what is left of the others."""
     network, answers, joint = case
@@ -191,7 +190,7 @@ def test_possible_answers_have_the_digits_of_rational_sums(
 @settings(max_examples=40)
 @given(case=cases(4))
 def test_reasons_and_decisive_answers_weigh_what_rational_odds_do(
-    engine: str, case: tuple[Network, Answers, Joint]
+    engine: Engine, case: tuple[Network, Answers, Joint]
 ) -> None:
     network, answers, joint = case
     dx = diagnosis(network, answers, engine)
@@ -487,7 +486,7 @@ def rough_chain(excess: float, length: int = 6) -> Network:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_rows_that_sum_to_one_but_for_a_millionth_are_divided_by_their_sum(engine: str) -> None:
+def test_rows_that_sum_to_one_but_for_a_millionth_are_divided_by_their_sum(engine: Engine) -> None:
     dx = diagnosis(rough_chain(9e-7), Answers(), engine)
     now = suppose(dx.inference, [dx.answers])
     possible = possible_answers(dx.inference, dx.answers, now, ["f5"])
@@ -523,13 +522,12 @@ def test_full_tables_keep_the_digits_of_rare_levels() -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_sums_in_another_order_do_not_exceed_one(engine: str) -> None:
+def test_sums_in_another_order_do_not_exceed_one(engine: Engine) -> None:
     """Six causes and eight findings of random numbers: too many to enumerate, enough to round."""
     for seed in range(30):
         rng = np.random.default_rng(seed)
         network = random_stars(rng)
-        inference = Inference(network)
-        inference.engine = engine  # type: ignore[assignment]
+        inference = Inference(network, engine=engine)
         names = network.names("finding")
         said = [
             Answers({name: int(rng.random() < 0.5) for name in names if rng.random() < 0.7})

@@ -20,7 +20,7 @@ from tests.oracle import enumerate_joint
 from tests.strategies import networks, records
 from twitchnet.diagnosis.evidence import read_answers
 from twitchnet.diagnosis.explain.sensitivity import number_gradient
-from twitchnet.diagnosis.inference import Inference
+from twitchnet.diagnosis.inference import Engine, Inference
 from twitchnet.engine.numpy import ranged as numbers
 from twitchnet.engine.numpy.ranged import Ranged, exact_range, plain, ranged
 from twitchnet.engine.weights import balanced
@@ -39,10 +39,8 @@ def finding(name: str, leak: float, **links: float) -> Variable:
     return Variable(name, "finding", STATES, "", NoisyOr(Leak((), np.array(leak)), parts))
 
 
-def model(*variables: Variable) -> tn.Model:
-    made = tn.Model(Network("range", "1", variables))
-    made._inference.engine = "numpy"
-    return made
+def model(*variables: Variable, engine: Engine = "numpy") -> tn.Model:
+    return tn.Model(Network("range", "1", variables), _engine=engine)
 
 
 def log(value: Fraction) -> float:
@@ -177,8 +175,7 @@ def test_numbers_with_exponents_give_what_plain_ones_give(data: st.DataObject) -
     expected = enumerate_joint(network, rows)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(numbers, "_flags_work", lambda: False)
-        inference = Inference(network)
-        inference.engine = "numpy"
+        inference = Inference(network, engine="numpy")
         beliefs = inference.beliefs(answers)
     if expected.evidence < 1e-280:
         return
@@ -225,8 +222,8 @@ def test_only_the_ratio_of_weights_matters(weight: float, compiled: bool) -> Non
     made = model(
         *(cause(name, 0.1) for name in "ab"),
         *(finding(f"f{i}", 0.1, a=0.5, b=0.25) for i in range(3)),
+        engine="compiled" if compiled else "numpy",
     )
-    made._inference.engine = "compiled" if compiled else "numpy"
     names = ["a", "f0", "f1", "f2"]
     one = made.diagnose({n: tn.Likelihood({"absent": 1.0, "present": 2.0}) for n in names})
     other = made.diagnose(
@@ -250,8 +247,8 @@ def test_weights_that_are_far_apart(compiled: bool) -> None:
         cause("c", 0.5),
         Variable("g", "finding", STATES, "", Table(("c",), np.array([[0.5, 0.5], [1.0, 0.0]]))),
         *(finding(f"f{i}", 0.5, c=0.5) for i in range(3)),
+        engine="auto" if compiled else "numpy",
     )
-    made._inference.engine = "auto" if compiled else "numpy"
     weights = {"c": (1e-300, 1e300), "f0": (5e-324, 1e300), "f1": (1.0, 1e-320)}
     soft = {n: tn.Likelihood(dict(zip(STATES, row, strict=True))) for n, row in weights.items()}
     found = made.diagnose({**soft, "g": True})

@@ -461,10 +461,10 @@ def test_a_watch_that_is_too_wide_leaves_the_rules_and_says_so(
     assert not tn.load("twitchy_legs").diagnose(leg_twitching=True).triage.unwatched
     rows = dx.ranking  # computed before the passes become too wide
 
-    def too_wide(answers: Answers) -> None:
+    def too_wide(self: Inference, answers: Answers) -> None:
         raise tn.CapacityError(1e12, 1e9)
 
-    monkeypatch.setattr(dx.inference, "beliefs", too_wide)
+    monkeypatch.setattr(Inference, "beliefs", too_wide)
     by_rules = triage(NETWORK, {"leg_twitching": "present", "numbness": "present"})
     assert dx.triage == replace(by_rules, unwatched=True)
     assert rows == dx.ranking

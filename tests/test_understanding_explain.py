@@ -15,7 +15,7 @@ from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.explain.explain import neighbours, weight
 from twitchnet.diagnosis.hypotheses import columns, possible_answers, suppose
-from twitchnet.diagnosis.inference import Inference
+from twitchnet.diagnosis.inference import Engine, Inference
 from twitchnet.engine.numpy import sweep as numpy_sweep
 from twitchnet.model.network import Network
 
@@ -169,9 +169,9 @@ def test_pages_speak_in_labels_and_json_in_names() -> None:
 @given(cases(5))
 def test_posteriors_without_accounts_are_the_same(case: tuple[Network, Answers]) -> None:
     network, answers = case
-    for engine in ("numpy", "compiled"):
-        inference = Inference(network)
-        inference.engine = engine  # type: ignore[assignment]
+    engines: tuple[Engine, ...] = ("numpy", "compiled")
+    for engine in engines:
+        inference = Inference(network, engine=engine)
         full = inference.beliefs(answers)
         plain_ones = inference.beliefs(answers, accounts=False)
         assert plain_ones.log_evidence == pytest.approx(full.log_evidence, abs=1e-10)

@@ -33,9 +33,7 @@ def network(leak: float = 0.05, link: float = 0.7, version: str = "1") -> Networ
 
 
 def inference(made: Network) -> Inference:
-    found = Inference(made)
-    found.engine = "numpy"
-    return found
+    return Inference(made, engine="numpy")
 
 
 RECORDS = [{"ache": True}, {"ache": True, "sport": "no"}, {"ache": False}, {"ache": "sore"}]

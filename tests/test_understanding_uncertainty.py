@@ -105,7 +105,7 @@ def test_many_draws_are_packed_as_each_by_itself(case: tuple[Network, Answers]) 
 def test_kernels_solve_the_same_draws_as_numpy() -> None:
     dx = diagnose(small(), Answers({"ache": 1}))
     slow = dx.uncertainty(BLOCK + 9, rng=5).draws
-    dx.inference.engine = "compiled"
+    dx = diagnose(small(), Answers({"ache": 1}), "compiled")
     np.testing.assert_allclose(dx.uncertainty(BLOCK + 9, rng=5).draws, slow, rtol=1e-11)
 
 

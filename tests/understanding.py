@@ -12,7 +12,7 @@ from tests.oracle import Joint, enumerate_joint
 from tests.strategies import networks, records
 from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.diagnosis.evidence import Answers
-from twitchnet.diagnosis.inference import Inference
+from twitchnet.diagnosis.inference import Engine, Inference
 from twitchnet.model.local import Leak, Link, NoisyOr, Table
 from twitchnet.model.network import Network, Parameter, Variable
 
@@ -50,9 +50,8 @@ def slow_posterior(network: Network, answers: Answers, name: str, state: int) ->
     return joint.marginal[name][state] / joint.evidence if joint.evidence > 0 else math.nan
 
 
-def diagnose(network: Network, answers: Answers) -> Diagnosis:
-    inference = Inference(network)
-    inference.engine = "numpy"
+def diagnose(network: Network, answers: Answers, engine: Engine = "numpy") -> Diagnosis:
+    inference = Inference(network, engine=engine)
     return Diagnosis(network, answers, inference.beliefs(answers), inference)
 
 

@@ -477,8 +477,7 @@ def worst_posterior(
 
 def by_numpy(network: Network, codes: NDArray[np.int8]) -> Iterator[tuple[int, float, float]]:
     """(row, error of P(evidence), largest relative error of a posterior) by the numpy engine."""
-    inference, oracle = Inference(network), Oracle(network)
-    inference.engine = "numpy"
+    inference, oracle = Inference(network, engine="numpy"), Oracle(network)
     for row in range(len(codes)):
         hard = hard_of(network, codes[row])
         marginal, total, shift = oracle.joint(hard)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.diagnosis.evidence import Answers, read_answers
-from twitchnet.diagnosis.inference import Inference
+from twitchnet.diagnosis.inference import Engine, Inference
 from twitchnet.engine.host import readiness
 from twitchnet.engine.numpy.plan import BUDGET, WORKSPACE, Plan
 from twitchnet.errors import ModelError, Problem, RecordError
@@ -63,12 +63,13 @@ class Model:
         workspace: float = WORKSPACE,
         _settled: frozenset[str] = frozenset(),
         _origin: Path | None = None,
+        _engine: Engine = "auto",
     ) -> None:
         problems = [problem for problem in check(network) if problem.severity == "error"]
         if problems:
             raise ModelError(problems)
         self.network = network
-        self._inference = Inference(network, budget, workspace)
+        self._inference = Inference(network, budget, workspace, _engine)
         self._settled = _settled  # set by an intervention, so they cannot be observed
         self._origin = _origin  # the file that it was loaded from
 
@@ -84,6 +85,7 @@ class Model:
             "workspace": inference.workspace,
             "_settled": self._settled,
             "_origin": self._origin,
+            "_engine": inference.engine,
         }
 
     def __repr__(self) -> str:

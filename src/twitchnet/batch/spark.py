@@ -15,6 +15,7 @@ from twitchnet.batch.scoring.score import Scorer
 from twitchnet.batch.stream import arrow, make_scheme, score_batches
 from twitchnet.batch.worker import prepare
 from twitchnet.diagnosis.inference import Inference
+from twitchnet.engine.numpy.plan import WORKSPACE
 from twitchnet.errors import Problem, RecordError, needs
 from twitchnet.model.network import Network
 
@@ -43,10 +44,11 @@ def score_spark(
         from pyspark.sql import types
     except ImportError:
         raise needs("pyspark", "spark") from None
-    network, budget = model.network, model._inference.budget
+    inference = model._inference
+    network, budget, workspace = model.network, inference.budget, inference.workspace
     _refuse_columns(frame.schema)
     chosen = options_of(options, keywords)
-    scorer = Scorer(model._inference, chosen)
+    scorer = Scorer(inference, chosen)
     columns = list(frame.columns)
     # Only names count here; each task sees the Arrow types that Spark sends it.
     untyped = dict.fromkeys(columns, arrow().null())
@@ -57,7 +59,7 @@ def score_spark(
     sent = _sent(frame, network)
 
     def task(batches: Iterable[Any]) -> Iterator[Any]:
-        mine = scorer_of(sent(), budget, chosen)
+        mine = scorer_of(sent(), budget, chosen, workspace)
         prepare(cache)
         given = threads or _cores()
         named = (batch.rename_columns(columns) for batch in batches)
@@ -128,9 +130,11 @@ def _cores() -> int:
     return max(1, int(context.cpus())) if context is not None else 1
 
 
-def scorer_of(network: Network, budget: float, options: ScoreOptions) -> Scorer:
+def scorer_of(
+    network: Network, budget: float, options: ScoreOptions, workspace: float = WORKSPACE
+) -> Scorer:
     """The scorer of a model in this process, built when it is first asked for."""
-    key = (network.fingerprint, budget, repr(options))
+    key = (network.fingerprint, budget, workspace, repr(options))
     if key not in _SCORERS:
-        _SCORERS[key] = Scorer(Inference(network, budget), options)
+        _SCORERS[key] = Scorer(Inference(network, budget, workspace), options)
     return _SCORERS[key]

@@ -57,8 +57,7 @@ def accuracy(found: Sequence[Case], checked: int, budget: float = BUDGET) -> Sec
     """The kernels against the numpy executor, on the first records that numpy can do at ease."""
     rows, series = [], {}
     for case in found:
-        engine, reference = Engine(case.network, budget), Inference(case.network)
-        reference.engine = "numpy"
+        engine, reference = Engine(case.network, budget), Inference(case.network, engine="numpy")
         out = engine.run(case.codes)
         worst, worst_log, done = 0.0, 0.0, 0
         light = np.flatnonzero((out.status == OK) & (out.cells <= NUMPY_CELLS))

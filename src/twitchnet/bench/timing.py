@@ -42,8 +42,8 @@ class Engine:
     def __init__(self, network: Network, budget: float = BUDGET) -> None:
         self.network = network
         self.budget = budget
-        self.inference = Inference(network, budget)
-        self.inference.engine = "compiled"  # numpy does not answer what is too wide
+        # only the kernels: numpy does not answer what is too wide for them
+        self.inference = Inference(network, budget, engine="compiled")
         low = self.inference.lowered
         self.program = low.program
         self.columns = target_states(network)

@@ -30,7 +30,13 @@ from twitchnet.lowering import Lowered, lower
 from twitchnet.model.network import Network
 
 T = TypeVar("T")
-HEAVY = 2e6  # planned cells from which several records are worth loading the kernels from disk
+Engine = Literal["auto", "numpy", "compiled"]
+
+HEAVY = 2e6
+"""Planned cells of several records from which it pays to load the kernels from disk."""
+
+MOST_AIMED = 16
+"""Sets of targets whose priors are kept: more take memory with every new set that is asked for."""
 
 
 @dataclass(frozen=True)
@@ -53,21 +59,30 @@ class Beliefs:
     unexplained: float = np.nan
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Inference:
     """A network made ready for exact inference.  Immutable, so threads may share it.
 
-    ``engine`` chooses who computes: numpy, the compiled kernels, or (auto) the kernels once they
-    are loaded.  One record never waits for them (``engine/host/readiness.py``); only what is too
-    wide for numpy loads them, when they are on disk.
+    ``budget`` is the most table cells of a record, ``workspace`` the most bytes of its tables.
+    ``engine`` chooses numpy, the compiled kernels, or (auto) the kernels once they are loaded.  One
+    record never waits for them (``engine/host/readiness.py``); only what is too wide for numpy
+    loads them, when they are on disk.
+
+    What follows from these values is computed when it is first read, and kept.  Instances are
+    compared by identity.
     """
 
-    def __init__(
-        self, network: Network, budget: float = BUDGET, workspace: float = WORKSPACE
-    ) -> None:
-        self.network = network
-        self.budget = budget
-        self.workspace = workspace
-        self.engine: Literal["auto", "numpy", "compiled"] = "auto"
+    network: Network
+    budget: float = BUDGET
+    workspace: float = WORKSPACE
+    engine: Engine = "auto"
+    ready: Lowered | None = None
+    """The network as it is lowered, where that has been done already; see ``lowered``."""
+    _aimed: dict[tuple[str, ...], Inference] = field(default_factory=dict, init=False)
+
+    def of(self, network: Network) -> Inference:
+        """Another network, with the same limits and the same choice of engine."""
+        return replace(self, network=network, ready=None)
 
     @property
     def batch_workspace(self) -> float:
@@ -79,7 +94,7 @@ class Inference:
     @cached_property
     def lowered(self) -> Lowered:
         """The flat program and its names."""
-        return lower(self.network)
+        return self.ready or lower(self.network)
 
     @cached_property
     def dials(self) -> Dials:
@@ -96,20 +111,18 @@ class Inference:
             for (of, parent), node in low.producer.items()
             if of == self.network.complaint and parent
         ]
-        return np.array(nodes, dtype=np.int64)
+        return _fixed(np.array(nodes, dtype=np.int64))
 
     def aimed_at(self, targets: tuple[str, ...]) -> Inference:
-        """The same network and numbers with other targets; kept, as their prior is."""
-        if targets not in self._aimed:
-            other = Inference(replace(self.network, targets=targets), self.budget, self.workspace)
-            other.engine = self.engine
-            other.__dict__["lowered"] = self.lowered  # the numbers do not depend on the targets
-            self._aimed[targets] = other
-        return self._aimed[targets]
-
-    @cached_property
-    def _aimed(self) -> dict[tuple[str, ...], Inference]:
-        return {}
+        """The same network and numbers with other targets; kept, as its prior is."""
+        found = self._aimed.get(targets)
+        if found is None:
+            network = replace(self.network, targets=targets)
+            found = replace(self, network=network, ready=self.lowered)
+            if len(self._aimed) >= MOST_AIMED:
+                self._aimed.clear()
+            self._aimed[targets] = found
+        return found
 
     @cached_property
     def complaint(self) -> int:
@@ -220,13 +233,12 @@ class Inference:
         wanted = np.zeros(len(self.lowered.program.card), dtype=np.int64)
         wanted[self.targets] = 2
         wanted[[self.lowered.index[name] for name in self.network.ranked]] = 1
-        return wanted
+        return _fixed(wanted)
 
     @cached_property
     def wanted_targets(self) -> Ints:
         """Per node (V,): 1 for ranked variables, 0 else."""
-        wanted: Ints = (self.wanted == 1).astype(np.int64)
-        return wanted
+        return _fixed((self.wanted == 1).astype(np.int64))
 
     def _compiled(
         self, program: Program, evidence: Evidence, down: bool = True, accounts: bool = True
@@ -324,6 +336,12 @@ class Inference:
         if self.complaint in runs[0][1].marginal and evidence.hard[self.complaint] >= 0:
             unexplained = float(marginal(self.complaint)[0])
         return Beliefs(log_evidence, probability, produced, explains, shares, unexplained)
+
+
+def _fixed(array: Ints) -> Ints:
+    """The array, read-only from now on."""
+    array.flags.writeable = False
+    return array
 
 
 def _runs(plan: Plan, factors: Reduced) -> list[tuple[slice, Sweep]]:

@@ -201,8 +201,7 @@ def relief(inference: Inference, answers: Answers, log_evidence: float, change: 
     twin = twin_network(network, change, network.complaint)
     if twin is None:
         return 0.0
-    both = Inference(twin.network, inference.budget, inference.workspace)
-    both.engine = inference.engine
+    both = inference.of(twin.network)
     gone = answers.with_answers(dict.fromkeys(twin.silent, 0))
     try:
         return float(ratio(both.log_evidence(both.evidence(gone)), log_evidence))
