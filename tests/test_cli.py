@@ -18,7 +18,7 @@ import twitchnet as tn
 from twitchnet.cli.main import app, main
 from twitchnet.codes import CODES
 from twitchnet.diagnosis.assess.cost import cost_warnings, planned_costs
-from twitchnet.diagnosis.diagnosis import RankBy
+from twitchnet.diagnosis.ranking import RankBy
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -1,41 +1,55 @@
 """What does the record mean?  The answer of ``Model.diagnose``.
 
-A :class:`Diagnosis` is a value: rows, numbers and the answers they follow from.  What
-costs another pass (``none_present``, ``unexplained``) is computed when it is read.
+A :class:`Diagnosis` is a value: the answers of a record and the posteriors that follow from
+them.  All else that it has is computed when it is asked for, and kept where it is an
+attribute.  The computations, with their formulas and sources, are in the modules that its
+methods call (``docs/understanding.md`` is the overview); the methods import them, so that a
+ranking does not wait for them.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from twitchnet.diagnosis.care.management import Management, manage
 from twitchnet.diagnosis.care.triage import Triage, triage, watch_answers, watched
 from twitchnet.diagnosis.evidence import Answers
+from twitchnet.diagnosis.gain import gains, leading
+from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Beliefs, Inference
+from twitchnet.diagnosis.ranking import RankBy, ranked, rows_of
 from twitchnet.diagnosis.ranking import RankedCause as RankedCause
 from twitchnet.diagnosis.report.facts import Report
 from twitchnet.diagnosis.report.report import build_report
 from twitchnet.diagnosis.report.wording import page_of
-from twitchnet.diagnosis.understanding import Understanding
-from twitchnet.engine.shares import present, ratio
-from twitchnet.errors import CapacityError, needs
+from twitchnet.engine.program import Floats
+from twitchnet.engine.shares import others, present
+from twitchnet.errors import CapacityError, Problem, RecordError, needs
 from twitchnet.model.network import Network
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from twitchnet.diagnosis.explain.benefits import Benefits
+    from twitchnet.diagnosis.explain.conflict import Conflict
+    from twitchnet.diagnosis.explain.explain import Explanation, LeftOut
+    from twitchnet.diagnosis.explain.joint import Combinations
+    from twitchnet.diagnosis.explain.sensitivity import Sensitivity
+    from twitchnet.diagnosis.explain.uncertainty import Uncertainty
+    from twitchnet.diagnosis.explain.whatif import SingleChange, WhatIf
+    from twitchnet.diagnosis.interview.questions import NextQuestions
     from twitchnet.diagnosis.marginals import JointTable
-
-RankBy = Literal["gain", "posterior", "produced", "explains", "prior"]
 
 
 @dataclass(frozen=True, repr=False)
-class Diagnosis(Understanding):
+class Diagnosis:
     """Exact posteriors of every cause of the model, given the answers of one record."""
 
     network: Network
@@ -102,44 +116,35 @@ class Diagnosis(Understanding):
         >>> dx.ranked(by="gain")[0].cause
         'stimulant_excess'
         """
-        if by not in get_args(RankBy):
-            raise ValueError(f"cannot rank by {by!r}: choose {', '.join(get_args(RankBy))}")
-        rows = self._rows
-
-        def key(row: RankedCause) -> tuple[bool, float, float]:
-            value = float(getattr(row, by))
-            return row.given, 0.0 if math.isnan(value) else -value, -row.posterior
-
-        ordered = sorted(rows, key=key)
-        result, rank = [], 0
-        for row in ordered:
-            rank += not row.given
-            result.append(_with_rank(row, None if row.given else rank))
-        return tuple(result)
+        return ranked(self._rows, by)
 
     @cached_property
     def _rows(self) -> tuple[RankedCause, ...]:
-        rows = []
         prior = self.inference.prior
-        gain = iter(self.gains.tolist())
-        for name in self.network.ranked:
-            variable = self.network.by_name[name]
-            for state in range(1, variable.card):
-                rows.append(
-                    RankedCause(
-                        cause=name,
-                        label=variable.label or name,
-                        prior=float(prior.probability[name][state]),
-                        posterior=float(self.beliefs.probability[name][state]),
-                        gain=next(gain),
-                        produced=self.beliefs.produced.get(name, math.nan),
-                        explains=self.beliefs.explains[name],
-                        rank=None,
-                        state=variable.states[state],
-                        given=name in self.answers.hard,
-                    )
-                )
-        return tuple(rows)
+        return rows_of(self.network, self.answers, self.beliefs, prior, self.gains)
+
+    @property
+    def leader(self) -> str:
+        """The cause that the answers point to: first by gain, '' when the record gives them all."""
+        first = leading(self.inference, self.answers, self.columns, self.rest)
+        return columns(self.network)[first][0] if first >= 0 else ""
+
+    @cached_property
+    def gains(self) -> Floats:
+        """What the answers tell about every (target, state) but the baselines, in signed bits."""
+        return gains(self.columns, self.rest, *self.inference.prior_shares)
+
+    @cached_property
+    def columns(self) -> Floats:
+        """The posterior of every (target, state) but the baselines, in model order."""
+        probability = self.beliefs.probability
+        return np.array([probability[name][state] for name, state in columns(self.network)])
+
+    @cached_property
+    def rest(self) -> Floats:
+        """The complements of ``columns``: each target in any other state."""
+        rows = [others(self.beliefs.probability[name])[1:] for name in self.network.ranked]
+        return np.concatenate(rows)
 
     def marginal(self, name: str) -> Mapping[str, float]:
         """P(state | answers) of each state of any variable, by state.
@@ -179,72 +184,18 @@ class Diagnosis(Understanding):
     @cached_property
     def none_present(self) -> float:
         """P(every cause is in its baseline state | answers)."""
-        evidence = self.inference.evidence(self.answers)
-        index = self.inference.lowered.index
-        for name in self.network.ranked:
-            if self.answers.hard.get(name, 0) > 0:
-                return 0.0
-            evidence.hard[index[name]] = 0
-            evidence.is_soft[index[name]] = False
-        joint = self.inference.log_evidence(evidence)
-        for name in self.network.ranked:
-            if name in self.answers.soft:  # hard zero replaced the likelihood: put its weight back
-                joint += (
-                    math.log(self.answers.soft[name][0])
-                    if self.answers.soft[name][0]
-                    else -math.inf
-                )
-        return float(ratio(joint, self.log_evidence))
+        from twitchnet.diagnosis.marginals import none_present
+
+        return none_present(self.inference, self.answers, self.log_evidence)
 
     @cached_property
     def unexplained(self) -> float:
         """P(no cause produced the complaint | answers), NaN for a model without a complaint."""
+        from twitchnet.diagnosis.marginals import no_producer
+
         if not self.network.complaint or not math.isnan(self.beliefs.unexplained):
             return self.beliefs.unexplained
-        evidence = self.inference.evidence(self.answers)
-        for (of, parent), node in self.inference.lowered.producer.items():
-            if of == self.network.complaint and parent:
-                evidence.hard[node] = 0
-        return float(ratio(self.inference.log_evidence(evidence), self.log_evidence))
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON; the keys are stable.  NaN becomes None."""
-        return {
-            "model": self.network.name,
-            "version": self.network.version,
-            "fingerprint": self.network.fingerprint,
-            "answers": self.answers.states(self.network) | self.answers.weights(self.network),
-            "urgency": self.triage.urgency or None,
-            "red_flags": list(self.triage.red_flags),
-            "decided_by": [one.name for one in self.triage.deciding],
-            "log_evidence": self.log_evidence,
-            "none_present": self.none_present,
-            "unexplained": _json(self.unexplained),
-            "ranking": [
-                {
-                    "rank": row.rank,
-                    "cause": row.cause,
-                    "label": row.label,
-                    "state": row.state,
-                    "prior": row.prior,
-                    "posterior": row.posterior,
-                    "gain": row.gain,
-                    "produced": _json(row.produced),
-                    "explains": row.explains,
-                    "given": row.given,
-                }
-                for row in self.ranking
-            ],
-            "disclaimer": self.network.words.disclaimer,
-        }
-
-    def to_frame(self) -> pd.DataFrame:
-        """The ranking as a pandas DataFrame, one row per cause (needs pandas)."""
-        try:
-            import pandas
-        except ImportError:
-            raise needs("pandas") from None
-        return pandas.DataFrame([_as_dict(row) for row in self.ranking])
+        return no_producer(self.inference, self.answers, self.log_evidence)
 
     @cached_property
     def triage(self) -> Triage:
@@ -289,6 +240,203 @@ class Diagnosis(Understanding):
             self.unexplained if complains else math.nan,
         )
 
+    @cached_property
+    def left_out(self) -> LeftOut:
+        """The posteriors with each answer left out in turn; one pass per answer."""
+        from twitchnet.diagnosis.explain.explain import leave_out
+
+        return leave_out(self.inference, self.answers)
+
+    def explain(
+        self, cause: str | None = None, state: str = "", *, decisive: bool = True
+    ) -> Explanation:
+        """Why a cause (the leader by gain, when none is named) has its posterior.
+
+        ``decisive`` adds what nobody has answered yet and would matter, at one pass per open
+        question next to the cause.
+
+        >>> import twitchnet as tn
+        >>> dx = tn.load("demo").diagnose(leg_twitching=True, caffeine_intake="high")
+        >>> [one.answer for one in dx.explain("stimulant_excess").supporting]
+        ['caffeine_intake', 'leg_twitching']
+        """
+        from twitchnet.diagnosis.explain.explain import explain
+
+        name = self.leader if cause is None else cause
+        accounts = self.beliefs.accounts
+        left = self.left_out
+        why = explain(self.inference, self.answers, left, accounts, name, state, decisive=decisive)
+        return why.signed_by(self.network)
+
+    def uncertainty(
+        self, draws: int = 1000, rng: np.random.Generator | int = 0, mass: float = 0.9
+    ) -> Uncertainty:
+        """Intervals of every posterior, from the ranges of the hand-set numbers.
+
+        The same ``rng`` (a seed, or a generator) gives the same answer.
+
+        >>> import twitchnet as tn
+        >>> dx = tn.load("demo").diagnose(leg_twitching=True)
+        >>> one = dx.uncertainty(draws=20, rng=1)["muscle_fatigue"]
+        >>> one.low < one.posterior < one.high
+        True
+        """
+        from twitchnet.diagnosis.explain.uncertainty import uncertainty
+
+        return uncertainty(
+            self.inference, self.answers, self.columns, draws=draws, rng=rng, mass=mass
+        ).signed_by(self.network)
+
+    def sensitivity(
+        self, cause: str | None = None, state: str = "", *, rivals: int = 3
+    ) -> Sensitivity:
+        """Which numbers the posterior of a cause (the leader by gain) depends on.
+
+        >>> import twitchnet as tn
+        >>> dx = tn.load("demo").diagnose(leg_twitching=True)
+        >>> dx.sensitivity("muscle_fatigue").turns[0].name
+        'leg_twitching leak'
+        """
+        from twitchnet.diagnosis.explain.sensitivity import sensitivity
+
+        name = self.leader if cause is None else cause
+        found = sensitivity(self.inference, self.answers, self.columns, name, state, rivals=rivals)
+        return found.signed_by(self.network)
+
+    def next_questions(self, k: int | None = 5, about: str = "causes") -> NextQuestions:
+        """The ``k`` most telling open questions, safety first, and whether to stop.
+
+        ``about`` is ``"causes"``, ``"leader"`` (which answer would most probably put another
+        cause first by gain), ``"urgency"`` or the name of a cause.
+
+        >>> import twitchnet as tn
+        >>> dx = tn.load("demo").diagnose(leg_twitching=True)
+        >>> dx.next_questions().questions[0].name
+        'intense_exercise'
+        """
+        from twitchnet.diagnosis.interview.questions import next_questions
+
+        return next_questions(self.inference, self.answers, k, about).signed_by(self.network)
+
+    def benefits(self) -> Benefits:
+        """For each option, the probability that the complaint would be gone had it been done.
+
+        A counterfactual about this record; see ``twin.py``.  Costs about three passes per option.
+
+        >>> import twitchnet as tn
+        >>> dx = tn.load("demo").diagnose(leg_twitching=True, intense_exercise=True)
+        >>> [one.option for one in dx.benefits().options]
+        ['rest', 'less_caffeine']
+        """
+        from twitchnet.diagnosis.explain.benefits import benefits
+
+        found = benefits(self.inference, self.answers, self.beliefs.log_evidence, self.triage)
+        return found.signed_by(self.network)
+
+    def what_if(self, changes: Mapping[str, object] | None = None, /, **answers: object) -> WhatIf:
+        """This diagnosis beside the one with some answers changed; unknown takes one back.
+
+        Raises ``RecordError`` for wrong names or states and for impossible answers.
+
+        >>> import twitchnet as tn
+        >>> dx = tn.load("demo").diagnose(leg_twitching=True)
+        >>> one = dx.what_if(caffeine_intake="high").rows[1]
+        >>> one.cause, one.after > one.before
+        ('stimulant_excess', True)
+        """
+        from twitchnet.diagnosis.explain.whatif import answers_after
+
+        new, told = answers_after(self.network, self.answers, {**(changes or {}), **answers})
+        beliefs = self.inference.beliefs(new)
+        if beliefs.log_evidence == -math.inf:
+            words = ", ".join(f"{name} = {s}" for name, s in new.states(self.network).items())
+            raise RecordError([Problem("TN205", f"these answers cannot all hold: {words}")])
+        return self.beside(replace(self, answers=new, beliefs=beliefs), told)
+
+    def beside(self, other: Diagnosis, changes: Mapping[str, object]) -> WhatIf:
+        """This diagnosis beside another one of the same causes; ``changes`` are for the title."""
+        from twitchnet.diagnosis.explain.whatif import compare
+
+        log_ratio = other.beliefs.log_evidence - self.beliefs.log_evidence
+        return compare(
+            {name: "present" if state is True else str(state) for name, state in changes.items()},
+            self.ranking,
+            other.ranking,
+            (self.triage.urgency, other.triage.urgency),
+            math.exp(min(log_ratio, 700.0)),
+        ).signed_by(self.network)
+
+    def single_changes(self) -> tuple[SingleChange, ...]:
+        """Every change of one answer, and what the causes would then be.
+
+        >>> import twitchnet as tn
+        >>> dx = tn.load("demo").diagnose(leg_twitching=True)
+        >>> [one.state for one in dx.single_changes() if one.answer == "caffeine_intake"]
+        ['low', 'moderate', 'high']
+        """
+        from twitchnet.diagnosis.explain.whatif import single_changes
+
+        return single_changes(self.inference, self.answers)
+
+    def combinations(self, k: int = 5) -> Combinations:
+        """The ``k`` most probable sets of causes, the smallest that explain, and dependences.
+
+        >>> import twitchnet as tn
+        >>> dx = tn.load("demo").diagnose(leg_twitching=True)
+        >>> [one.present for one in dx.combinations(2).explanations]
+        [(('muscle_fatigue', 'present'),), ()]
+        """
+        from twitchnet.diagnosis.explain.joint import combinations_of
+
+        return combinations_of(self.inference, self.answers, self.columns, k).signed_by(
+            self.network
+        )
+
+    def conflict(self, records: int = 0, rng: np.random.Generator | int = 0) -> Conflict:
+        """Whether the answers fit together, and which do not.
+
+        With ``records``, so many are simulated to say how usual P(answers) is (1000 are
+        enough for most); the same ``rng`` gives the same answer.
+
+        >>> import twitchnet as tn
+        >>> tn.load("demo").diagnose(leg_twitching=True, intense_exercise=True).conflict().fits
+        True
+        """
+        from twitchnet.diagnosis.explain.conflict import conflict, tail
+
+        log_evidence = self.beliefs.log_evidence
+        found = None
+        if records:
+            found = tail(self.inference, self.answers, log_evidence, records=records, rng=rng)
+        none, unexplained = self.none_present, self.unexplained
+        fit = conflict(self.inference, self.answers, self.left_out, none, unexplained, found)
+        return fit.signed_by(self.network)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; the keys are stable.  NaN becomes None."""
+        return {
+            "model": self.network.name,
+            "version": self.network.version,
+            "fingerprint": self.network.fingerprint,
+            "answers": self.answers.states(self.network) | self.answers.weights(self.network),
+            "urgency": self.triage.urgency or None,
+            "red_flags": list(self.triage.red_flags),
+            "decided_by": [one.name for one in self.triage.deciding],
+            "log_evidence": self.log_evidence,
+            "none_present": self.none_present,
+            "unexplained": None if math.isnan(self.unexplained) else self.unexplained,
+            "ranking": [row.to_dict() for row in self.ranking],
+            "disclaimer": self.network.words.disclaimer,
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """The ranking as a pandas DataFrame, one row per cause (needs pandas)."""
+        try:
+            import pandas
+        except ImportError:
+            raise needs("pandas") from None
+        return pandas.DataFrame([asdict(row) for row in self.ranking])
+
     def __repr__(self) -> str:
         network, count = self.network, len(self.answers.hard) + len(self.answers.soft)
         first = ", ".join(f"{row.cause} {row.posterior:.3g}" for row in self.ranking[:3])
@@ -303,15 +451,3 @@ class Diagnosis(Understanding):
         from twitchnet.show.html import html
 
         return html(page_of(self.report))
-
-
-def _as_dict(row: RankedCause) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in RankedCause.__slots__}
-
-
-def _with_rank(row: RankedCause, rank: int | None) -> RankedCause:
-    return RankedCause(**{**_as_dict(row), "rank": rank})
-
-
-def _json(value: float) -> float | None:
-    return None if math.isnan(value) else value

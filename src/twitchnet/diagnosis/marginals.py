@@ -1,12 +1,12 @@
-"""Exact tables of a few variables given the answers: marginals and joint tables.
+"""Exact probabilities of a few variables given the answers: tables, and that all are absent.
 
-Each cell is one upward pass of the engine, P(answers, cell); the table is these masses over
-their sum.  Any node may be asked for, also one that nothing depends on.
+Each cell of a table is one upward pass of the engine, P(answers, cell); the table is these
+masses over their sum.  Any node may be asked for, also one that nothing depends on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import log, prod
@@ -18,7 +18,7 @@ from twitchnet.diagnosis.evidence import Answers, find_variable
 from twitchnet.diagnosis.hypotheses import suppose
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.program import Floats
-from twitchnet.engine.shares import normalised
+from twitchnet.engine.shares import normalised, ratio
 from twitchnet.errors import Problem, RecordError, nearest
 from twitchnet.model.network import Network, Variable
 
@@ -117,7 +117,7 @@ def joint_table(inference: Inference, answers: Answers, names: Sequence[str]) ->
     return JointTable(tuple(v.name for v in variables), tuple(v.states for v in variables), table)
 
 
-def _weight(answers: Answers, variables: Sequence[Variable], cell: Sequence[int]) -> float:
+def _weight(answers: Answers, variables: Iterable[Variable], cell: Iterable[int]) -> float:
     """The log of the likelihoods that a hard state replaces."""
     total = 0.0
     for variable, state in zip(variables, cell, strict=True):
@@ -131,3 +131,29 @@ def marginal(inference: Inference, answers: Answers, name: str) -> Mapping[str, 
     """P(each state of a variable | answers), by state."""
     table = joint_table(inference, answers, [name])
     return dict(zip(table.states[0], table.probability.tolist(), strict=True))
+
+
+def none_present(inference: Inference, answers: Answers, log_evidence: float) -> float:
+    """P(every target is in its baseline state | answers): one pass.
+
+    ``log_evidence`` is the natural log of P(answers).
+    """
+    network = inference.network
+    if any(answers.hard.get(name, 0) > 0 for name in network.ranked):
+        return 0.0
+    absent = dict.fromkeys(network.ranked, 0)
+    evidence = inference.evidence(answers.with_answers(absent))
+    replaced = _weight(answers, map(network.by_name.__getitem__, absent), absent.values())
+    return float(ratio(inference.log_evidence(evidence) + replaced, log_evidence))
+
+
+def no_producer(inference: Inference, answers: Answers, log_evidence: float) -> float:
+    """P(no cause produced the complaint | answers): one pass.
+
+    ``log_evidence`` is the natural log of P(answers).
+    """
+    evidence = inference.evidence(answers)
+    for (of, parent), node in inference.lowered.producer.items():
+        if of == inference.network.complaint and parent:
+            evidence.hard[node] = 0
+    return float(ratio(inference.log_evidence(evidence), log_evidence))

@@ -1,8 +1,18 @@
-"""What is one row of a ranking?"""
+"""The rows of a ranking and their order."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
+
+from twitchnet.diagnosis.evidence import Answers
+from twitchnet.diagnosis.inference import Beliefs
+from twitchnet.engine.program import Floats
+from twitchnet.model.network import Network
+
+RankBy = Literal["gain", "posterior", "produced", "explains", "prior"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,3 +37,62 @@ class RankedCause:
     rank: int | None
     state: str = "present"
     given: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; the keys are stable.  NaN becomes None."""
+        values = asdict(self)
+        order = ("rank", "cause", "label", "state", "prior", "posterior", "gain")
+        found = {name: values.pop(name) for name in order} | values
+        return {name: _plain(value) for name, value in found.items()}
+
+
+def _plain(value: object) -> object:
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def rows_of(
+    network: Network, answers: Answers, beliefs: Beliefs, prior: Beliefs, gains: Floats
+) -> tuple[RankedCause, ...]:
+    """A row for each (target, state) but the baselines, in model order and without ranks.
+
+    ``gains`` (columns,) are those of ``diagnosis.gain`` in the same order.
+    """
+    rows = []
+    gain = iter(gains.tolist())
+    for name in network.ranked:
+        variable = network.by_name[name]
+        for state in range(1, variable.card):
+            rows.append(
+                RankedCause(
+                    cause=name,
+                    label=variable.label or name,
+                    prior=float(prior.probability[name][state]),
+                    posterior=float(beliefs.probability[name][state]),
+                    gain=next(gain),
+                    produced=beliefs.produced.get(name, math.nan),
+                    explains=beliefs.explains[name],
+                    rank=None,
+                    state=variable.states[state],
+                    given=name in answers.hard,
+                )
+            )
+    return tuple(rows)
+
+
+def ranked(rows: Iterable[RankedCause], by: RankBy) -> tuple[RankedCause, ...]:
+    """The rows with their ranks, the largest value first; given causes come last, without one.
+
+    Rows of equal value are ordered by posterior, then as they came; NaN counts as 0.  Raises
+    ``ValueError`` for another key.
+    """
+    if by not in get_args(RankBy):
+        raise ValueError(f"cannot rank by {by!r}: choose {', '.join(get_args(RankBy))}")
+
+    def key(row: RankedCause) -> tuple[bool, float, float]:
+        value = float(getattr(row, by))
+        return row.given, 0.0 if math.isnan(value) else -value, -row.posterior
+
+    ordered = sorted(rows, key=key)
+    return tuple(
+        row if row.given else replace(row, rank=place) for place, row in enumerate(ordered, 1)
+    )

@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from twitchnet.diagnosis.evidence import Answers
+from twitchnet.diagnosis.evidence import Answers, find_variable, read_answers
 from twitchnet.diagnosis.gain import leading
 from twitchnet.diagnosis.hypotheses import Supposed, columns, possible_answers, suppose
 from twitchnet.diagnosis.inference import Inference
@@ -150,6 +150,23 @@ def single_changes(inference: Inference, answers: Answers) -> tuple[SingleChange
     ]
     order = {v.name: i for i, v in enumerate(network.nodes)}
     return tuple(sorted(result, key=lambda one: order[one.answer]))
+
+
+def answers_after(
+    network: Network, answers: Answers, said: Mapping[str, object]
+) -> tuple[Answers, dict[str, str]]:
+    """The answers after changes as a record spells them, and the changes: '' is taken back.
+
+    Unknown takes an answer back.  Raises ``RecordError`` for wrong names or states.
+    """
+    read = read_answers(network, said)
+    names = [find_variable(network, name) or name for name in said]
+    back = {name: -1 for name in names if name not in read.hard and name not in read.soft}
+    new = changed(network, answers, {**read.hard, **back}).without(*read.soft)
+    new = Answers(new.hard, {**new.soft, **read.soft})
+    states = new.states(network)
+    told = {name: states.get(name, "likelihood") for name in (*read.hard, *read.soft)}
+    return new, {**told, **dict.fromkeys(back, "")}
 
 
 def changed(network: Network, answers: Answers, changes: Mapping[str, int]) -> Answers:
