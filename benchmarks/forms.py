@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import twitchnet as tn
-from twitchnet.batch.scoring.posteriors import make_rows
+from twitchnet.batch.scoring.rows import make_rows
 from twitchnet.bench.networks import (
     questionnaires,
     rare,

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 import twitchnet as tn
-from twitchnet.batch.scoring.posteriors import make_rows
+from twitchnet.batch.scoring.rows import make_rows
 from twitchnet.bench.networks import questionnaires, standin, standin_records
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.host.batch import WORKSPACE

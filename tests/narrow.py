@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import twitchnet as tn
-from twitchnet.batch.scoring.posteriors import _one_by_one, make_rows, target_states
+from twitchnet.batch.scoring.posteriors import _one_by_one
+from twitchnet.batch.scoring.rows import make_rows
+from twitchnet.diagnosis.hypotheses import target_states
 
 
 def budget_between(model: tn.Model, frame: Any) -> float:

@@ -27,8 +27,7 @@ from twitchnet.batch.options import ScoreOptions
 from twitchnet.batch.scoring import intervals as intervals_module
 from twitchnet.batch.scoring import reasons as reasons_module
 from twitchnet.batch.scoring.content import Content
-from twitchnet.batch.scoring.passes import Batch
-from twitchnet.batch.scoring.posteriors import Meters
+from twitchnet.batch.scoring.passes import Batch, Meters
 from twitchnet.batch.scoring.score import Scorer
 from twitchnet.batch.simulate import simulate
 from twitchnet.batch.stream import score_batches

@@ -18,12 +18,13 @@ from tests.narrow import budget_between
 from tests.test_oracles_libraries import rare_network
 from twitchnet.batch.encoding.encode import encode_frame
 from twitchnet.batch.scoring import posteriors as batch_posteriors
-from twitchnet.batch.scoring.posteriors import evaluate, make_rows, posteriors, target_states
+from twitchnet.batch.scoring.posteriors import evaluate, posteriors
+from twitchnet.batch.scoring.rows import make_rows
 from twitchnet.batch.scoring.score import Scorer
 from twitchnet.batch.scoring.urgency import by_rules, joined, with_watches
 from twitchnet.diagnosis.care.triage import triage
 from twitchnet.diagnosis.evidence import Answers
-from twitchnet.diagnosis.hypotheses import runs_compiled
+from twitchnet.diagnosis.hypotheses import runs_compiled, target_states
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.kernels import compiler
 from twitchnet.model.sampling import hide, sample

@@ -13,8 +13,9 @@ import twitchnet as tn
 from twitchnet.batch.encoding.encode import encode_frame
 from twitchnet.batch.files.rejects import REASONS, refused
 from twitchnet.batch.formats.opening import Chunk
-from twitchnet.batch.scoring.posteriors import make_rows, target_states
+from twitchnet.batch.scoring.rows import make_rows
 from twitchnet.batch.scoring.score import Scorer
+from twitchnet.diagnosis.hypotheses import target_states
 from twitchnet.engine.host import batch as batch_module
 from twitchnet.engine.host import packing
 from twitchnet.engine.host.batch import LIMITS, STATUS, BatchInput, BatchOutput, run_batch

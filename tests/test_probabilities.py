@@ -23,7 +23,7 @@ from tests.strategies import networks, records
 from tests.understanding import answers_of, weights_of, with_parameters
 from twitchnet.batch.encoding.encode import encode_frame
 from twitchnet.batch.scoring.posteriors import evaluate as evaluate_batch
-from twitchnet.batch.scoring.posteriors import make_rows
+from twitchnet.batch.scoring.rows import make_rows
 from twitchnet.batch.scoring.score import Scorer
 from twitchnet.diagnosis.assess.validation import Evaluator
 from twitchnet.diagnosis.care.management import _Scene

@@ -25,8 +25,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchnet.batch.scoring.posteriors import make_rows, target_states
+from twitchnet.batch.scoring.rows import make_rows
 from twitchnet.diagnosis.evidence import Answers
+from twitchnet.diagnosis.hypotheses import target_states
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.host.batch import LEFT_TO_NUMPY, LIMITS, STATUS, BatchOutput, run_batch
 from twitchnet.model.local import Leak, Link, LocalModel, NoisyMax, NoisyOr, Table

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.diagnosis.evidence import Answers, read_answers
+from twitchnet.diagnosis.hypotheses import target_states
 from twitchnet.diagnosis.inference import Engine, Inference
 from twitchnet.engine.host import readiness
 from twitchnet.engine.numpy.plan import BUDGET, WORKSPACE, Plan
@@ -124,11 +125,7 @@ class Model:
     @cached_property
     def target_states(self) -> tuple[tuple[str, str], ...]:
         """(target, state) for every non-baseline state of every target: the columns of a batch."""
-        return tuple(
-            (name, state)
-            for name in self.network.ranked
-            for state in self.network.by_name[name].states[1:]
-        )
+        return target_states(self.network)
 
     @cached_property
     def variables(self) -> Mapping[str, VariableInfo]:

@@ -17,9 +17,11 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchnet.batch.scoring.posteriors import evaluate, make_rows, target_states
+from twitchnet.batch.scoring.posteriors import evaluate
+from twitchnet.batch.scoring.rows import make_rows
 from twitchnet.bench.networks import Case
 from twitchnet.bench.peers import Peer
+from twitchnet.diagnosis.hypotheses import target_states
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.host.batch import STATUS, WORKSPACE, BatchOutput
 from twitchnet.engine.host.packing import new_scratch, pack

@@ -54,6 +54,13 @@ def columns(network: Network) -> tuple[tuple[str, int], ...]:
     return tuple((name, state) for name, state in all_states(network) if state)
 
 
+def target_states(network: Network) -> tuple[tuple[str, str], ...]:
+    """(target, state) for every non-baseline state of every target, in order."""
+    return tuple(
+        (name, state) for name in network.ranked for state in network.by_name[name].states[1:]
+    )
+
+
 def all_states(network: Network) -> tuple[tuple[str, int], ...]:
     """(target, state) of every state of every target, the states of one beside each other."""
     return tuple(

@@ -1,51 +1,61 @@
-"""Which passes does a batch need, and over which of its records?
+"""How is a batch computed again, with something fixed, left out or replaced?
 
-:class:`Batch` is the readable records of a batch with the ways of running them again:
-something fixed in all of them, only what watches may see.  It computes and names nothing.
+:class:`Batch` holds the records that could be read, the engine that computes them and the
+number of threads.  Each derived column takes a batch and its main pass and asks for further
+passes.  No column is named here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from twitchnet.batch.encoding.encode import Codes
-from twitchnet.batch.scoring.posteriors import (
-    Progress,
-    evaluate,
-    make_rows,
-    target_states,
-    with_fixed,
-)
-from twitchnet.diagnosis.hypotheses import WORTH_COMPILING
+from twitchnet.batch.scoring.posteriors import Progress, evaluate
+from twitchnet.batch.scoring.rows import make_rows, with_fixed
+from twitchnet.diagnosis.hypotheses import WORTH_COMPILING, target_states
 from twitchnet.diagnosis.inference import HEAVY, Inference
-from twitchnet.engine.host.batch import STATUS, BatchInput, BatchOutput
+from twitchnet.engine.host.batch import BatchInput, BatchOutput
 from twitchnet.engine.kernels import compiler
 from twitchnet.engine.kernels.layout import Packed
 from twitchnet.engine.program import Floats, Ints, Program
-from twitchnet.engine.shares import ratio, within
+from twitchnet.engine.shares import ratio
 
 Column = NDArray[np.float64] | NDArray[np.object_]
 
 
+@dataclass(frozen=True)
 class Batch:
-    """The readable records of a batch, ``codes`` (records, ``network.nodes``)."""
+    """Records that can be read, ``codes`` (records, ``network.nodes``), and who computes them.
 
-    def __init__(
-        self, inference: Inference, codes: Codes, threads: int | None, compiled: bool
-    ) -> None:
-        self.inference = inference
-        self.targets = target_states(inference.network)
-        self.codes = codes
-        self.rows = make_rows(inference, codes, {})
-        self.threads = threads
-        self.compiled = compiled
+    ``threads`` and ``compiled`` are as in ``evaluate``.
+    """
+
+    inference: Inference
+    codes: Codes
+    threads: int | None
+    compiled: bool
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @cached_property
+    def targets(self) -> tuple[tuple[str, str], ...]:
+        """The columns of the main pass: (target, state)."""
+        return target_states(self.inference.network)
+
+    @cached_property
+    def rows(self) -> BatchInput:
+        """The records as the engine reads them."""
+        return make_rows(self.inference, self.codes, {})
 
     def with_codes(self, codes: Codes) -> BatchInput:
-        """Rows for the engine; they need not be those of the records."""
+        """Other codes as the engine reads them; any number of rows."""
         return self.rows._replace(
             codes=codes, soft=np.empty((len(codes), *self.rows.soft.shape[1:]))
         )
@@ -60,10 +70,7 @@ class Batch:
         packed: Packed | None = None,
         forms: NDArray[np.int8] | None = None,
     ) -> BatchOutput:
-        """One pass over ``rows``; P(evidence) alone when there are no ``columns``.
-
-        ``program``, ``packed`` and ``forms`` are as in ``evaluate``.
-        """
+        """One pass over ``rows``: :func:`evaluate` with the engine and threads of the batch."""
         return evaluate(
             self.inference,
             rows,
@@ -78,8 +85,11 @@ class Batch:
         )
 
     def ratio(self, at: Ints, main: BatchOutput, fixed: Mapping[int, int]) -> Floats:
-        """P(fixed | answers) of the records ``at``, NaN elsewhere; 0 where an answer says no."""
-        found = np.full(len(self.codes), np.nan)
+        """P(fixed | answers) of the records ``at``, NaN for the others and for nothing fixed.
+
+        ``fixed`` maps nodes to their baselines, so it is 0 where a record answers otherwise.
+        """
+        found = np.full(len(self), np.nan)
         if not fixed:
             return found
         held = np.isin(self.rows.node_of, list(fixed))
@@ -90,68 +100,42 @@ class Batch:
         found[at] = ratio(out.log_evidence, main.log_evidence[at])
         return found
 
-    def watched(
-        self, level: NDArray[np.int8], main: BatchOutput
-    ) -> tuple[dict[str, Floats], NDArray[np.bool_]]:
-        """P(target | what watches may see) by target, and where that was too wide.
 
-        Absent findings are left out of the answers, so it is another pass; records that
-        have none, or whose urgency no watch can reach, are spared it.
-        """
-        network = self.inference.network
-        failed = np.zeros(len(self.codes), dtype=np.bool_)
-        if not network.watches or not len(self.codes):
-            return {}, failed
-        names = tuple(dict.fromkeys(w.target.partition("=")[0] for w in network.watches))
-        columns = tuple(pair for pair in self.targets if pair[0] in names)
-        places = [self.targets.index(pair) for pair in columns]
-        finding = np.array([variable.kind == "finding" for variable in network.nodes])
-        seen = np.where(finding & (self.codes == 0), np.int8(-1), self.codes)
-        reach = max(network.level_of(watch.urgency) for watch in network.watches)
-        same = (seen == self.codes).all(axis=1)
-        again = np.flatnonzero(~same & (level <= reach))
-        probability = np.where(same[:, None], main.probability[:, places], np.nan)
-        failed |= same & (level <= reach) & (main.status == STATUS.index("too wide"))
-        if len(again):
-            wanted = np.zeros_like(self.inference.wanted)
-            wanted[[self.inference.lowered.index[name] for name in names]] = 1
-            out = self.run(
-                self.with_codes(seen[again]), columns, wanted=wanted, forms=main.forms[again]
-            )
-            probability[again] = out.probability
-            failed[again] = out.status == STATUS.index("too wide")
-        found = {}
-        for watch in network.watches:
-            name, _, state = watch.target.partition("=")
-            at = [i for i, pair in enumerate(columns) if pair[0] == name and state in ("", pair[1])]
-            found[watch.target] = within(probability[:, at].sum(axis=1))
-        return found, failed
+class Meters:
+    """One progress for several runs over the same ``count`` records.
 
-
-def spread(values: Any, good: NDArray[np.bool_]) -> Floats:
-    """Numbers of the readable records among all records, NaN for the others."""
-    found = np.full(len(good), np.nan)
-    found[good] = values
-    return found
-
-
-def placed(
-    columns: Mapping[str, Column], good: NDArray[np.bool_], at: Ints | None = None
-) -> dict[str, Column]:
-    """Columns of the readable records ``at`` (all of them for None) among all records.
-
-    The other records have NaN or None.
+    ``shares`` are the relative times of the runs; each run reports the records it has done.
     """
-    rows = np.flatnonzero(good)
-    rows = rows if at is None else rows[at]
-    found: dict[str, Column] = {}
+
+    def __init__(self, progress: Progress | None, count: int, shares: Sequence[float]) -> None:
+        self.progress = progress
+        self.count = count
+        self.shares = shares
+
+    def of(self, run: int) -> Progress | None:
+        """The progress of one run, when those before it are done."""
+        progress = self.progress
+        if progress is None:
+            return None
+        before, share, total = sum(self.shares[:run]), self.shares[run], sum(self.shares)
+        count = max(self.count, 1)
+
+        def report(done: int) -> object:
+            return progress(int(self.count * (before + share * min(done / count, 1.0)) / total))
+
+        return report
+
+
+def placed(columns: Mapping[str, NDArray[Any]], at: Ints, count: int) -> dict[str, Any]:
+    """Columns of the records ``at`` among ``count`` records; the others have NaN, None or 0."""
+    found: dict[str, Any] = {}
     for name, values in columns.items():
-        whole: Any = np.full(len(good), None if values.dtype == object else np.nan, values.dtype)
-        whole[rows] = values
-        found[name] = whole
+        nothing = {"O": None, "f": np.nan}.get(values.dtype.kind, 0)
+        found[name] = np.full(count, nothing, values.dtype)
+        found[name][at] = values
     return found
 
 
 def pays(cells: float) -> bool:
-    """Whether so many planned cells are quicker by kernels that are not loaded yet."""
+    """Whether kernels that are not loaded yet are quicker for this many planned cells."""
     return cells > WORTH_COMPILING or (cells > HEAVY and compiler.is_cached())

@@ -1,21 +1,23 @@
 """What are the posteriors of many records?
 
-The fast path: codes in, arrays out, and a status per record instead of an error.  A batch
-goes to the compiled kernels, which announce their first compilation through logging; a
-small one never waits for a compiler and runs record by record on numpy.  What one of the two
-cannot answer is left to the other, here and nowhere else.
+Codes come in, arrays go out, and a record that cannot be computed has a status instead of an
+error.  The compiled kernels compute a batch; they announce their first compilation through
+logging.  A small batch does not wait for a compiler: numpy computes it record by record.  What
+one of the two engines cannot answer is left to the other, here and nowhere else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchnet.batch.encoding.encode import Codes, check_codes
+from twitchnet.batch.encoding.encode import check_codes
+from twitchnet.batch.scoring.rows import evidence_of, make_rows, only, without_scale
+from twitchnet.diagnosis.hypotheses import target_states
 from twitchnet.diagnosis.inference import HEAVY, Inference
 from twitchnet.engine.host.batch import (
     LEFT_TO_NUMPY,
@@ -28,42 +30,15 @@ from twitchnet.engine.host.batch import (
 from twitchnet.engine.host.packing import serves
 from twitchnet.engine.kernels import compiler
 from twitchnet.engine.kernels.layout import Packed
-from twitchnet.engine.numpy.plan import build_plan, evidence_arrays
-from twitchnet.engine.program import Evidence, Floats, Ints, Program
-from twitchnet.engine.weights import balanced
-from twitchnet.errors import CapacityError, Problem, RecordError, nearest
-from twitchnet.model.network import Network
+from twitchnet.engine.numpy.plan import build_plan
+from twitchnet.engine.program import Floats, Ints, Program
+from twitchnet.errors import CapacityError
 
 SMALL = 32
-"""Records up to which a batch does not load the kernels: about two seconds on numpy."""
+"""Records of a batch for which the kernels are not loaded: numpy takes about two seconds."""
 
 Progress = Callable[[int], object]
-
-
-class Meters:
-    """One progress for several runs over the same ``count`` records.
-
-    ``shares`` say how long each run takes; each tells the records that it has done.
-    """
-
-    def __init__(self, progress: Progress | None, count: int, shares: Sequence[float]) -> None:
-        self.progress = progress
-        self.count = count
-        self.shares = shares
-
-    def of(self, run: int) -> Progress | None:
-        """What a run tells, when those before it are done."""
-        progress = self.progress
-        if progress is None:
-            return None
-        before, share, total = sum(self.shares[:run]), self.shares[run], sum(self.shares)
-        count = max(self.count, 1)
-
-        def told(done: int) -> object:
-            return progress(int(self.count * (before + share * min(done / count, 1.0)) / total))
-
-        return told
-
+"""Called with the number of records that are done."""
 
 OK, IMPOSSIBLE, TOO_WIDE = (STATUS.index(name) for name in ("ok", "impossible", "too wide"))
 BUDGET = LIMITS.index("budget")
@@ -93,13 +68,6 @@ class Posteriors:
         return len(self.status)
 
 
-def target_states(network: Network) -> tuple[tuple[str, str], ...]:
-    """(target, state) for every non-baseline state of every target, in order."""
-    return tuple(
-        (name, state) for name in network.ranked for state in network.by_name[name].states[1:]
-    )
-
-
 def posteriors(
     inference: Inference,
     codes: NDArray[Any],
@@ -114,9 +82,8 @@ def posteriors(
     Raises ``RecordError`` for codes that are not states and for weights that cannot be
     used.
     """
-    network = inference.network
-    checked = check_codes(network, codes)
-    columns = target_states(network)
+    checked = check_codes(inference.network, codes)
+    columns = target_states(inference.network)
     out = evaluate(
         inference,
         make_rows(inference, checked, likelihood or {}),
@@ -128,62 +95,6 @@ def posteriors(
     status = np.array(STATUS)[out.status]
     limit = np.array(LIMITS)[out.limits]
     return Posteriors(out.probability, out.log_evidence, status, out.cells, columns, limit)
-
-
-def make_rows(
-    inference: Inference, codes: Codes, likelihood: Mapping[str, NDArray[Any]]
-) -> BatchInput:
-    """The evidence of a batch, as the engine reads it."""
-    low, network = inference.lowered, inference.network
-    names = [variable.name for variable in network.nodes]
-    card = int(low.program.card.max())
-    soft = np.full((len(codes), len(likelihood), card), np.nan)
-    problems = []
-    for i, (name, given) in enumerate(likelihood.items()):
-        if name not in names:
-            hint = nearest(name, names)
-            problems.append(Problem("TN201", "the model has no such variable", name, hint=hint))
-            continue
-        weights = np.asarray(given, dtype=np.float64)
-        shape = (len(codes), network.by_name[name].card)
-        if weights.shape != shape:
-            message = f"weights have the shape {shape}, not {weights.shape}"
-            problems.append(Problem("TN206", message, name))
-            continue
-        problems += _wrong_weights(name, weights, codes[:, names.index(name)])
-        soft[:, i, : shape[1]] = weights
-    if problems:
-        raise RecordError(problems)
-    node_of = np.array([low.index[name] for name in names], dtype=np.int64)
-    soft_of = np.array([low.index[name] for name in likelihood], dtype=np.int64)
-    return BatchInput(codes, node_of, soft, soft_of)
-
-
-def _wrong_weights(name: str, weights: Floats, codes: Codes) -> list[Problem]:
-    """What is wrong with the first likelihood that cannot be used."""
-    given = ~np.isnan(weights).all(axis=1)
-    with np.errstate(invalid="ignore"):
-        wrong = ~(np.isfinite(weights) & (weights >= 0)).all(axis=1) | (weights.sum(axis=1) == 0)
-    for rows, code, message in (
-        (given & wrong, "TN206", "weights must be finite, >= 0 and not all 0"),
-        (given & (codes >= 0), "TN204", "a likelihood and an answer for one variable"),
-    ):
-        if rows.any():
-            return [Problem(code, f"row {np.flatnonzero(rows)[0]}: {message}", name)]
-    return []
-
-
-def with_fixed(rows: BatchInput, fixed: Mapping[int, int]) -> BatchInput:
-    """The same records with the same further answer in all of them: node -> state."""
-    nodes = rows.node_of.tolist()
-    at = [nodes.index(node) for node in fixed if node in nodes]
-    new = [node for node in fixed if node not in nodes]
-    codes = np.empty((len(rows.codes), len(nodes) + len(new)), dtype=np.int8)
-    codes[:, : len(nodes)] = rows.codes
-    codes[:, at] = [fixed[nodes[i]] for i in at]
-    codes[:, len(nodes) :] = [fixed[node] for node in new]
-    node_of = np.concatenate([rows.node_of, np.array(new, dtype=np.int64)])
-    return rows._replace(codes=codes, node_of=node_of)
 
 
 def evaluate(
@@ -199,20 +110,21 @@ def evaluate(
     packed: Packed | None = None,
     forms: NDArray[np.int8] | None = None,
 ) -> BatchOutput:
-    """One pass over a batch; P(evidence) alone when ``columns`` is empty.
+    """One pass over a batch: the probability of ``columns``, or of the evidence alone for ().
 
-    ``compiled`` says who computes: the kernels, numpy, or (None) whoever is quicker.  Their
-    plans differ: what is too wide for the kernels is left to numpy, record by record, and what
-    is too wide for numpy to kernels that are on disk.
-    ``program`` replaces the numbers of the network, ``packed`` is what the kernels read of
-    it, and ``forms`` (rows,) are the forms to begin with.
+    ``wanted`` (V,) marks the nodes of the columns as ``Inference.wanted`` does.  ``compiled``
+    chooses the engine: the kernels, numpy, or (None) the quicker one.  Their plans differ, so
+    numpy computes, record by record, what is too wide for the kernels; kernels that are on
+    disk compute what is too wide for numpy.
+    ``program`` replaces the numbers of the network, ``packed`` is the same program as the
+    kernels read it, and ``forms`` (rows,) are the forms of the kernels to begin with.
     """
     low, network, count = inference.lowered, inference.network, len(rows.codes)
-    rows, log_scale = _balanced(rows)
+    rows, log_scale = without_scale(rows)
     states = [network.by_name[name].states.index(state) for name, state in columns]
 
     def by_kernels(some: BatchInput, begin: NDArray[np.int8] | None, done: int) -> BatchOutput:
-        """The same by the kernels, when ``done`` rows are."""
+        """The pass over some rows by the kernels, after ``done`` others."""
         return run_batch(
             program or low.program,
             some,
@@ -237,30 +149,17 @@ def evaluate(
     if found is None:
         found = by_kernels(rows, forms, 0)
         _answer_wide(inference, rows, columns, program, found)
-        found.log_evidence[:] += log_scale
-        return found
-    wide = np.flatnonzero(found.status == TOO_WIDE)
-    if len(wide) and served and inference.engine != "numpy" and compiler.is_cached():
-        rest = by_kernels(
-            _some(rows, wide), None if forms is None else forms[wide], count - len(wide)
-        )
-        answered = (rest.status != TOO_WIDE) | (rest.limits == BUDGET)
-        for name in BatchOutput._fields:
-            getattr(found, name)[wide[answered]] = getattr(rest, name)[answered]
-    elif len(wide) and progress is not None:
-        progress(count)
+    elif len(wide := np.flatnonzero(found.status == TOO_WIDE)):
+        if served and inference.engine != "numpy" and compiler.is_cached():
+            begin = None if forms is None else forms[wide]
+            rest = by_kernels(only(rows, wide), begin, count - len(wide))
+            answered = (rest.status != TOO_WIDE) | (rest.limits == BUDGET)
+            for name in BatchOutput._fields:
+                getattr(found, name)[wide[answered]] = getattr(rest, name)[answered]
+        elif progress is not None:
+            progress(count)
     found.log_evidence[:] += log_scale
     return found
-
-
-def _balanced(rows: BatchInput) -> tuple[BatchInput, Floats]:
-    """Rows with likelihoods of a size near 1, and the log of what they were divided by."""
-    soft, exponent = balanced(rows.soft)
-    nodes = rows.node_of.tolist()
-    for i, node in enumerate(rows.soft_of.tolist()):
-        if node in nodes:  # an answer replaces a likelihood
-            exponent[rows.codes[:, nodes.index(node)] >= 0, i] = 0
-    return rows._replace(soft=soft), exponent.sum(axis=1) * np.log(2.0)
 
 
 def _one_by_one(
@@ -271,7 +170,7 @@ def _one_by_one(
     program: Program | None = None,
     hurry: bool = True,
 ) -> BatchOutput | None:
-    """A batch on numpy; None (in a ``hurry``) when a record is so heavy that cached kernels pay."""
+    """A batch by numpy; in a ``hurry`` None, once a record is heavy enough for kernels on disk."""
     network, count = inference.network, len(rows.codes)
     at = [(name, network.by_name[name].states.index(state)) for name, state in columns]
     out = BatchOutput.empty(count, len(columns))
@@ -279,7 +178,7 @@ def _one_by_one(
     ranked = np.flatnonzero(inference.wanted_targets)
     targets = ranked if columns else ranked[:0]
     for row in range(count):
-        evidence = _evidence(inference, rows, row)
+        evidence = evidence_of(inference, rows, row)
         try:
             plan, factors = build_plan(
                 numbers, evidence, targets, inference.budget, inference.workspace, accounts=False
@@ -302,11 +201,6 @@ def _one_by_one(
     return out
 
 
-def _some(rows: BatchInput, at: Ints) -> BatchInput:
-    """The records ``at``."""
-    return rows._replace(codes=rows.codes[at], soft=rows.soft[at])
-
-
 def _answer_wide(
     inference: Inference,
     rows: BatchInput,
@@ -314,11 +208,11 @@ def _answer_wide(
     program: Program | None,
     out: BatchOutput,
 ) -> None:
-    """Answers on numpy what is too wide for the kernels, equal records once.
+    """Computes by numpy what is too wide for the kernels, equal records once.
 
-    Where kernels alone are asked for, nothing but what their numbers cannot hold.
-    A record that is too wide for both tells the limit of numpy, or the smaller planned cost
-    where both know one.
+    Under ``engine="compiled"`` only the records that leave the range or the precision of the
+    kernels' numbers.  A record that is too wide for both engines has the limit of numpy, with
+    the smaller planned cost where both know one.
     """
     refused = out.status == TOO_WIDE
     if inference.engine == "compiled":
@@ -329,7 +223,7 @@ def _answer_wide(
     alike: dict[tuple[bytes, bytes], list[int]] = {}
     for row in wide.tolist():
         alike.setdefault((rows.codes[row].tobytes(), rows.soft[row].tobytes()), []).append(row)
-    few = _some(rows, np.array([same[0] for same in alike.values()], dtype=np.int64))
+    few = only(rows, np.array([same[0] for same in alike.values()], dtype=np.int64))
     rest = _one_by_one(inference, few, columns, None, program, hurry=False)
     if rest is None:
         return
@@ -341,15 +235,3 @@ def _answer_wide(
             getattr(out, name)[same] = getattr(rest, name)[i]
         if rest.status[i] == TOO_WIDE and rest.limits[i] == BUDGET and least > 0.0:
             out.cells[same] = least
-
-
-def _evidence(inference: Inference, rows: BatchInput, row: int) -> Evidence:
-    """One record of a batch as arrays over the nodes."""
-    evidence = evidence_arrays(inference.lowered.program)
-    evidence.hard[rows.node_of] = rows.codes[row]
-    for node, weights in zip(rows.soft_of, rows.soft[row], strict=True):
-        if not np.isnan(weights[0]) and evidence.hard[node] < 0:
-            card = int(inference.lowered.program.card[node])
-            evidence.is_soft[node] = True
-            evidence.soft[node, :card] = weights[:card]
-    return evidence

@@ -1,7 +1,7 @@
-"""How urgent is each record of a batch?
+"""The columns ``urgency``, ``red_flags`` and ``decided_by``: how urgent is each record?
 
 The same rules, watches and red flags as ``diagnosis.triage``, for arrays of codes: a
-condition becomes one array of booleans.  A test holds the two against each other.
+condition becomes one array of booleans.  A test compares the two.
 """
 
 from __future__ import annotations
@@ -12,9 +12,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchnet.batch.encoding.encode import Codes
+from twitchnet.batch.encoding.encode import Codes, Encoded
+from twitchnet.batch.scoring.content import URGENCY
+from twitchnet.batch.scoring.passes import Batch, Column, placed
+from twitchnet.batch.scoring.posteriors import TOO_WIDE
 from twitchnet.diagnosis.care.triage import is_red_flag
+from twitchnet.engine.host.batch import BatchOutput
 from twitchnet.engine.program import Floats
+from twitchnet.engine.shares import within
 from twitchnet.model.network import Network
 from twitchnet.model.rules import Answer, Condition, parse
 
@@ -151,3 +156,61 @@ def with_watches(
             fired[rule.name] = (own, silent)
             level = np.where(silent, np.int8(own), level)
     return replace(urgency, level=np.maximum(level, 0), fired=fired)
+
+
+def urgency_columns(encoded: Encoded, batch: Batch, main: BatchOutput) -> dict[str, Column]:
+    """The three columns of every record, also of those that could not be read.
+
+    Rules read the answers that there are.  Watches read the posteriors of ``batch``, the
+    records that could be read.
+    """
+    network, count = batch.inference.network, len(encoded.codes)
+    flagged = any(variable.red_flag for variable in network.variables)
+    if not network.has_triage and not flagged:
+        return {name: np.full(count, None, dtype=object) for name in URGENCY}
+    unread = encoded.bad_rows
+    at = np.flatnonzero(~unread)
+    ruled = by_rules(network, encoded.codes, encoded.screens)
+    posterior, failed = watched(batch, main, ruled.level[at])
+    whole = with_watches(network, ruled, encoded.codes, placed(posterior, at, count))
+    words, deciding = whole.words(), whole.deciding()
+    deciding[at[failed]] = [f"{text}; watches too wide" for text in deciding[at[failed]]]
+    calm = unread & (whole.level <= 0)  # nothing alarming, but not all was read
+    words[calm], deciding[calm] = None, "an answer could not be read"
+    return dict(zip(URGENCY, (words, whole.flags(), deciding), strict=True))
+
+
+def watched(
+    batch: Batch, main: BatchOutput, level: NDArray[np.int8]
+) -> tuple[dict[str, Floats], Flags]:
+    """P(target | the answers that watches read) by target, and where that was too wide.
+
+    Watches do not read absent findings.  Records that have some take another pass, unless no
+    watch can raise their ``level`` (records,), which is the one by rules.
+    """
+    network = batch.inference.network
+    if not network.watches or not len(batch):
+        return {}, np.zeros(len(batch), dtype=np.bool_)
+    names = tuple(dict.fromkeys(w.target.partition("=")[0] for w in network.watches))
+    columns = tuple(pair for pair in batch.targets if pair[0] in names)
+    places = [batch.targets.index(pair) for pair in columns]
+    finding = np.array([variable.kind == "finding" for variable in network.nodes])
+    seen = np.where(finding & (batch.codes == 0), np.int8(-1), batch.codes)
+    reachable = level <= max(network.level_of(watch.urgency) for watch in network.watches)
+    same = (seen == batch.codes).all(axis=1)
+    probability = np.where(same[:, None], main.probability[:, places], np.nan)
+    failed = same & reachable & (main.status == TOO_WIDE)
+    again = np.flatnonzero(~same & reachable)
+    if len(again):
+        wanted = np.zeros_like(batch.inference.wanted)
+        wanted[[batch.inference.lowered.index[name] for name in names]] = 1
+        rows = batch.with_codes(seen[again])
+        out = batch.run(rows, columns, wanted=wanted, forms=main.forms[again])
+        probability[again] = out.probability
+        failed[again] = out.status == TOO_WIDE
+    found = {}
+    for watch in network.watches:
+        name, _, state = watch.target.partition("=")
+        at = [i for i, pair in enumerate(columns) if pair[0] == name and state in ("", pair[1])]
+        found[watch.target] = within(probability[:, at].sum(axis=1))
+    return found, failed
