@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import random
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from typer.testing import CliRunner
 
 import twitchnet as tn
 from twitchnet.batch.encoding.values import ValueMap, splits_of
+from twitchnet.batch.files.files import Job, score_files
+from twitchnet.batch.formats.readers import format_of, open_input
+from twitchnet.batch.formats.writers import piece
 from twitchnet.batch.match import proposed
+from twitchnet.batch.scoring.score import Scorer
+from twitchnet.batch.stream import make_scheme
 from twitchnet.cli.main import app
 from twitchnet.io.column_map import ColumnMap, read_column_map, write_column_map
 
@@ -53,6 +61,47 @@ def test_a_word_means_nothing_where_it_names_no_state() -> None:
     """``x`` is yes for questions of yes and no, and stays unreadable for a choice."""
     with pytest.raises(tn.RecordError, match=r"TN202 caffeine_intake: row 0: no state 'x'"):
         LEGS.encode({"leg_twitching": ["x"], "caffeine_intake": ["x"]}, values={"yes": ["x"]})
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "arrow", "jsonl"])
+@pytest.mark.parametrize("keep", ["other", "none"])
+@pytest.mark.parametrize("alone", [False, True])
+def test_files_with_a_column_of_several_answers(
+    tmp_path: Path, suffix: str, keep: Literal["other", "none"], alone: bool
+) -> None:
+    """Such a column is read from every format, also where no other column answers."""
+    table = pa.table(
+        {
+            "id": ["a", "b"],
+            "Symptoms": ["twitch after exercise; leg twitching", None],
+            **({} if alone else {"caffeine_intake": ["high", "low"]}),
+        }
+    )
+    path, out = tmp_path / f"in.{suffix}", tmp_path / "out.parquet"
+    form = format_of(path)
+    path.write_bytes(
+        b"".join(piece(form, batch, first=True) for batch in table.to_batches())
+        if form in ("csv", "jsonl")
+        else packed(form, table)
+    )
+    options = tn.ScoreOptions(split={"Symptoms": ";"}, keep=keep)
+    found = open_input([str(path)])
+    scheme = make_scheme(Scorer(DEMO._inference, options), found.columns)
+    assert score_files(Job(found, scheme, str(out), "parquet")).scored == 2
+    scored, expected = parquet.read_table(out), DEMO.score(table, options)
+    assert scored.column_names == expected.drop_columns("problem").column_names
+    assert scored["muscle_fatigue"].to_pylist() == expected["muscle_fatigue"].to_pylist()
+
+
+def packed(form: str, table: pa.Table) -> bytes:
+    """A Parquet or Arrow file of the table."""
+    sink = io.BytesIO()
+    if form == "parquet":
+        parquet.write_table(table, sink)
+    else:
+        with pa.ipc.new_file(sink, table.schema) as writer:
+            writer.write_table(table)
+    return sink.getvalue()
 
 
 @pytest.mark.parametrize(

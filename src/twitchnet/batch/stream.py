@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchnet.batch.encoding.encode import Encoded, Encoder, match_columns, tell_misspelt
+from twitchnet.batch.encoding.encode import Encoded, Encoder, tell_misspelt
 from twitchnet.batch.frames import arrow_array, refuse_same_names
 from twitchnet.batch.scoring.posteriors import Progress
 from twitchnet.batch.scoring.score import Scorer, Scores
@@ -36,37 +36,35 @@ def arrow() -> Any:
 class Scheme:
     """How batches of one schema are scored.
 
-    ``names`` maps columns to variables; ``kept`` are the columns that stay, with their
-    types in ``types``; ``long`` gives a row per record and rank (``Content.long``) instead of
-    a row per record, and needs a ``top``.
+    ``answers`` are the columns that are read as answers, ``kept`` those that stay, and
+    ``types`` the Arrow types of all columns of the input; ``long`` gives a row per record and
+    rank (``Content.long``) instead of a row per record, and needs a ``top``.
     """
 
     scorer: Scorer
-    names: Mapping[str, str]
+    answers: tuple[str, ...]
     kept: tuple[str, ...]
     types: Mapping[str, Any]
-    prefix: str = ""
     long: bool = False
 
     @property
     def schema(self) -> Any:
         """The Arrow schema of the output, with model and fingerprint in its metadata."""
-        pa = arrow()
+        pa, prefix = arrow(), self.scorer.options.prefix
         fields = [pa.field(name, self.types[name]) for name in self.kept]
         if self.long and not self.kept:
             fields = [pa.field("record", pa.int64())]
         if self.long:
-            fields += [pa.field(self.prefix + "rank", pa.int32())]
+            fields += [pa.field(prefix + "rank", pa.int32())]
         kinds = {float: pa.float64(), str: pa.string()}
         content = self.scorer.content
         own = content.long if self.long else content.schema
-        fields += [pa.field(self.prefix + name, kinds[kind]) for name, kind in own.items()]
+        fields += [pa.field(prefix + name, kinds[kind]) for name, kind in own.items()]
         return pa.schema(fields, metadata(self.scorer))
 
     @cached_property
     def _encoder(self) -> Encoder:
-        options = self.scorer.options
-        return Encoder(self.scorer.network, self.names, options.values, options.split)
+        return _encoder_of(self.scorer)
 
     def encode(self, frame: Any) -> Encoded:
         """Codes of a batch, or of a mapping of lists; for one thread at a time."""
@@ -139,24 +137,28 @@ def metadata(scorer: Scorer) -> dict[str, str]:
     }
 
 
+def _encoder_of(scorer: Scorer) -> Encoder:
+    options = scorer.options
+    return Encoder(scorer.network, options.names, options.values, options.split)
+
+
 def make_scheme(scorer: Scorer, columns: Mapping[str, Any], *, long: bool = False) -> Scheme:
     """The scheme for an input whose ``columns`` map names to Arrow types.
 
     Raises ``RecordError`` when the columns do not fit the model, ``ValueError`` when a
     column that stays has the name of a result.
     """
-    options = scorer.options
-    plain_ones = tuple(column for column in columns if column not in options.split)
-    _, other = match_columns(scorer.network, plain_ones, options.names, alone=not options.split)
-    tell_misspelt(other)
-    kept = {"all": tuple(columns), "other": tuple(other), "none": ()}[options.keep]
+    encoder, keep = _encoder_of(scorer), scorer.options.keep
+    encoder.match(tuple(columns))
+    tell_misspelt(encoder.other)
+    kept = {"all": tuple(columns), "other": tuple(encoder.other), "none": ()}[keep]
     pa = arrow()
     # A stream of appended messages has no place for dictionaries: their values are written.
     types = {
         name: kind.value_type if pa.types.is_dictionary(kind) else kind
         for name, kind in columns.items()
     }
-    scheme = Scheme(scorer, options.names, kept, types, options.prefix, long)
+    scheme = Scheme(scorer, (*encoder.used, *encoder.split), kept, types, long)
     own = scheme.schema.names[len(kept) :]
     refuse_same_names(kept, own)
     return scheme

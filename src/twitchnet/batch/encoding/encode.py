@@ -286,7 +286,7 @@ class Encoder:
         """The codes of a frame."""
         source = open_source(frame)
         if source.names != self.columns:
-            self._match(source.names)
+            self.match(source.names)
         codes = np.full((source.rows, len(self.nodes)), -1, dtype=np.int8)
         answers = np.full((source.rows, len(self.screens)), -1, dtype=np.int8)
         bad = []
@@ -307,8 +307,8 @@ class Encoder:
                 bad.append(BadColumn(column, *wrong))
         return Encoded(codes, answers, tuple(bad), self.used, self.other)
 
-    def _match(self, columns: tuple[str, ...]) -> None:
-        """Which columns answer what, for frames with these columns."""
+    def match(self, columns: tuple[str, ...]) -> None:
+        """Finds what each column of the next frames answers: ``used`` and ``other``."""
         plain_ones = tuple(column for column in columns if column not in self.split)
         missing = [column for column in self.split if column not in columns]
         if missing:

@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from twitchnet.batch.encoding.encode import match_columns
 from twitchnet.batch.files.identity import digest
 from twitchnet.batch.files.placing import is_stream
 from twitchnet.batch.files.rejects import REASONS
@@ -51,11 +50,8 @@ class Job:
 
     @property
     def wanted(self) -> Input:
-        """The input, told which of its columns are used."""
-        scheme = self.scheme
-        names, network = tuple(self.input.columns), scheme.scorer.network
-        used, _ = match_columns(network, names, scheme.names)
-        return replace(self.input, answers=tuple(used), kept=scheme.kept)
+        """The input, restricted to the columns that are used."""
+        return replace(self.input, answers=self.scheme.answers, kept=self.scheme.kept)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -67,7 +63,7 @@ class Job:
             **self.input.state,
             "output format": self.format,
             "columns": [[field.name, str(field.type)] for field in scheme.schema],
-            "names": dict(scheme.names),
+            "names": dict(scorer.options.names),
             "results": {
                 "targets": scorer.target_columns,
                 **asdict(replace(scorer.options, names={}, keep="other", prefix="")),
