@@ -218,7 +218,7 @@ def test_what_is_refused_of_a_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "p.csv")
     with pytest.raises(tn.RecordError, match=r"TN210 Parquet cannot .*--output-format arrow"):
         score_files(job(tmp_path, "p.csv", form="parquet"))
-    with pytest.raises(tn.RecordError, match=r"TN220 .* cannot be gone on with \(write to a file"):
+    with pytest.raises(tn.RecordError, match=r"TN220 .* cannot be continued \(write to a file"):
         score_files(job(tmp_path, "p.csv", resume=True))
     assert (tmp_path / "p.csv").is_fifo()
 

@@ -1,6 +1,6 @@
 """How does a scored frame come back as the caller's kind, with its own columns kept?
 
-No inference here: :class:`Scores` are put beside what the caller gave.
+No inference happens here: :class:`Scores` are put beside the columns of the caller.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ def score_frame(
     """A frame of the caller's kind, one row per record, in the same order.
 
     ``long_input`` reads a row per answer, with the columns ``record_id``, ``variable`` and
-    ``value``; of these the first one stays.  With details, ``problem`` says which cells of a
-    record could not be read.  ``on_error="unknown"`` takes such cells as unknown and keeps the
-    record, but for answers that a rule or a red flag reads.  Raises ``ValueError`` when a
-    column that stays has the name of a result, ``RecordError`` with ``on_error="raise"`` for
-    the first problems.
+    ``value``; of these the first one stays.  With details, ``problem`` says which cells of a record
+    could not be read.  ``on_error="unknown"`` takes such cells as unknown and keeps the record,
+    except for answers that a rule or a red flag reads.  Raises ``ValueError`` when a column that
+    stays has the name of a result, ``RecordError`` with ``on_error="raise"`` for the first
+    problems.
     """
     if on_error not in get_args(OnError):
         raise ValueError(f'on_error is "status", "raise" or "unknown", not {on_error!r}')
@@ -90,7 +90,7 @@ def score_frame(
 
 
 def _native(frame: Any) -> Any:
-    """What a frame of narwhals is made of; every other frame is itself."""
+    """The native frame inside a frame of narwhals; any other frame as it is."""
     narwhals = sys.modules.get("narwhals")
     if narwhals is None or not isinstance(frame, narwhals.DataFrame | narwhals.LazyFrame):
         return frame
@@ -120,7 +120,7 @@ def refuse_records(scores: Scores, budget: float) -> None:
 
 
 def attach(source: Source, frame: Any, kept: list[str], columns: Mapping[str, Column]) -> Any:
-    """The kept columns and the results, as the kind that the caller gave."""
+    """The kept columns and the results, as a frame of the caller's kind."""
     if source.kind == "plain":
         return {name: source.frame[name] for name in kept} | dict(columns)
     if source.kind == "pandas":

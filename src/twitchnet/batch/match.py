@@ -1,10 +1,10 @@
 """How does a table fit a model?  What each column would answer, and what is not understood.
 
-:func:`match` looks at a frame (or at files, chunk by chunk) and scores nothing.  Its result
-prints as tables, and ``to_map`` proposes a column map that is complete but for the values that
-nobody can guess: those stand there with '' for a person to fill in.  A small dictionary of
-words for yes, no, unknown, female and male in four languages is proposed there and never
-applied by itself.
+:func:`match` looks at a frame (or at files, chunk by chunk) and scores nothing.  Its result prints
+as tables, and ``to_map`` proposes a column map that is complete except for the values that cannot
+be guessed: these are left as '' for a person to fill in.  A small dictionary of words for yes, no,
+unknown, female and male in four languages is proposed there and never applied without being asked
+for.
 """
 
 from __future__ import annotations
@@ -28,19 +28,23 @@ WORDS: Mapping[str, frozenset[str]] = {
     "female": frozenset({"f", "w", "weiblich", "frau", "femme", "féminin", "mujer", "femenino"}),
     "male": frozenset({"m", "männlich", "mann", "homme", "masculin", "hombre", "masculino", "h"}),
 }
-"""Words that are common in tables, by the state that they may mean; of a column that has it."""
+"""Common words of tables, by the state that they may mean; proposed for variables that have this
+state.
+"""
 
-MOST_VALUES = 1000  # different values of all columns that are counted
+MOST_VALUES = 1000
+"""Different values that are counted, of all columns together: bounds the memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match(Shown):
     """How a table fits a model.
 
-    ``answers`` maps columns to variables; ``alone`` are the columns that are left alone, with
-    the name of a variable that may be meant, or ''; ``refusals`` count the values that are not
-    understood, by column, most frequent first; ``rows`` were looked at, of which ``good`` have
-    no such value.
+    ``answers`` maps columns to variables; ``alone`` are the columns that are left alone, with the
+    name of a variable that may be meant, or ''; ``refusals`` count the values that are not
+    understood, by column, most frequent first; ``rows`` is the number of rows that were looked at,
+    and ``good`` the number without such a value; ``proposals`` maps (column, value) to the state
+    that a value may mean.
     """
 
     answers: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""What may be said of a batch that is to be scored?  Every option, in one place.
+"""Every option of scoring a batch, in one place.
 
 ``Model.score``, ``Model.score_batches``, Spark and the command take these options; a new one is
 a field of :class:`ScoreOptions`, a key of :class:`ScoreKeywords`, and an option of the
@@ -21,15 +21,15 @@ By = Literal["posterior", "gain"]
 class ScoreOptions:
     """Options of scoring, as one value.
 
-    ``top`` puts the first causes (``cause_1``, ``posterior_1``, ...) in the place of a
-    posterior for each, in the order ``by``: ``"posterior"``, or ``"gain"`` (the causes that the
-    answers point to, with ``gain_1``, ...).  Without ``details`` only posteriors, status and
-    log evidence are computed.  ``reasons`` adds this many answers for and against the leading
-    cause; ``intervals`` the ends of the posteriors over this many draws of the numbers, which
-    follow from ``seed``.  ``names`` maps columns to variables; ``keep`` says which columns of
-    the input stay, ``prefix`` stands before the names of results.  ``values`` says what the words
-    in cells mean (``{"yes": ["ja", "x"], "Sex": {"m": "male"}}``), ``split`` which columns hold
-    several answers and what stands between them.  Raises ``ValueError``.
+    ``top`` replaces the posterior of each cause by the first causes (``cause_1``, ``posterior_1``,
+    ...), in the order ``by``: ``"posterior"``, or ``"gain"`` (the causes that the answers point to,
+    with ``gain_1``, ...).  Without ``details`` only posteriors, status and log evidence are
+    computed.  ``reasons`` is the number of answers that are listed for and against the leading
+    cause; ``intervals`` the number of draws of the numbers from which the ends of each posterior
+    are taken, and ``seed`` the seed of these draws.  ``names`` maps columns to variables; ``keep``
+    says which columns of the input stay, ``prefix`` is put before the names of results.  ``values``
+    gives the meaning of words in cells (``{"yes": ["ja", "x"], "Sex": {"m": "male"}}``); ``split``
+    names the columns that hold several answers, and the text between these.  Raises ``ValueError``.
 
     >>> ScoreOptions(top=3, by="gain").top
     3

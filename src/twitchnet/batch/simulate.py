@@ -1,7 +1,7 @@
-"""How does anybody get a million records to try things on?  They are drawn from the model.
+"""Records drawn from a model, to try things on.
 
-Questionnaires with a pattern of missing answers, and, when asked, the true causes in
-columns of their own.  The same seed gives the same file.
+They are questionnaires with missing answers; on request the true causes stand in columns of their
+own.  The same seed gives the same file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from twitchnet.model.network import Network
 from twitchnet.model.sampling import hide, sample
 
 BLOCK = 65_536
-"""Records drawn at once; the file depends on it, since each block draws after the last."""
+"""Records drawn at once: with another number the same seed gives another file, since each block
+draws after the last.
+"""
 
 
 def simulate(
@@ -41,9 +43,9 @@ def simulate(
     """Record batches of ``n`` records: ``record_id`` from 1, an answer per column, null when
     not answered.
 
-    ``contexts`` and ``findings`` are the shares that are answered, ``given`` what all
-    records have in common; with ``truth`` the columns ``true_<cause>`` hold the causes.
-    Raises ``RecordError`` for names or states that the network does not have.
+    ``contexts`` and ``findings`` are the shares that are answered, ``given`` the answers that all
+    records have in common; with ``truth`` the columns ``true_<cause>`` hold the causes.  Raises
+    ``RecordError`` for names or states that the network does not have.
     """
     pa = arrow()
     rng = np.random.default_rng(seed)
@@ -76,7 +78,7 @@ def write_batches(
     """Writes batches to a file, which appears when it is whole; to standard output (``-``),
     a pipe or a device as they come.
 
-    ``progress`` is told the rows done; the number of rows is returned.
+    ``progress`` is called with the number of rows done; the number of rows is returned.
     """
     is_output = str(output) == "-"
     if is_output or is_stream(output):

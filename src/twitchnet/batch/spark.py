@@ -20,7 +20,7 @@ from twitchnet.errors import Problem, RecordError, needs
 from twitchnet.model.network import Network
 
 _SCORERS: dict[tuple[object, ...], Scorer] = {}
-"""What this Python worker has built already; tasks that follow reuse it."""
+"""The scorers that this Python worker has built; later tasks reuse them."""
 
 
 def score_spark(
@@ -34,11 +34,11 @@ def score_spark(
 ) -> Any:
     """A Spark DataFrame with a row of results per row of ``frame``, evaluated when asked.
 
-    ``threads`` are those of the engine in each task: by default the cores that Spark gives
-    to a task (``spark.task.cpus``).  ``cache`` is the folder on the workers where compiled
-    kernels are kept, as in ``worker.prepare``.  The other options are those of
-    ``Model.score``; results are the same to the last bit.  Raises ``ImportError`` without
-    pyspark or pyarrow, and what ``Model.score`` raises for columns that do not fit.
+    ``threads`` is the number of threads of each task, by default the cores that Spark gives to a
+    task (``spark.task.cpus``).  ``cache`` is the folder on the workers where compiled kernels are
+    kept, as in ``worker.prepare``.  The other options are those of ``Model.score``; results are the
+    same to the last bit.  Raises ``ImportError`` without pyspark or pyarrow, and what
+    ``Model.score`` raises for columns that do not fit.
     """
     try:
         from pyspark.sql import types
@@ -90,7 +90,7 @@ def _refuse_columns(schema: Any) -> None:
 
 
 def _unsendable(kind: Any) -> str:
-    """What in a Spark type has no place in the Arrow that Spark sends; empty if nothing."""
+    """The part of a Spark type that Spark cannot send to Python as Arrow, or ''."""
     from pyspark.sql import types
 
     inner: list[Any] = []

@@ -1,4 +1,4 @@
-"""One function over Arrow record batches: what files and clusters are thin edges around.
+"""Scoring of Arrow record batches: the function that files and clusters share.
 
 ``score_batches`` maps an iterator of record batches to an iterator of record batches, row
 for row.  :class:`Scheme` is the fixed part: which columns are answers, which stay, and the
@@ -67,7 +67,7 @@ class Scheme:
         return _encoder_of(self.scorer)
 
     def encode(self, frame: Any) -> Encoded:
-        """Codes of a batch, or of a mapping of lists; for one thread at a time."""
+        """Codes of a batch, or of a mapping of lists; not for several threads at once."""
         return self._encoder(frame)
 
     def rows(
@@ -75,7 +75,7 @@ class Scheme:
     ) -> Any:
         """The record batch of the records ``at``; ``kept`` holds the columns that stay.
 
-        ``numbers`` (records,) are told as ``record`` in long output without kept columns.
+        ``numbers`` (records,) are the column ``record`` of long output without kept columns.
         """
         pa = arrow()
         if self.long:
@@ -94,7 +94,9 @@ class Scheme:
         ranks = range(1, (self.scorer.top or 0) + 1)
 
         def by_rank(name: str) -> NDArray[Any]:
-            """A column of long output, (records, ranks); what has no rank is of the first."""
+            """A column of long output, (records, ranks); a value of the record as a whole stands at
+            the first rank.
+            """
             if name in _RANKED:
                 return np.stack([scores.columns[f"{name}_{rank}"][at] for rank in ranks], axis=1)
             first = scores.columns[name][at]
@@ -123,8 +125,8 @@ def _plain_array(array: Any) -> Any:
 
 
 def metadata(scorer: Scorer) -> dict[str, str]:
-    """What the output says of the model, and of the draws, that made it."""
-    # not imported: the public page stands above this room
+    """The metadata of the output: the model, and the draws, that made it."""
+    # not imported: the public module stands above this room
     version = sys.modules[__name__.partition(".")[0]].__version__
     network, options = scorer.network, scorer.options
     drawn = {"twitchnet.draws": str(options.intervals), "twitchnet.seed": str(options.seed)}
@@ -173,8 +175,8 @@ def score_batches(
 ) -> Iterator[Any]:
     """Scored record batches, one for each that comes in and row for row.
 
-    Every row comes back; one that cannot be scored has a ``status`` that says why and
-    null results.  All batches have the schema of the first one.
+    Every row comes back; a row that cannot be scored has a ``status`` that says why, and null
+    results.  All batches have the schema of the first one.
     """
     scheme: Scheme | None = None
     for batch in batches:

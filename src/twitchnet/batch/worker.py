@@ -1,9 +1,9 @@
-"""What does a process on a cluster need before it scores?  Its kernels, compiled once a machine.
+"""What does a process on a cluster need before it scores?  Kernels, compiled once per machine.
 
-Spark, Ray and Dask start several Python processes on a machine, often as a user without a
-home.  Each would compile the kernels for itself, for a minute and with hundreds of megabytes.
-Here they are put where the processes of one user meet, and one process compiles while the
-others wait.
+Spark, Ray and Dask start several Python processes on a machine, often as a user without a home.
+Each would compile the kernels for itself, which takes a minute and hundreds of megabytes.  Here the
+kernels are kept in a folder that all processes of one user share, and one process compiles while
+the others wait.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ LOG = logging.getLogger(__name__)
 def prepare(cache: str = "") -> None:
     """Loads the kernels into this process, compiled by one process of the machine.
 
-    ``cache`` is the folder that they are kept in; without it that of ``TWITCHNET_CACHE``, of
-    the user's caches, or, where nobody may write there, one of this user among the temporary
-    files.  Only the first call of a process does something.
+    ``cache`` is the folder in which they are kept.  By default it is the folder of
+    ``TWITCHNET_CACHE``, else of the user's caches, and where that cannot be written a private
+    folder among the temporary files.  Only the first call in a process has an effect.
     """
     if compiler.is_compiled():
         return
@@ -34,7 +34,7 @@ def prepare(cache: str = "") -> None:
 
 
 def place_cache(cache: str = "") -> None:
-    """Names the folder of the kernels in ``TWITCHNET_CACHE``, where that is needed."""
+    """Sets ``TWITCHNET_CACHE`` to the folder of the kernels, where that is needed."""
     if cache:
         os.environ[cache_folder.VARIABLE] = cache
     if (reason := _unusable()) and not compiler.is_cached():
@@ -52,7 +52,7 @@ def _unusable() -> str:
 
 
 def _private_folder() -> Path:
-    """A folder that this user alone may write to: what lies in it is run."""
+    """A folder that this user alone may write to, since the code in it is run."""
     user = os.getuid() if hasattr(os, "getuid") else "user"
     folder = Path(tempfile.gettempdir()) / f"twitchnet-{user}"
     try:

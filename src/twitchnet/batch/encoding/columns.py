@@ -1,10 +1,10 @@
-"""How is one column of a caller's frame read, whoever made the frame?
+"""How is one column of a caller's frame read, whatever library made the frame?
 
-A :class:`Source` names its columns and gives each as :class:`Levels`: the different
-values that occur, once each, and which of them every row has.  Answers are then read once
-per different value, not once per cell.  pandas, polars (eager and lazy), pyarrow, whatever
-narwhals knows, whatever speaks the Arrow PyCapsule interface, and plain mappings of lists
-are sources.  No model may enter here.
+A :class:`Source` names its columns and gives each as :class:`Levels`: the different values that
+occur, once each, and which of them every row has.  Answers are then read once per different value,
+not once per cell.  Sources are frames of pandas, polars (eager and lazy) and pyarrow, every frame
+that narwhals or the Arrow PyCapsule interface can read, and plain mappings of lists.  No model may
+enter here.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Levels:
-    """``values`` lists what occurs; ``index`` (rows,) says which value a row has, -1 none."""
+    """The different ``values`` of a column, and the place of each row's value in them, ``index``
+    (rows,); -1 is null.
+    """
 
     values: Sequence[object]
     index: Indices
@@ -95,9 +97,9 @@ def open_source(frame: Any) -> Source:
 
 
 def _class(package: str, name: str) -> Any:
-    """A class of a package that is loaded, or no class.
+    """A class of a package, or () when the package is not loaded.
 
-    Another thread may be just importing the package; a frame is of no such class then.
+    Another thread may be importing the package just now; no frame can be of that class yet.
     """
     return getattr(sys.modules.get(package), name, ())
 
@@ -145,7 +147,7 @@ def _plain(values: Any) -> Levels:
     kept: list[object] = []
     index = np.empty(len(values), dtype=np.int64)
     for row, value in enumerate(values):
-        key: object = (type(value), value)  # True, 1 and 1.0 are one key otherwise
+        key: object = (type(value), value)  # True, 1 and 1.0 would be one key
         try:
             at = found.setdefault(key, len(kept))
         except TypeError:
@@ -198,7 +200,7 @@ def _arrow(column: Any) -> Levels:
 
 
 def _places(indices: Any) -> Indices:
-    """An Arrow array of indices (rows,), -1 where it is null; they may be unsigned."""
+    """Arrow indices as int64 (rows,), -1 for null; the indices of a dictionary may be unsigned."""
     if not indices.null_count:
         found: Indices = indices.to_numpy().astype(np.int64)
         return found

@@ -1,10 +1,9 @@
 """Which state does each cell of a frame name?
 
-Turns a frame into codes: int8 of shape (records, variables), the index of the state, -1
-for unknown.  Values mean what they mean in ``Model.diagnose``, since
-``diagnosis.answers`` reads each different value of a column once.  A cell that cannot be
-read becomes unknown in the codes and is listed in :attr:`Encoded.bad`, so that its record
-can be refused; nothing is dropped without a word.
+A frame becomes codes: int8 of shape (records, variables), the index of the state, -1 for unknown.
+Values mean what they mean in ``Model.diagnose``, since ``diagnosis.evidence`` reads each different
+value of a column once.  A cell that cannot be read becomes unknown in the codes and is listed in
+:attr:`Encoded.bad`, so that its record can be refused.
 """
 
 from __future__ import annotations
@@ -32,10 +31,12 @@ TRUTH = "true_"
 """Prefix of the columns in which a simulation keeps the true causes; they are no answers."""
 
 MOST_HINTS = 50
-"""Different bad values of a column that get a hint; looking for one takes 0.1 ms."""
+"""Different bad values of a column that get a hint: each hint takes 0.1 ms to find, and a column of
+free text has a bad value in every row.
+"""
 
 MOST_SHOWN = 20
-"""Bad cells that an error lists before it says how many more there are."""
+"""Bad cells that an error lists; the others are counted, so that the message stays short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +112,10 @@ class Encoded:
             yield BadCell(int(rows[i]), column.name, value, problem)
 
     def lenient(self, strict: Collection[str]) -> tuple[Encoded, NDArray[np.bool_]]:
-        """The same with unreadable cells as unknown, and the rows that had any.
+        """The frame with unreadable cells taken as unknown, and the rows that have such cells.
 
-        Cells of the variables in ``strict`` stay unreadable, and so do those of columns of
-        several answers, which may hold any variable.
+        Cells of the variables in ``strict`` stay unreadable, and so do the cells of columns with
+        several answers, which may name any variable.
         """
         kept = tuple(
             one
@@ -202,7 +203,7 @@ def encode(
 
 
 def check_codes(network: Network, codes: NDArray[Any]) -> Codes:
-    """Codes that somebody else made, as int8.
+    """Codes that the caller made, checked, as int8.
 
     Raises ``TypeError`` for another shape or type, ``RecordError`` with the codes that are
     not states.
@@ -259,7 +260,7 @@ def encode_frame(
 
 
 class Encoder:
-    """A reader of frames, for one after the other: what a word means is looked up once.
+    """Reads one frame after another; the meaning of each word is looked up once.
 
     Raises what ``encode_frame`` raises.
     """
@@ -324,7 +325,7 @@ class Encoder:
     def _read_split(
         self, column: str, levels: Levels, codes: Codes, answers: Codes
     ) -> tuple[Indices, Indices, tuple[tuple[object, Problem], ...]] | None:
-        """Puts the answers of a column of several into the codes; its bad cells."""
+        """Writes the answers of a split column into the codes; returns its bad cells."""
         split, words = self.split[column], self.values.words(column, column)
         absent = [_found(self.network, name, column) for name in split.absent]
         wrong: dict[int, tuple[object, Problem]] = {}
@@ -340,13 +341,13 @@ class Encoder:
                 continue
             for name in dict.fromkeys([*names, *absent]):
                 table, at = self._place(name, codes, answers)
-                state = np.int8(name in names)  # present wins over what another column says
+                state = np.int8(name in names)  # present wins over the answer of another column
                 table[rows, at] = np.maximum(table[rows, at], state)
         rows = np.flatnonzero(which >= 0)
         return (rows, which[rows], tuple(wrong.values())) if len(rows) else None
 
     def _place(self, name: str, codes: Codes, answers: Codes) -> tuple[Codes, int]:
-        """Where the answers to a variable stand."""
+        """The table and the column that hold the codes of a variable."""
         if name in self.nodes:
             return codes, self.nodes[name]
         return answers, self.screens[name]
@@ -354,7 +355,7 @@ class Encoder:
     def _named(
         self, text: str, by: str, words: Mapping[str, str], column: str
     ) -> tuple[list[str], Problem | None]:
-        """The variables that a cell of several answers names."""
+        """The variables that a cell with several answers names."""
         names = []
         for part in filter(None, (piece.strip() for piece in text.split(by))):
             wanted = words.get(key_of(part), part)
@@ -385,7 +386,8 @@ def match_columns(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Variables by column, and hints by column for those that are no variables.
 
-    Where nothing else answers (``alone``), a table without a single variable is an error.
+    Raises ``RecordError``; also for columns without a single variable, unless other columns answer
+    (``alone`` is false then).
     """
     problems = [
         Problem("TN201", "the frame has no such column", column, hint=nearest(column, columns))
@@ -434,7 +436,7 @@ def read_column(
     read: _Reader, levels: Levels
 ) -> tuple[Codes, tuple[Indices, Indices, tuple[tuple[object, Problem], ...]] | None]:
     """Codes of one column (rows,), and its bad cells as ``BadColumn`` holds them."""
-    read.bad = 0  # what is told of a frame does not depend on those before
+    read.bad = 0  # the hints for a frame do not depend on the frames before it
     table = np.full(len(levels.values) + 1, -1, dtype=np.int8)  # the last one is for -1
     wrong: dict[int, tuple[object, Problem]] = {}
     for i, value in enumerate(levels.values):
@@ -454,7 +456,7 @@ def read_column(
 
 
 class _Reader:
-    """Reads the different values of one column; after many bad ones without hints."""
+    """Reads the values of one column; after ``MOST_HINTS`` bad values it gives no more hints."""
 
     def __init__(self, variable: Variable, words: Mapping[str, str] | None = None) -> None:
         self.variable = variable

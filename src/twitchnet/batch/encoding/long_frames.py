@@ -28,8 +28,8 @@ def widen_frame(
 ) -> tuple[Encoded, Source]:
     """The records of a long frame, and a frame with the id of each.
 
-    ``names`` maps what is said to variables, and columns to the three that a long table has;
-    ``meanings`` says what words mean, by variable.  Raises ``RecordError`` when one of the
+    ``names`` maps other names to variables, and other columns to the three columns of a long table;
+    ``meanings`` gives the meaning of words, by variable.  Raises ``RecordError`` when one of the
     three is missing.
     """
     parts = parts_of(dict.fromkeys(source.names), names)
@@ -56,7 +56,7 @@ def _records(ids: Levels) -> tuple[Indices, Indices]:
 
 
 def _as_columns(flaws: Iterable[BadCell]) -> list[BadColumn]:
-    """Bad cells by the columns that they speak of."""
+    """Bad cells grouped by column."""
     by_column: dict[str, list[BadCell]] = {}
     for flaw in flaws:
         by_column.setdefault(flaw.column, []).append(flaw)

@@ -1,9 +1,9 @@
 """What do the words in the cells of a table mean, where they are not those of the model?
 
-A :class:`ValueMap` translates cells before they are read: for all columns (``"yes": ["ja",
-"x"]``, ``"unknown": ["-", "k.A."]``), or for one (``"Sex": {"m": "male", "w": "female"}``).  A
-column of several answers (``"tingling; numbness"``) is split into variables.  Nothing is
-translated unless it is asked for.  No model may enter here but the names of its variables.
+A :class:`ValueMap` translates cells before they are read: for all columns (``"yes": ["ja", "x"]``,
+``"unknown": ["-", "k.A."]``), or for one (``"Sex": {"m": "male", "w": "female"}``).  A column of
+several answers (``"tingling; numbness"``) is split into variables.  Nothing is translated unless it
+is asked for.  Of the model, only the names of variables are known here.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ to lists of words."""
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """A column that answers several variables: what stands between them, and who is absent.
+    """A column that answers several variables: the text between the answers, and which variables an
+    answered cell denies.
 
     The variables that a cell names are present, also where a column of their own says no.
     Of the variables in ``absent``, those that a cell does not name are absent; all others stay
@@ -34,14 +35,14 @@ class Split:
 
 
 Splits = Mapping[str, str | Split | Mapping[str, object]]
-"""By column: what stands between the answers, or a :class:`Split` or a mapping of its fields."""
+"""By column: the text between the answers, a :class:`Split`, or a mapping of its fields."""
 
 
 @dataclass(frozen=True)
 class ValueMap:
     """The meaning of words: ``everywhere``, and by ``columns``, each from a word to a state.
 
-    Words are compared without case, blanks around them, and kinds of dashes.
+    Case, blanks around a word and the kind of dash make no difference.
     """
 
     everywhere: Mapping[str, str] = field(default_factory=dict)
@@ -49,9 +50,9 @@ class ValueMap:
 
     @classmethod
     def of(cls, values: Values) -> ValueMap:
-        """The map that a mapping as of ``score(..., values=)`` spells.
+        """The map of the option ``values``.
 
-        Raises ``RecordError`` for what is no such mapping, and for a word with two meanings.
+        Raises ``RecordError`` for a mapping of another shape, and for a word with two meanings.
 
         >>> ValueMap.of({"yes": ["ja", "X"], "Sex": {"m": "male"}}).everywhere
         {'ja': 'yes', 'x': 'yes'}
@@ -91,7 +92,7 @@ class ValueMap:
 
 
 def key_of(value: object) -> str:
-    """A cell as the words of a map are compared.
+    """A cell in the form in which words are compared.
 
     >>> key_of(" K.A. "), key_of(1.0)
     ('k.a.', '1')
@@ -130,7 +131,7 @@ def _add(words: dict[str, str], word: object, state: str, where: str) -> None:
 
 
 def splits_of(splits: Splits) -> dict[str, Split]:
-    """The splits by column.  Raises ``RecordError`` for what is none.
+    """The splits by column.  Raises ``RecordError`` for a value that is none.
 
     >>> splits_of({"Symptoms": ",", "Signs": {"by": "/", "absent": ["tingling"]}})["Signs"]
     Split(by='/', absent=('tingling',))

@@ -1,9 +1,9 @@
 """How do rows of (record, variable, value) become a column per variable?
 
-Arrays alone, for files and for frames: which record and which variable each row speaks of
-becomes a place in a table, and the table holds which value was said there.  What a value
-means is judged where wide input is judged.  A record is refused as a whole when one of its
-rows names no variable, or says two things of one variable.
+This works on arrays, for files and frames alike.  The record and the variable of a row give a cell
+of a table, and the cell holds the index of the value.  The values are read afterwards, like those
+of wide input.  A record is refused as a whole when one of its rows names no variable, or when two
+rows give different values for one variable.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ Cells = NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Wide:
-    """``levels`` by variable, (records,) each; ``flaws`` are the first ones of their records."""
+    """``levels`` by variable, (records,) each; ``flaws`` holds the first fault of each record that
+    has one.
+    """
 
     levels: Mapping[str, Levels]
     flaws: Mapping[int, BadCell]
@@ -36,9 +38,9 @@ class Wide:
 
 @dataclass
 class Widener:
-    """A reader of long tables; what a name means is looked up once.
+    """Reads long tables; the variable of each name is looked up once.
 
-    ``names`` are other names of variables.
+    ``names`` maps other names to variables.
     """
 
     network: Network
@@ -50,13 +52,15 @@ class Widener:
         self.place = {name: i for i, name in enumerate(self.variables)}
 
     def __call__(self, record: Indices, count: int, said: Levels, values: Levels) -> Wide:
-        """``record`` (rows,) from 0 to ``count`` - 1; which variable was said, and which value."""
+        """The ``count`` records of some rows; ``record`` (rows,) is the record of each row,
+        ``said`` the name of its variable, and ``values`` its value.
+        """
         which = np.array([self._variable(name) for name in said.values] + [-1], dtype=np.int64)
         place = which[said.index]
         value = (values.index + 1).astype(np.int32)  # 0 is null
         cells = np.full((count, len(self.variables)), -1, dtype=np.int32)
         at = np.flatnonzero(place >= 0)[::-1]
-        cells[record[at], place[at]] = value[at]  # backwards: what is said first stays
+        cells[record[at], place[at]] = value[at]  # backwards, so that the first value stays
         wrong = place < 0
         wrong |= cells[record, place] != value
         flaws: dict[int, BadCell] = {}
@@ -77,7 +81,7 @@ class Widener:
     def _flaw(
         self, said: Levels, values: Levels, row: int, first: int
     ) -> tuple[str, object, Problem]:
-        """What was said in a row, of which variable, and what is wrong with it."""
+        """The name and the value in a row, and what is wrong with them."""
         name = str(said.values[said.index[row]]) if said.index[row] >= 0 else ""
         value = values.values[values.index[row]] if values.index[row] >= 0 else None
         if not name:
@@ -93,7 +97,7 @@ class Widener:
         return name, value, Problem("TN204", f"answered as {before!r} too", name)
 
     def _levels(self, cells: Cells, values: Levels) -> dict[str, Levels]:
-        """For each variable the values that were said of it, once each."""
+        """The different values of each variable."""
         found = {}
         for place, name in enumerate(self.variables):
             column = cells[:, place]
@@ -108,7 +112,8 @@ class Widener:
 def parts_of(
     columns: Mapping[str, object], names: Mapping[str, str], file: str = ""
 ) -> tuple[str, str, str]:
-    """The columns with the record, the variable and the value, which ``names`` may say.
+    """The columns with the record, the variable and the value; ``names`` may map other columns to
+    them.
 
     Raises ``RecordError`` when one is missing.
     """

@@ -1,8 +1,8 @@
 """How do ten million records in files become results in a file, with nothing lost?
 
-Chunks are read and encoded one ahead, scored on all cores, and written aside one behind; the
-output appears under its name when it is whole.  Every row of the input is counted once: scored,
-or refused with a line in the rejects file.
+While one chunk is scored on all cores, the next one is read and encoded, and the one before is
+written to a folder beside the output.  The output gets its name when it is complete.  Every row of
+the input is counted once: scored, or refused with a line in the rejects file.
 """
 
 from __future__ import annotations
@@ -32,19 +32,17 @@ from twitchnet.batch.formats.fitting import fit, fitted
 from twitchnet.batch.formats.opening import Chunk, Cursor, Reject, unreadable
 from twitchnet.batch.formats.readers import Input, packing_of
 from twitchnet.batch.formats.writers import finish, packing, piece, pipe_end
-from twitchnet.batch.scoring.posteriors import SMALL
+from twitchnet.batch.scoring.posteriors import SMALL, Progress
 from twitchnet.batch.scoring.score import Scores
 from twitchnet.batch.stream import arrow, metadata
 from twitchnet.errors import Problem, RecordError, TwitchnetError
 from twitchnet.show.progress import Meter
 
 BEHIND = 2
-"""Scored chunks that may wait for the disk; more cost memory."""
-
-Told = Callable[[int], object]
+"""Scored chunks that may wait for the disk: bounds the memory."""
 
 
-def score_files(job: Job, progress: Told | None = None) -> Summary:
+def score_files(job: Job, progress: Progress | None = None) -> Summary:
     """Scores the input into the output.
 
     Raises ``RecordError`` when the input cannot be read, at the first refused row when
@@ -84,8 +82,8 @@ def score_files(job: Job, progress: Told | None = None) -> Summary:
     return summary
 
 
-def _to_journal(job: Job, journal: Journal, progress: Told | None) -> None:
-    """Scores what is not scored yet, chunk by chunk."""
+def _to_journal(job: Job, journal: Journal, progress: Progress | None) -> None:
+    """Scores the chunks that are not scored yet."""
 
     def store(data: bytes, rejects: list[Reject], after: Position) -> None:
         lines = as_csv(rejects, header=not journal.position.chunks)
@@ -128,7 +126,7 @@ def _refuse_to_replace(job: Job) -> None:
 def _name(job: Job, journal: Journal, summary: Summary, packed: str) -> None:
     """Gives everything its final name, the output last, compressed as ``packed`` says.
 
-    After a kill some files have theirs already; they must be what this run has written.
+    After a kill some files have their names already; they must hold what this run has written.
     """
     output, rejects = Path(job.output), job.rejects_path
     data, listed, final = (journal.folder / name for name in ("data", "rejects", "final"))
@@ -149,20 +147,20 @@ def _name(job: Job, journal: Journal, summary: Summary, packed: str) -> None:
                 real_place(rejects).unlink(missing_ok=True)  # of an earlier run
     elif rejects is not None and summary.refused and not is_stream(rejects):
         journal.compare("rejects", rejects)
-    if is_text:  # they have no place for it themselves
+    if is_text:  # text has no place for metadata
         about = journal.folder / "about"
-        told = metadata(job.scheme.scorer) | summary.to_dict()
-        about.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        facts = metadata(job.scheme.scorer) | summary.to_dict()
+        about.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         put(about, Path(f"{job.output}.meta.json"))
     if not is_named:
         put(final if packed or not is_text else data, output)
 
 
-def _to_stream(job: Job, progress: Told | None) -> Position:
-    """Writes rows as they come, and refused ones to their file or to standard error."""
+def _to_stream(job: Job, progress: Progress | None) -> Position:
+    """Writes rows as they come, and refused rows to their file or to standard error."""
     end = pipe_end(job.format, job.output)
     if job.resume:
-        message = f"what was written to {_told(job)} cannot be gone on with"
+        message = f"what was written to {_place_of(job)} cannot be continued"
         hint = "write to a file, or run it without --resume"
         raise RecordError([Problem("TN220", message, hint=hint)])
     _refuse_to_replace(job)
@@ -197,7 +195,7 @@ def _to_stream(job: Job, progress: Told | None) -> Position:
     return position
 
 
-def _told(job: Job) -> str:
+def _place_of(job: Job) -> str:
     return "standard output" if job.output == "-" else job.output
 
 
@@ -221,20 +219,20 @@ def _strict(reject: Reject) -> RecordError:
 
 
 class _Refused(Exception):
-    """A row was refused in a run that stops at the first."""
+    """A row was refused in a run that stops at the first refused row."""
 
     def __init__(self, reject: Reject) -> None:
         self.reject = reject
 
 
 Store = Callable[[bytes, list[Reject], Position], None]
-"""What becomes of a chunk: its bytes, its refused rows, and the position after it."""
+"""Stores a chunk: its bytes, its refused rows, and the position after it."""
 
 
-def _run(job: Job, done: Position, store: Store, progress: Told | None) -> Position:
-    """Scores all chunks after ``done``; the position at the end.
+def _run(job: Job, done: Position, store: Store, progress: Progress | None) -> Position:
+    """Scores all chunks after ``done``; returns the position at the end.
 
-    A chunk is read while the one before is scored, and stored while the next one is.
+    A chunk is read while the one before it is scored, and stored while the one after it is scored.
     """
     writing = _Writing(job, done, store)
     if isinstance(progress, Meter):
@@ -251,7 +249,7 @@ def _run(job: Job, done: Position, store: Store, progress: Told | None) -> Posit
                 encoded,
                 threads=job.threads,
                 progress=_shifted(progress, rows, asked),
-                # only an input of one small chunk may do without the kernels
+                # only an input of one small chunk may be left to numpy
                 compiled=True if index or len(chunk.numbers) > SMALL else None,
             )
             waiting.append(pool.submit(writing.add, chunk, encoded, scores))
@@ -271,7 +269,9 @@ def _run(job: Job, done: Position, store: Store, progress: Told | None) -> Posit
 
 
 class _Writing:
-    """What is stored of a run; after an error nothing more is, so no chunk is skipped."""
+    """Stores the chunks of a run in order; after an error it stores no more, so that no chunk is
+    skipped.
+    """
 
     def __init__(self, job: Job, done: Position, store: Store) -> None:
         self.job = job
@@ -319,7 +319,8 @@ class _Writing:
 
 
 MOST_VALUES = 1000
-"""Different values that are counted in one run; more are a column of free text."""
+"""Different values that are counted in one run: bounds the memory, also for columns of free text.
+"""
 
 
 def _with_values(
@@ -347,13 +348,13 @@ def _estimate(found: Input, chunk: Chunk, rows: int) -> int:
     return max(int(round(rows * sum(sizes) / read, -digits)), rows)
 
 
-def _shifted(progress: Told | None, before: int, asked: Interruption) -> Told:
-    def told(done: int) -> None:
+def _shifted(progress: Progress | None, before: int, asked: Interruption) -> Progress:
+    def report(done: int) -> None:
         asked.check()
         if progress is not None:
             progress(before + done)
 
-    return told
+    return report
 
 
 def _encoded(job: Job, done: Position) -> Generator[tuple[Chunk, Encoded], None, None]:
@@ -367,7 +368,7 @@ def _encoded(job: Job, done: Position) -> Generator[tuple[Chunk, Encoded], None,
 def _ahead(
     items: Generator[tuple[Chunk, Encoded], None, None],
 ) -> Generator[tuple[Chunk, Encoded], None, None]:
-    """The same items, each made while the one before is in use."""
+    """The same items, each made while the one before it is in use."""
     try:
         with ThreadPoolExecutor(1, "twitchnet-read") as pool:
             coming = pool.submit(next, items, None)

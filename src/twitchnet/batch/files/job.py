@@ -1,4 +1,4 @@
-"""What is scored into what, and what became of it?  The two values at the ends of a run."""
+"""A job of scoring files, and the summary of what became of its rows."""
 
 from __future__ import annotations
 
@@ -15,15 +15,18 @@ from twitchnet.batch.stream import Scheme, metadata
 from twitchnet.show.progress import duration
 
 CHUNK = 8192
-"""Rows between two entries of the journal: a kill loses less than this."""
+"""Rows of a chunk, which is an entry of the journal: a kill loses more rows with larger chunks, and
+smaller ones cost time.
+"""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is scored into what.
+    """An input, how it is scored, and where the results go.
 
-    ``output`` is a file, a pipe, a device, or ``-`` for standard output.  ``rejects`` is one of
-    the first three; '' is ``OUT.rejects.csv``, and standard error where the output is no file.
+    ``output`` is a file, a pipe, a device, or ``-`` for standard output.  ``rejects`` is a file, a
+    pipe or a device; '' stands for ``OUT.rejects.csv``, and for standard error where the output is
+    not a file.
     """
 
     input: Input
@@ -78,7 +81,7 @@ class Job:
 
 
 SHOWN = 8
-"""Values of one column in the text of a summary; ``values`` holds all."""
+"""Values of one column in the text of a summary; ``values`` holds all of them."""
 
 
 @dataclass(frozen=True)

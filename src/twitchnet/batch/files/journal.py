@@ -2,9 +2,9 @@
 
 A run writes into the folder ``OUT.partial`` and renames when everything is there:
 
-    state.json     what the run is: model, inputs, options; another one may not go on
-    data, rejects  what is written so far
-    journal        a line per whole chunk: how far data and rejects had come by then
+    state.json     model, inputs and options; a run with others may not continue this one
+    data, rejects  the output so far
+    journal        a line per complete chunk: the sizes of data and rejects after it
     lock           held while a process writes
 
 After a kill, ``data`` and ``rejects`` are cut to the last line of the journal.  Each line
@@ -75,7 +75,7 @@ class Journal:
         self._files: list[BinaryIO] = []
 
     def __enter__(self) -> Self:
-        # nobody else reads along: the output may have a mode that says so
+        # private: the output that is replaced may have a restrictive mode
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = (self.folder / "lock").open("w")
         if fcntl is not None:
@@ -141,7 +141,7 @@ class Journal:
             raise RecordError([Problem("TN220", message, hint=hint)])
 
     def _read(self) -> None:
-        """Takes the position of the last whole line."""
+        """Goes to the position of the last complete line."""
         path = self.folder / "journal"
         lines = path.read_bytes().split(b"\n") if path.is_file() else []
         good = 0
@@ -159,7 +159,7 @@ class Journal:
             os.truncate(path, good)
 
     def _open(self, name: str) -> None:
-        """Opens ``data`` or ``rejects``, cut to its size, to be appended to."""
+        """Opens ``data`` or ``rejects`` for appending, cut to its size at the position."""
         path, size = self.folder / name, self.size(name)
         if self.position.whole and not path.exists():
             return  # it may have its final name already
@@ -176,7 +176,7 @@ class Journal:
     def compare(self, name: str, path: Path, cut: bool = False) -> None:
         """Raises ``RecordError`` unless a file holds the bytes that were written as ``name``.
 
-        With ``cut`` more bytes may follow them.
+        With ``cut`` more bytes may follow these.
         """
         left, found = self.size(name), 0
         if not path.is_file():
@@ -210,7 +210,9 @@ class Journal:
         self.position = position
 
     def discard(self) -> None:
-        """Removes the folder and everything in it; what is left after a kill is no run."""
+        """Removes the folder and all files in it; what a kill leaves of it cannot be mistaken for a
+        run.
+        """
         self._close()
         (self.folder / "state.json").unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -1,7 +1,7 @@
 """How are files with a row per answer read (record, variable, value) instead of per record?
 
-The rows of a record stand together.  Each record becomes a row of a wide frame; what the
-values mean is judged where wide input is judged.
+The rows of a record stand together.  Each record becomes a row of a wide frame, whose values are
+read like those of wide input.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class LongInput(Input):
 
     @property
     def state(self) -> dict[str, Any]:
-        """As of wide input, and what the names mean."""
+        """The state of wide input, and the meaning of the names."""
         return {**super().state, "names of long input": dict(self.names)}
 
     def chunks(self, size: int, start: Cursor = Cursor()) -> Iterator[Chunk]:  # noqa: B008
@@ -51,8 +51,8 @@ class LongInput(Input):
 
         A record that goes on in the next file counts as one of that file.
 
-        A chunk has no cursor, and reading begins with the first record: whether a record
-        is in one piece can only be told by whoever has seen all before it.
+        A chunk has no cursor, and reading begins with the first record: only a reader of all
+        earlier records knows that none of them appears again.
         """
         widening = _Widening(self)
         waiting = _Waiting(self.paths[0])
@@ -75,7 +75,7 @@ class LongInput(Input):
 def widen(source: Input, network: Network, names: Mapping[str, str]) -> LongInput:
     """Long input as wide input.  Raises ``RecordError`` when a column is missing.
 
-    ``names`` maps what is said to variables, and columns to the three that a long table has.
+    ``names`` maps other names to variables, and other columns to the three columns of a long table.
     """
     parts = parts_of(source.columns, names, source.paths[0])
     record, _, value = parts
@@ -90,7 +90,7 @@ def widen(source: Input, network: Network, names: Mapping[str, str]) -> LongInpu
 
 
 def _scalar_type(kind: Any) -> Any:
-    """The type as which a column is read: a list or the like is told as its text."""
+    """The type as which a column is read; values of nested types are read as their text."""
     pa, plain = arrow(), plain_type(kind)
     if pa.types.is_nested(plain) or isinstance(plain, pa.BaseExtensionType):
         return pa.string()
@@ -131,7 +131,7 @@ class _Waiting:
 
 
 class _Widening:
-    """Reads rows; those of the last record wait for the next rows."""
+    """Reads rows; the rows of the last record wait for the next call."""
 
     def __init__(self, long: LongInput) -> None:
         self.long = long

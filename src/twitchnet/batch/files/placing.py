@@ -1,4 +1,4 @@
-"""What may stand where an output goes, and how does a whole file take its place?
+"""What may exist at the path of an output, and how does a complete file take its place?
 
     nothing, a file     the new file takes its name in one step and keeps the old file's mode
     a symbolic link     is followed: the file that it names is replaced, the link stays
@@ -32,7 +32,7 @@ def real_place(path: Path) -> Path:
 
 
 def partial_folder(output: Path) -> Path:
-    """Where a run keeps what it has done: beside the file that the output really is."""
+    """The folder of an unfinished run: beside the file that remains when links are followed."""
     place = real_place(output) if output.is_symlink() else output
     return place.with_name(place.name + ".partial")
 
@@ -69,7 +69,7 @@ def open_stream(path: Path) -> BinaryIO:
 
 
 def _about(path: Path) -> os.stat_result | None:
-    """What stands at a path, links followed; None for nothing."""
+    """The kind of what is at a path, links followed; None for nothing."""
     try:
         return path.stat()
     except FileNotFoundError:
@@ -118,7 +118,7 @@ def put(source: Path, target: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Puts a file where it must be copied to; it has its name when it is whole."""
+    """Copies a file into another file system; the copy gets its name when it is complete."""
     aside = target.with_name(f"{target.name}.copied")
     try:
         shutil.copyfile(source, aside)
@@ -135,7 +135,8 @@ def _sync(source: Path, target: Path) -> None:
     about = _about(target)
     with source.open("rb") as file:
         if about is not None:
-            with suppress(OSError, AttributeError):  # few may give files away, Windows nobody
+            # only root may give files away, and Windows has no such call
+            with suppress(OSError, AttributeError):
                 os.chown(source, about.st_uid, about.st_gid)
             os.chmod(source, stat.S_IMODE(about.st_mode))
         os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Why has a row no result?  One line for each refused row."""
+"""Why has a row no result?  A line for each refused row."""
 
 from __future__ import annotations
 
@@ -67,13 +67,15 @@ def refused(network: Network, chunk: Chunk, encoded: Encoded, scores: Scores) ->
 
 
 def bad_cell(file: str, number: int, cell: BadCell, more: str = "") -> Reject:
-    """The line of a row with a bad cell; ``more`` tells its further ones."""
+    """The line of a row with a bad cell; ``more`` lists the other bad cells of the row."""
     value = "" if cell.value is None else str(cell.value)[:200]
     return Reject(file, number, cell.code, cell.column, value, cell.reason, more)
 
 
 def _impossible(network: Network, file: str, number: int, encoded: Encoded, row: int) -> Reject:
-    """Names the contradiction where it is between a finding and what describes it."""
+    """The line of an impossible record; it names a contradiction between a finding and its
+    descriptor.
+    """
     at = {variable.name: i for i, variable in enumerate(network.nodes)}
     codes = encoded.codes[row]
     for descriptor, of in network.descriptors.items():

@@ -1,7 +1,7 @@
 """How are Parquet and Arrow files read, from any row on?
 
-Their rows have numbers and types, so nothing is refused here; a file is whole or it is
-not.  Answers in Parquet are read as dictionaries: a cell is never made into a text.
+Their cells have types, so no row is refused here: a file can be read as a whole or not at all.
+Answers in Parquet are read as dictionaries: a cell is never made into a text.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from twitchnet.batch.formats.opening import (
 from twitchnet.batch.stream import arrow
 
 PAGES = 1 << 18
-"""Bytes of a Parquet column that are read ahead; else a whole row group is in memory."""
+"""Bytes of a Parquet column that are read ahead; without a limit a whole row group is in memory."""
 
 
 def parquet_columns(path: str) -> Columns:

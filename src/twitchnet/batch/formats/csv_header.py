@@ -1,4 +1,4 @@
-"""Which columns does a CSV file have, what stands between its cells, where do its rows begin?"""
+"""Which columns does a CSV file have, what separates its cells, and where do its rows begin?"""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from twitchnet.batch.stream import arrow
 QUOTE = b'"'
 
 BETWEEN = ",;\t|"
-"""What may stand between cells."""
+"""The separators of cells."""
 
 SAID = re.compile(rb"sep=([^\r\n]*)\r?\n", re.IGNORECASE)
-"""The line before the header with which Excel says what stands between cells."""
+"""The line before the header in which Excel states the separator."""
 
 
 class Header(NamedTuple):
-    """The names of the columns, the bytes up to the first row, what stands between cells."""
+    """The names of the columns, the bytes up to the first row, and the separator."""
 
     names: list[str]
     begin: int
@@ -84,7 +84,7 @@ def _first_row(path: str, whole: str, between: str) -> tuple[list[str], int]:
 
 
 def _is_open(row: str, between: str) -> bool:
-    """Whether a quote of a row is open at its end, or was closed in the midst of a later line."""
+    """Whether a quote of a row is open at its end, or was closed inside a later line."""
     try:
         next(csv.reader(io.StringIO(row, newline=""), delimiter=between, strict=True), None)
     except csv.Error as error:

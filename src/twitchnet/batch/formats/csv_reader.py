@@ -1,12 +1,12 @@
-"""How is CSV read, a chunk at a time, with every row accounted for and a place to go on from?
+"""How is CSV read, a chunk at a time, with every row accounted for, and resumed after any chunk?
 
 The text is cut into blocks at ends of rows, and each block is parsed by Arrow.  A newline
 with an even number of quotes before it ends a row, if every quote stands where quotes belong
 (RFC 4180).  Where one does not (``5" pipe`` without quotes around it), Arrow reads the rest
 of the file as one stream; a run is then resumed from there.
 
-A quote that is never closed would make the rest of the file one cell, without a word.  A last
-row of our own tells: it is read as a row, or that cell has it too.
+A quote that is never closed would silently make the rest of the file one cell.  So a row of our own
+is added at the end: if it is not read as a row, a cell with an open quote has swallowed it.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ from twitchnet.batch.stream import arrow
 from twitchnet.errors import RecordError
 
 PIECE = 1 << 22
-"""Bytes parsed at once; smaller ones cost more calls, larger ones memory."""
+"""Bytes parsed at once: smaller blocks cost more calls, larger ones memory."""
 
 NEWLINE = b"\n"
 
 END = "\x1eend of file\x1e"
-"""The cell of a last row that is added to see whether a quote is open; nobody else has it."""
+"""The cell of the row that is added at the end; no file has such a cell."""
 
 
 class _Part(NamedTuple):
@@ -168,7 +168,7 @@ def row_end(block: bytes) -> int:
 
 
 def _is_plain(table: Any) -> bool:
-    """Whether no cell holds a quote, so that every quote of the text stood around a cell."""
+    """Whether no cell holds a quote, so that every quote of the text encloses a cell."""
     for column in table.columns:
         for chunk in column.chunks:
             data = chunk.buffers()[2]
@@ -178,7 +178,7 @@ def _is_plain(table: Any) -> bool:
 
 
 def quotes_belong(block: bytes, between: bytes) -> bool:
-    r"""Whether each quote opens a cell, closes one, or is one of two inside of one.
+    r"""Whether each quote opens a cell, closes it, or is one of two quotes inside it.
 
     >>> quotes_belong(b'a,"b ""c"" d"\n', b","), quotes_belong(b'a,5" pipe\n', b",")
     (True, False)
@@ -198,7 +198,7 @@ def quotes_belong(block: bytes, between: bytes) -> bool:
 def _stream(
     path: str, columns: Mapping[str, Any], origin: Cursor, rest: Any, between: str
 ) -> Iterator[_Part]:
-    """The rest of a file, cut by Arrow; it ends in a row of our own."""
+    """The rest of a file as Arrow divides it; it ends in the row of our own."""
     pa = arrow()
     parser = _Parser(path, columns, origin.base, between)
     ended = False
@@ -268,7 +268,7 @@ class _Parser:
         return (self.between * (len(self.columns) - 1) + END).encode()
 
     def ends(self, table: Any) -> bool:
-        """Whether the last row is our own."""
+        """Whether the last row is the row of our own."""
         return bool(table.num_rows) and table.column(len(self.columns) - 1)[-1].as_py() == END
 
     def refuse(self, row: Any) -> str:

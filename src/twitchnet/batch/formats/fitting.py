@@ -1,4 +1,4 @@
-"""Which columns of an input can an output hold, and what is written of the others?
+"""Which columns of an input can an output hold, and how are the others written?
 
 A type is tried with the writer of the output before the first row is scored.  What it cannot
 hold is written as text: texts as they are, bytes in base64, all else as JSON.

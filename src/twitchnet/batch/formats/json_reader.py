@@ -34,7 +34,8 @@ PIECE = 1 << 20
 
 
 MAX_DEPTH = 64
-"""Levels of a record: Arrow reads and writes no more, and no recursion over them can fail."""
+"""Levels of a record: Arrow reads and writes no deeper ones, and recursion to this depth is safe.
+"""
 
 
 def _read_line(line: bytes) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def json_columns(path: str) -> Columns:
         try:
             for name, value in _read_line(line).items():
                 values.setdefault(name, []).append(value)
-        except ValueError:  # told when the line is read
+        except ValueError:  # reported when the line is read
             continue
     if not values:
         raise unreadable(path, "no line is a JSON object", 'write {"name": "state", ...}')

@@ -28,10 +28,10 @@ T = TypeVar("T")
 COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
 
 MARKS = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
-"""How compressed text begins: a pipe has no suffix."""
+"""The first bytes of compressed text: a pipe has no suffix."""
 
 BLOCK = 1 << 24
-"""Bytes of text that are looked at first; a header of 100,000 names must fit."""
+"""Bytes of text that are looked at first: a longer header cannot be read; 100,000 names fit."""
 
 LONGEST = 1 << 28
 """Bytes of a row of text; a longer one is not read into memory."""
@@ -41,7 +41,7 @@ KINDS = {
     b"\xd0\xcf\x11\xe0": "an old Excel file", b"\x1f\x8b": "compressed by gzip",
     b"\x28\xb5\x2f\xfd": "compressed by zstd",
 }  # fmt: skip
-"""How files begin that are no text, whatever their names say."""
+"""The first bytes of files that are not text, whatever their names are."""
 
 Columns = tuple[list[tuple[str, Any]], int]
 """Names and Arrow types of a file, and its rows when it says how many."""
@@ -61,9 +61,7 @@ class Cursor(NamedTuple):
 
 
 class Reject(NamedTuple):
-    """A row without a result: where it is, the first thing that is wrong with it, and what the
-    rules say of it all the same.
-    """
+    """A row without a result: its place, its first fault, and its urgency by the rules."""
 
     file: str
     row: int
@@ -195,7 +193,8 @@ def peek_text(path: str) -> bytes:
 def _wide_text(head: bytes) -> str:
     """The name of an encoding of two or four bytes a character, '' for another one.
 
-    The marks of Unicode tell, else the zeros: both CSV and JSON begin with two ASCII letters.
+    It is known by its byte order mark, else by its zero bytes: CSV and JSON both begin with two
+    ASCII letters.
     """
     if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
         return "UTF-32"
@@ -286,10 +285,12 @@ def read_ahead(stream: io.BufferedReader) -> Iterator[Any]:
 
 
 PATIENCE = 5.0
-"""Seconds until a read is left alone: nobody writes to a pipe."""
+"""Seconds until a pending read is abandoned: a pipe may have no writer."""
 
 SOON = 0.1
-"""Seconds in which a reader that reads on meets the end; another one has stopped by itself."""
+"""Seconds that an active reader has to reach the end of the stream; any other has stopped by
+itself.
+"""
 
 
 STDIN = _Stdin()

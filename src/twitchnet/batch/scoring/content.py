@@ -1,6 +1,6 @@
 """Which columns does a result have?  Names and types alone, in one place.
 
-``docs/batch.md`` says what each of them means.
+``docs/batch.md`` says what each column means.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Content:
     def long(self) -> dict[str, type]:
         """The columns of a result of a row per record and rank, after ``rank``.
 
-        What is told of the record as a whole stands in the row of its first rank.
+        The columns of the record as a whole are filled in the row of its first rank.
         """
         found: dict[str, type] = {"cause": str, "posterior": float}
         if self.is_by_gain:
@@ -80,7 +80,7 @@ class Content:
         yield from self._reasons()
 
     def _record(self) -> Iterator[tuple[str, type]]:
-        """What is told of a record as a whole."""
+        """The columns of a record as a whole."""
         yield "status", str
         yield "log_evidence", float
         if self.options.details:

@@ -1,9 +1,9 @@
-"""How far do the ranges of the numbers leave the posteriors of each record open?
+"""How uncertain are the posteriors of each record, given the ranges of the numbers?
 
-The draws are those of ``diagnosis.uncertainty``: every hand-set number from its range, all
-together, the same draws for every record, so that an interval follows from the seed and the
-record alone.  Each draw is a row of table entries; the engine runs many records with it,
-then with the next.  Memory is bounded by the records that are held at once.
+The draws are those of ``diagnosis.uncertainty``: every hand-set number is drawn from its range, all
+numbers together.  All records have the same draws, so that an interval follows from the seed and
+the record alone.  Each draw is a row of table entries; the engine runs many records with it, then
+with the next.  Memory is bounded by the records that are held at once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Flags = NDArray[np.bool_]
 Forms = NDArray[np.int8]
 
 HELD = 1 << 23
-"""Posteriors held at once (64 MiB): draws x records x columns."""
+"""Posteriors held at once, draws x records x columns (64 MiB): bounds the memory."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ def intervals(
 ) -> Intervals:
     """Intervals of the records ``at`` of a batch over ``tables``, a row for each draw.
 
-    ``forms`` (records,) are those that answered them with the numbers as they are.
-    ``progress`` is told the records done, those of unfinished draws in part.
+    ``forms`` (records,) are the forms of the kernels that answered these records in the main pass.
+    ``progress`` is called with the number of records done, which counts finished draws.
     """
     shape = (len(at), len(batch.targets))
     found = Intervals(*(np.full(shape, np.nan) for _ in range(3)))

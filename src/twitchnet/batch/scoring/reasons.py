@@ -1,19 +1,19 @@
 """Which answers speak most for and against the leading cause of each record of a batch?
 
-The weight of an answer a for the leading cause c is the one of ``diagnosis.explain``, the
-log Bayes factor in decibans: odds of c given all answers, over the odds with a left out
-(and with it its descriptors).  Both odds are ratios of P(c = s, answers) for the states s;
-no state is ever the rest of the others, so no digits are lost where a posterior is all but 1.
+The weight of an answer a for the leading cause c is the one of ``diagnosis.explain``, the log Bayes
+factor in decibans: odds of c given all answers, over the odds with a left out (and with it its
+descriptors).  Both odds are ratios of P(c = s, answers) for the states s; no state is computed as 1
+minus the others, so no digits are lost where a posterior is close to 1.
 
-A record without one of its findings is cheaper than the whole.  A record without one of its
-contexts, or of the causes that were answered, may be a hundred times as dear: whatever the
-unknown one acts on then hangs together.  So it is not left out, but set to each of its other
-states in turn: P(c = s, answers without it) is the sum over all of its states, of which the
-one that was said is known already.
+A record without one of its findings is cheaper than the whole record.  A record without one of its
+contexts, or without an answered cause, may cost a hundred times as much, because an unknown node
+couples everything that it acts on.  So such an answer is not left out; it is set to each of its
+other states in turn.  P(c = s, answers without it) is the sum over all of its states, and the term
+of the answered state is known already.
 
-The marginal of c is P(c = s, answers) over P(answers), so each of these records is one pass,
-of which nothing else is wanted.  The kernels begin it with the form that answered the whole
-record (see ``engine.kernels``): an earlier one would be tried for nothing.
+The marginal of c is P(c = s, answers) over P(answers), so each of these records takes one pass,
+which computes nothing else.  The kernels begin it with the form that answered the whole record (see
+``engine.kernels``): an earlier form would only fail again.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from twitchnet.engine.program import Floats, Ints
 from twitchnet.model.network import Network
 
 ROWS = 1 << 15
-"""Rows run at once; each takes its codes and a few numbers of memory."""
+"""Rows run at once: bounds the memory, which is the codes and a few numbers for each row."""
 
 PASSES = 50
-"""What the reasons of a record count for beside a pass over it: in the progress, and where
-kernels that are not loaded yet may pay.  Measured: 45 on questionnaires.
+"""Passes for which the reasons of a record count, in the progress and in the decision whether to
+load the kernels.  Measured: 45 on questionnaires.
 """
 
 Texts = NDArray[np.object_]
@@ -82,8 +82,9 @@ def reasons(
     """The ``most`` answers for and against the target states ``leader`` (columns of
     ``batch.targets``), for the records ``at`` of a batch.
 
-    ``forms`` (records,) are those that answered these records.  Answers below 1 dB are
-    neutral and left out, as in ``Explanation``.  ``progress`` is told the records done.
+    ``forms`` (records,) are the forms of the kernels that answered these records.  Answers below 1
+    dB are neutral and left out, as in ``Explanation``.  ``progress`` is called with the number of
+    records done.
     """
     network = batch.inference.network
     codes = batch.codes[at]
@@ -101,7 +102,9 @@ def reasons(
 
 
 def _pieces(rows: Ints) -> Iterator[slice]:
-    """Runs of records that make about ROWS rows together; ``rows`` (records,) are those of each."""
+    """Runs of records that make about ROWS rows together; ``rows`` (records,) counts the rows of
+    each record.
+    """
     start, total = 0, 0
     for record, count in enumerate(rows.tolist()):
         if total and total + count > ROWS:
@@ -132,10 +135,11 @@ def _weights(batch: Batch, codes: Codes, leader: Ints, forms: Forms) -> tuple[Fl
 
 
 def _without(network: Network, codes: Codes, place: Ints) -> tuple[Ints, Codes, Flags]:
-    """What rows ``codes`` without their answers to the nodes ``place`` (rows,) add up to.
+    """The records that add up to each row of ``codes`` without its answer to the node ``place``
+    (rows,).
 
-    For each record its row and its codes; and for each row whether the row itself, with its
-    answer, is another part of the sum.
+    Returned are the row and the codes of each such record; and for each row whether the row itself,
+    with its answer, is a further term of the sum.
     """
     names = [variable.name for variable in network.nodes]
     described = network.descriptors.values()
@@ -156,7 +160,8 @@ def _without(network: Network, codes: Codes, place: Ints) -> tuple[Ints, Codes, 
 
 @dataclass(frozen=True)
 class _States:
-    """The leading cause of some rows: its column of codes, its number of states, and ours.
+    """The leading cause of some rows: its column of codes, its number of states, and the state that
+    leads.
 
     ``place``, ``card`` and ``state`` (rows,); ``most`` is the largest number of states.
     """
@@ -181,7 +186,7 @@ class _States:
         return _States(self.place[at], self.card[at], self.state[at], self.most)
 
     def log_odds(self, parts: Floats) -> Floats:
-        """The log odds (rows,) of our state, from log P(state, answers) (rows, states)."""
+        """The log odds (rows,) of the leading state, from log P(state, answers) (rows, states)."""
         rows, rest = np.arange(len(parts)), parts.copy()
         rest[rows, self.state] = -np.inf
         with np.errstate(invalid="ignore"):
@@ -209,7 +214,7 @@ def _parts(batch: Batch, codes: Codes, states: _States, forms: Forms) -> tuple[F
 
 
 def _strongest(network: Network, codes: Codes, weights: Floats, most: int) -> tuple[Texts, Floats]:
-    """The ``most`` answers of at least ``NEUTRAL`` weight, largest first; ties by the model."""
+    """The ``most`` answers of at least ``NEUTRAL`` weight, largest first; ties in model order."""
     kept = np.where(weights >= NEUTRAL, weights, -1.0)
     order = np.argsort(-kept, axis=1, kind="stable")[:, :most]
     records = np.arange(len(codes))[:, None]
