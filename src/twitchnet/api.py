@@ -1,6 +1,7 @@
 """The model as users hold it: an immutable, thread-safe, picklable facade.
 
-The only module that joins rooms.  Everything heavy is built when it is first needed.
+No other module joins the packages below it.  Whatever takes time to build or import is built or
+imported when it is first needed.
 """
 
 from __future__ import annotations
@@ -8,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from itertools import combinations
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
+from twitchnet.diagnosis.contradictions import contradiction, refuse_contradictions
 from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.diagnosis.evidence import Answers, read_answers
 from twitchnet.diagnosis.hypotheses import target_states
@@ -44,10 +45,10 @@ if TYPE_CHECKING:
 class Model:
     """A diagnostic Bayesian network, ready to answer.
 
-    ``budget`` is the largest exact computation that is accepted, in table cells
-    (multiply-adds) per record; ``workspace`` the memory for tables, in bytes (of each thread of a
-    batch, for which 64 MiB do unless another size is given).
-    Raises ``ModelError`` with every problem when the network is not sound.
+    ``budget`` is the largest exact computation that is accepted, in table cells (multiply-adds) per
+    record; ``workspace`` the memory for tables, in bytes; it holds for each thread of a batch,
+    which takes 64 MiB unless another size is given.  Raises ``ModelError`` with every problem when
+    the network is not sound.
 
     >>> import twitchnet as tn
     >>> model = tn.load("demo")
@@ -177,7 +178,7 @@ class Model:
         return self._edited(with_variables(self.network, variables, parameters))
 
     def without(self, *names: str) -> Model:
-        """The model without some variables: links from them go, rules are read without them.
+        """The model without some variables, their links, and their parts of rules.
 
         Raises ``ModelError`` for wrong names, and where a table or a modifier needs one.
 
@@ -224,19 +225,19 @@ class Model:
         """
         margins: dict[str, tuple[float, ...]] = {}
         read = read_answers(self.network, {**_answers(record), **answers}, margins)
-        self._refuse_contradictions(read)
+        refuse_contradictions(self.network, read, self._settled)
         inference = self._inference
         if targets is not None:
             inference = inference.aimed_at(self._targets(targets))
         if margins:
             from twitchnet.diagnosis.jeffrey import with_margins
 
-            self._refuse_contradictions(Answers(read.hard, margins))
+            refuse_contradictions(self.network, Answers(read.hard, margins), self._settled)
             read = with_margins(inference, read, margins)
         readiness.one_more()
         beliefs = inference.beliefs(read) if read != Answers() else inference.prior
         if beliefs.log_evidence == -float("inf"):
-            raise RecordError([self._impossible(read)])
+            raise RecordError([contradiction(self._inference, read)])
         return Diagnosis(inference.network, read, beliefs, inference)
 
     def _targets(self, names: Sequence[str]) -> tuple[str, ...]:
@@ -257,10 +258,10 @@ class Model:
     ) -> NDArray[np.int8]:
         """A frame as codes: int8 (records, variables in the order of ``network.nodes``).
 
-        -1 is unknown, else the index of the state (0 absent, 1 present).  Values mean what
-        they mean in ``diagnose``; columns that are no variables are not read, and an array
-        of integers is checked and passed through.  ``names``, ``values`` and ``split`` are those
-        of ``score``.  Raises ``RecordError`` with the cells that name no state.
+        -1 is unknown, else the index of the state (0 absent, 1 present).  Values mean what they
+        mean in ``diagnose``; columns that are not variables are not read, and an array of integers
+        is checked and passed through.  ``names``, ``values`` and ``split`` are those of ``score``.
+        Raises ``RecordError`` with the cells that name no state.
 
         >>> import twitchnet as tn
         >>> model = tn.load("demo")
@@ -279,7 +280,7 @@ class Model:
         progress: Callable[[int], object] | None = None,
         likelihood: Mapping[str, NDArray[Any]] | None = None,
     ) -> Posteriors:
-        """Posteriors of many records, from codes or from a frame: the fast path.
+        """Posteriors of many records, from codes or from a frame, as arrays.
 
         ``threads`` defaults to all cores; the answer does not depend on it.  ``progress``
         is called with the number of records done.  ``likelihood`` maps variables to
@@ -307,24 +308,22 @@ class Model:
         long_input: bool = False,
         **keywords: Unpack[ScoreKeywords],
     ) -> Any:
-        """One row of results per record, as the kind of frame that was given.
+        """One row of results per record, as a frame of the kind that was given.
 
-        pandas, polars (eager and lazy), pyarrow, anything with the Arrow PyCapsule
-        interface (a pyarrow table comes back), or a mapping of lists.  Options are those of
-        :class:`ScoreOptions`, as one value or as keywords: ``top``, ``by``, ``details``,
-        ``reasons``, ``intervals``, ``seed``, ``names``, ``keep``, ``prefix``, ``values`` and
-        ``split``.  The results
-        are a posterior per cause (``top=3`` replaces them by the first three, ``by="gain"`` by
-        those that the answers point to), ``status``, ``log_evidence``, and with ``details``
-        ``conflict``, ``none_present``, ``unexplained``, ``urgency``, ``red_flags`` and
-        ``decided_by``.  ``long_input`` reads a row per answer (the columns ``record_id``,
-        ``variable`` and ``value``) instead of per record.  docs/batch.md says what each option
-        and column means and costs.
+        Frames are those of pandas, polars (eager and lazy) and pyarrow, anything with the Arrow
+        PyCapsule interface (a pyarrow table comes back), or mappings of lists.  Options are the
+        fields of :class:`ScoreOptions`, as one value or as keywords.  The results are a posterior
+        per cause (``top=3`` replaces them by the first three, ``by="gain"`` by those that the
+        answers point to), ``status``, ``log_evidence``, and with ``details`` ``conflict``,
+        ``none_present``, ``unexplained``, ``urgency``, ``red_flags`` and ``decided_by``.
+        ``long_input`` reads a row per answer (the columns ``record_id``, ``variable`` and
+        ``value``) instead of per record.  docs/batch.md says what each option and column means and
+        costs.
 
-        A record that cannot be scored has a ``status`` that says why, a ``problem`` that names
-        the cells, and no numbers; with ``on_error="raise"`` the first ones are an error, and with
-        ``"unknown"`` unreadable cells are taken as unknown, but for those that a rule or a red
-        flag reads.
+        A record that cannot be scored has a ``status`` that says why, a ``problem`` that names the
+        cells, and no numbers; with ``on_error="raise"`` the first such records are an error, and
+        with ``"unknown"`` unreadable cells are taken as unknown, except for answers that a rule or
+        a red flag reads.
 
         >>> import twitchnet as tn
         >>> scored = tn.load("demo").score({"id": [7], "leg_twitching": ["yes"]}, top=1)
@@ -377,8 +376,8 @@ class Model:
     ) -> Iterator[Any]:
         """Scored Arrow record batches, one for each that comes in and row for row.
 
-        The options and columns are those of ``score``; the first batch sets the schema.
-        The shape that ``mapInArrow`` of Spark and its relatives ask for.
+        The options and columns are those of ``score``; the first batch sets the schema.  Spark's
+        ``mapInArrow`` takes such an iterator.
         """
         from twitchnet.batch.scoring.score import Scorer
         from twitchnet.batch.stream import score_batches
@@ -421,7 +420,7 @@ class Model:
         >>> model = tn.load("demo")
         >>> seen = model.diagnose(muscle_fatigue=True).log_evidence
         >>> done = model.intervene({"muscle_fatigue": True})
-        >>> done.diagnose(intense_exercise=True).log_evidence  # tells nothing backwards
+        >>> done.diagnose(intense_exercise=True).log_evidence  # no news about its causes
         -1.609437...
         """
         from twitchnet.model.surgery import intervened
@@ -460,13 +459,14 @@ class Model:
         return evaluate(self._inference, records, truth).signed_by(self.network)
 
     def best_order(self, about: str = "causes") -> Adviser:
-        """The order of questions that asks the most telling first, for an ``Interview``."""
+        """An order of questions for an ``Interview``: the most informative question first."""
         from twitchnet.diagnosis.interview.adviser import Adviser
 
         return Adviser(self._inference, about)
 
     def to_networkx(self) -> nx.DiGraph[str]:
-        """The network as a graph with what is known of each node and arc as attributes.
+        """The network as a graph; the attributes of nodes and arcs hold what the model knows of
+        them.
 
         Raises ``ImportError`` when networkx is not installed.
         """
@@ -486,57 +486,6 @@ class Model:
         from twitchnet.io.foreign.pgmpy_bridge import from_pgmpy
 
         return cls(from_pgmpy(model))
-
-    def _refuse_contradictions(self, answers: Answers) -> None:
-        """A descriptor that is present implies the finding that it describes."""
-        problems = [
-            Problem("TN204", "set by an intervention, so it cannot be observed", name)
-            for name in (*answers.hard, *answers.soft)
-            if name in self._settled
-        ]
-        for descriptor, of in self.network.descriptors.items():
-            if answers.hard.get(descriptor, 0) > 0 and answers.hard.get(of) == 0:
-                problems.append(
-                    Problem(
-                        "TN204",
-                        f"present, but {of!r}, which it describes, is absent",
-                        descriptor,
-                        hint="correct one of the two",
-                    )
-                )
-        if problems:
-            raise RecordError(problems)
-
-    def _impossible(self, answers: Answers) -> Problem:
-        """The smallest contradicting set that deleting answers one by one can find."""
-        inference = self._inference
-
-        def possible(trial: Answers) -> bool:
-            return inference.log_evidence(inference.evidence(trial)) > -float("inf")
-
-        names = [*answers.hard, *answers.soft]
-        for pair in combinations(names, 2) if len(names) <= 12 else ():
-            if not possible(answers.without(*(name for name in names if name not in pair))):
-                names = list(pair)
-                break
-        kept = answers.without(
-            *(name for name in (*answers.hard, *answers.soft) if name not in names)
-        )
-        size = max(len(names) // 2, 1)  # many answers: large groups of them first
-        while size:
-            for first in range(0, len(names), size):
-                shorter = kept.without(*names[first : first + size])
-                if not possible(shorter):
-                    kept = shorter
-            names = [*kept.hard, *kept.soft]
-            size = min(size // 2, len(names) // 2) if size > 1 else 0
-        said = [f"{name} = {state}" for name, state in kept.states(self.network).items()]
-        said += [f"{name} = likelihood {row}" for name, row in kept.soft.items()]
-        return Problem(
-            "TN205",
-            f"these answers cannot all hold: {'; '.join(said)}",
-            hint="correct one of them",
-        )
 
 
 def _answers(record: Mapping[str, object] | Iterable[str] | None) -> Mapping[str, object]:
@@ -562,12 +511,11 @@ def load(
 ) -> Model:
     """Loads a model: a bundled name (``"twitchy_legs"``), the path of a model file, or a mapping.
 
-    A mapping has the keys of a model file (``models/FORMAT.md``); its text is for
-    :func:`loads`.  The suffix of a file says its format: ``.yaml``, ``.bif``, ``.xml``,
-    ``.bifxml``, ``.uai``, ``.xdsl`` or ``.net``.  ``order`` says whose order the tables of a
-    ``.uai`` or ``.xdsl`` file have where the reader may not see it (docs/formats.md):
-    ``"definition"``, ``"pyagrum"`` or ``"pgmpy"``.
-    ``targets`` are the variables to rank instead of those that the file names.
+    A mapping has the keys of a model file (``models/FORMAT.md``); its text is for :func:`loads`.
+    The suffix of a file says its format: ``.yaml``, ``.bif``, ``.xml``, ``.bifxml``, ``.uai``,
+    ``.xdsl`` or ``.net``.  ``order`` names the order of the tables of a ``.uai`` or ``.xdsl`` file,
+    where the file itself may not show it (docs/formats.md): ``"definition"``, ``"pyagrum"`` or
+    ``"pgmpy"``.  ``targets`` are the variables to rank instead of those that the file names.
 
     Raises ``ModelError`` with every problem of the file, ``FileNotFoundError`` when
     there is neither such a model nor such a file.
@@ -592,7 +540,7 @@ def load(
 
 
 def loads(text: str, *, budget: float = BUDGET, workspace: float = WORKSPACE) -> Model:
-    r"""The model that the text of a model file (YAML) spells.
+    r"""The model of the text of a model file (YAML).
 
     Raises ``ModelError`` with every problem of the text.
 
