@@ -181,7 +181,7 @@ def test_lanes_that_differ_by_more_than_a_double_holds() -> None:
         logs[s, 1] = math.log(0.5 * prior) + 500 * math.log(leak + (1 - leak) * link)
     total = np.logaddexp.reduce(list(logs.values()))
     for tried in (plan, replace(plan, lanes_per_pass=1)):
-        beliefs = inference._read(tried, factors, evidence)
+        beliefs = inference.beliefs_of(tried, factors, evidence)
         assert beliefs.log_evidence == pytest.approx(total, rel=1e-12)
         assert_allclose(beliefs.probability["c"], [0.0, 1.0], atol=1e-12)
         share = 0.5 / (0.1 + 0.9 * 0.5)

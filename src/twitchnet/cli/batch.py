@@ -1,4 +1,4 @@
-"""The commands for many records, ``score`` and ``simulate``: parse, call, print; no logic."""
+"""The commands for many records, ``score``, ``columns`` and ``simulate``: they parse and print."""
 
 from __future__ import annotations
 
@@ -73,9 +73,11 @@ def score(
         bool, typer.Option("--long-input", help="A row per answer: record_id, variable, value.")
     ] = False,
     top: Annotated[
-        int | None, typer.Option(min=1, help="The first causes instead of a column for each.")
+        int | None, typer.Option(min=1, help="The first causes instead of a column for each cause.")
     ] = None,
-    by: Annotated[By, typer.Option(help="Which causes are first, and lead.")] = By.posterior,
+    by: Annotated[
+        By, typer.Option(help="Which order the first causes and the leader follow.")
+    ] = By.posterior,
     long: Annotated[
         bool, typer.Option("--long", help="A row per record and rank: record, rank, cause, ...")
     ] = False,
@@ -85,13 +87,13 @@ def score(
         bool, typer.Option("--lean", help="Posteriors, status and log evidence alone: one pass.")
     ] = False,
     reasons: Annotated[
-        int, typer.Option(min=0, help="Add so many answers for and against the leading cause.")
+        int, typer.Option(min=0, help="Add this many answers for and against the leading cause.")
     ] = 0,
     intervals: Annotated[
         int,
-        typer.Option(min=0, help="Add 90 % intervals over so many draws of the numbers (200)."),
+        typer.Option(min=0, help="Add 90 % intervals over this many draws of the numbers (200)."),
     ] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="The draws of --intervals.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of the draws of --intervals.")] = 0,
     rejects: Annotated[
         str, typer.Option(help="Refused rows.  [default: OUT.rejects.csv]", show_default=False)
     ] = "",
@@ -100,20 +102,22 @@ def score(
     ] = False,
     most_refused: Annotated[
         float,
-        typer.Option(min=0, max=1, help="The largest share of refused rows that ends with 0."),
+        typer.Option(min=0, max=1, help="The largest share of refused rows with exit code 0."),
     ] = 0.5,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where an interrupted run stopped.")
+        bool, typer.Option("--resume", help="Continue where an interrupted run stopped.")
     ] = False,
     threads: Annotated[
         int | None, typer.Option(min=1, help="Threads of the engine.  [default: all cores]")
     ] = None,
-    chunk: Annotated[int, typer.Option("--chunk", min=1, help="Rows done at once.")] = 8192,
+    chunk: Annotated[
+        int, typer.Option("--chunk", min=1, help="Rows that are scored at once.")
+    ] = 8192,
     budget: Annotated[
         float | None, typer.Option(min=1, help="Most table cells per record.  [default: 1e9]")
     ] = None,
 ) -> None:
-    """Score files of records: a posterior per cause, a status per row, nothing lost.
+    """Score files of records: a posterior per cause and a status per row; no row is lost.
 
     CSV (plain, gz, zst), Parquet, Arrow and JSON Lines, by the suffixes.  The summary goes to
     stderr; rows that cannot be scored are listed in the rejects file.  The exit code is 3 when
@@ -131,11 +135,20 @@ def score(
 
     inference = twitchnet.load(model, budget=budget or BUDGET)._inference
     try:
-        said = read_column_map(map_) if map_ else ColumnMap()
+        words = read_column_map(map_) if map_ else ColumnMap()
         options = ScoreOptions(
-            top, by.value, not lean, reasons, intervals, seed,
-            said.names, keep.value, prefix, said.values, said.split,
-        )  # fmt: skip
+            top=top,
+            by=by.value,
+            details=not lean,
+            reasons=reasons,
+            intervals=intervals,
+            seed=seed,
+            names=words.names,
+            keep=keep.value,
+            prefix=prefix,
+            values=words.values,
+            split=words.split,
+        )
         job = _job(inference, inputs, output, format_, output_format, options, long, long_input)
     except TwitchnetError:
         raise
@@ -174,8 +187,8 @@ def columns(
 ) -> None:
     """Show what each column of a table would answer, and which values are not understood.
 
-    `--write` saves a map that is complete but for the blanks: common words of four languages
-    are proposed in it, and a value with nothing behind it stays unreadable.
+    `--write` saves a map that is complete except for its blanks: common words of four languages
+    have a proposed meaning in it, and a value with a blank stays unreadable.
     """
     from dataclasses import asdict
 
@@ -192,7 +205,7 @@ def columns(
     matched = match(network, frames, said.names, said.values, said.split)
     if write:
         write_column_map(write, said, matched.to_map())
-        typer.echo(f"the map is in {write}: fill in what stands empty", err=True)
+        typer.echo(f"the map is in {write}: fill in its blanks", err=True)
     if as_json:
         rows = [asdict(one) for one in matched.refusals]
         print_json({"answers": dict(matched.answers), "alone": dict(matched.alone), "values": rows})
@@ -245,7 +258,8 @@ def simulate(
         float, typer.Option(min=0, max=1, help="Share of the findings that are answered.")
     ] = 0.6,
     missing: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Share not answered, of both kinds.")
+        float | None,
+        typer.Option(min=0, max=1, help="Share of contexts and findings that are not answered."),
     ] = None,
     truth: Annotated[
         bool, typer.Option("--truth", help="Add the true causes, as columns true_CAUSE.")
@@ -277,7 +291,7 @@ def simulate(
             rows = write_batches(batches, Path(output), form, meter)
     except TwitchnetError:
         raise
-    except ValueError as error:  # what is given is too rare to be met by chance
+    except ValueError as error:  # the given answers are too rare to be drawn by chance
         raise typer.BadParameter(str(error), param_hint="--given") from None
     except ImportError as error:
         raise typer.BadParameter(str(error)) from None

@@ -207,7 +207,7 @@ class Inference:
     ) -> Beliefs:
         """Beliefs by numpy; without ``down`` nothing but P(evidence)."""
         if down:
-            return self._read(*self._plan(program, evidence, accounts), evidence, accounts)
+            return self.beliefs_of(*self._plan(program, evidence, accounts), evidence, accounts)
         nothing = np.empty(0, dtype=np.int64)
         planned = build_plan(program, evidence, nothing, self.budget, self.workspace)
         return Beliefs(_log_total(_runs(*planned), evidence), {}, {}, {})
@@ -283,9 +283,10 @@ class Inference:
             explains[name] += value
         return Beliefs(log_evidence, probability, produced, explains, shares)
 
-    def _read(
+    def beliefs_of(
         self, plan: Plan, factors: Reduced, evidence: Evidence, accounts: bool = True
     ) -> Beliefs:
+        """Beliefs by numpy, from a plan and the factors of the evidence that it was made for."""
         low, network = self.lowered, self.network
         runs = _runs(plan, factors)
         log_evidence = _log_total(runs, evidence)

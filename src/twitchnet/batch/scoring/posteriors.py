@@ -190,7 +190,7 @@ def _one_by_one(
         out.cells[row] = plan.cells
         if hurry and plan.cells > HEAVY and compiler.is_cached():
             return None
-        beliefs = inference._read(plan, factors, evidence, accounts=False)
+        beliefs = inference.beliefs_of(plan, factors, evidence, accounts=False)
         out.log_evidence[row] = beliefs.log_evidence
         if columns:
             out.probability[row] = [beliefs.probability[name][state] for name, state in at]
