@@ -423,3 +423,31 @@ def test_keywords_are_the_fields_of_the_options() -> None:
     from twitchnet.batch.options import ScoreKeywords, ScoreOptions
 
     assert list(ScoreKeywords.__annotations__) == [f.name for f in dataclasses.fields(ScoreOptions)]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"top": 0}, "top is a number of causes, at least 1, not 0"),
+        ({"top": 2.5}, "top is a number of causes, at least 1, not 2.5"),
+        ({"top": True}, "top is a number of causes, at least 1, not True"),
+        ({"reasons": "3"}, "reasons is a number, at least 0, not '3'"),
+        ({"seed": -1}, "seed is a number, at least 0, not -1"),
+        ({"reasons": 10**9}, "reasons is at most 1,000, not 1,000,000,000"),
+        ({"intervals": 10**9}, "intervals is at most 100,000, not 1,000,000,000"),
+        ({"names": ["a"]}, r"names is a mapping, not \['a'\]"),
+        ({"values": "yes"}, "values is a mapping, not 'yes'"),
+        ({"keep": "some"}, 'keep is one of "other", "all", "none", not \'some\''),
+    ],
+)
+def test_wrong_options_are_refused(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        DEMO.score({"leg_twitching": ["yes"]}, **wrong)
+
+
+def test_options_take_numbers_of_numpy_and_none_for_no_mapping() -> None:
+    options = tn.ScoreOptions(top=np.int64(2), seed=np.uint8(3))
+    assert (type(options.top), type(options.seed)) == (int, int)
+    frame = {"leg_twitching": ["yes"]}
+    scored = DEMO.score(frame, options, names=None, values=None, split=None)
+    assert scored["cause_1"][0] == DEMO.score(frame, top=2)["cause_1"][0]

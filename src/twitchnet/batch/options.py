@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from operator import index
 from typing import Any, Literal, TypedDict, get_args
 
 from twitchnet.batch.encoding.values import Splits, Values
 
 Keep = Literal["other", "all", "none"]
 By = Literal["posterior", "gain"]
+
+MOST = {"reasons": 1000, "intervals": 100_000}
+"""The largest number of reasons, each of which is four columns, and of draws, each of which holds
+all numbers of the model: bounds memory and time.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +54,31 @@ class ScoreOptions:
     split: Splits = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.top is not None and self.top < 1:
-            raise ValueError(f"top is a number of causes, at least 1, not {self.top}")
+        if self.top is not None:
+            self._check_number("top", 1, "a number of causes, at least 1")
         for name in ("reasons", "intervals", "seed"):
-            if (number := getattr(self, name)) < 0:
-                raise ValueError(f"{name} is a number, at least 0, not {number}")
+            self._check_number(name, 0, "a number, at least 0")
+        for name, most in MOST.items():
+            if getattr(self, name) > most:
+                raise ValueError(f"{name} is at most {most:,}, not {getattr(self, name):,}")
         for name, choices in (("by", get_args(By)), ("keep", get_args(Keep))):
             if getattr(self, name) not in choices:
                 words = ", ".join(f'"{choice}"' for choice in choices)
                 raise ValueError(f"{name} is one of {words}, not {getattr(self, name)!r}")
+        for name in ("names", "values", "split"):
+            if not isinstance(getattr(self, name), Mapping):
+                raise ValueError(f"{name} is a mapping, not {getattr(self, name)!r}")
+
+    def _check_number(self, name: str, least: int, what: str) -> None:
+        """Keeps a whole number, of numpy too, as ``int``.  Raises ``ValueError`` for others."""
+        value = getattr(self, name)
+        try:
+            number = index(value)
+        except TypeError:
+            number = least - 1
+        if isinstance(value, bool) or number < least:
+            raise ValueError(f"{name} is {what}, not {value!r}")
+        object.__setattr__(self, name, number)
 
 
 class ScoreKeywords(TypedDict, total=False):
@@ -71,8 +93,8 @@ class ScoreKeywords(TypedDict, total=False):
     names: Mapping[str, str] | None
     keep: Keep
     prefix: str
-    values: Values
-    split: Splits
+    values: Values | None
+    split: Splits | None
 
 
 def options_of(options: ScoreOptions | None, keywords: ScoreKeywords) -> ScoreOptions:
@@ -85,6 +107,7 @@ def options_of(options: ScoreOptions | None, keywords: ScoreKeywords) -> ScoreOp
     if unknown:
         raise TypeError(f"no option of scoring is called {', '.join(sorted(unknown))}")
     given: dict[str, Any] = dict(keywords)
-    if given.get("names", {}) is None:
-        given["names"] = {}
+    for name in ("names", "values", "split"):
+        if given.get(name, {}) is None:
+            given[name] = {}
     return replace(options or ScoreOptions(), **given)
