@@ -1,10 +1,9 @@
 """What does the record mean?  The answer of ``Model.diagnose``.
 
-A :class:`Diagnosis` is a value: the answers of a record and the posteriors that follow from
-them.  All else that it has is computed when it is asked for, and kept where it is an
-attribute.  The computations, with their formulas and sources, are in the modules that its
-methods call (``docs/understanding.md`` is the overview); the methods import them, so that a
-ranking does not wait for them.
+A :class:`Diagnosis` is a value: the answers of a record and the posteriors that follow from them.
+Everything else is computed when it is asked for; attributes are kept.  The computations, with their
+formulas and sources, are in the modules that its methods call (``docs/understanding.md`` is the
+overview); the methods import them, so that a ranking does not wait for them.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ class Diagnosis:
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """What follows from the record is computed again, not stored."""
+        """Pickles the four fields: what follows from them is computed again."""
         return type(self), (self.network, self.answers, self.beliefs, self.inference)
 
     def __len__(self) -> int:
@@ -125,18 +124,18 @@ class Diagnosis:
 
     @property
     def leader(self) -> str:
-        """The cause that the answers point to: first by gain, '' when the record gives them all."""
+        """The cause that the answers point to, first by gain; '' when all causes are given."""
         first = leading(self.inference, self.answers, self.columns, self.rest)
         return columns(self.network)[first][0] if first >= 0 else ""
 
     @cached_property
     def gains(self) -> Floats:
-        """What the answers tell about every (target, state) but the baselines, in signed bits."""
+        """The gain of every (target, state) except the baselines, in bits, in model order."""
         return gains(self.columns, self.rest, *self.inference.prior_shares)
 
     @cached_property
     def columns(self) -> Floats:
-        """The posterior of every (target, state) but the baselines, in model order."""
+        """The posterior of every (target, state) except the baselines, in model order."""
         probability = self.beliefs.probability
         return np.array([probability[name][state] for name, state in columns(self.network)])
 
@@ -221,7 +220,7 @@ class Diagnosis:
 
     @cached_property
     def management(self) -> Management:
-        """What can be done, in order; what the urgency asks for comes first."""
+        """The options that fit, in order; those that the urgency asks for come first."""
         said, produced = self.answers.states(self.network), self.beliefs.produced
         return manage(self.network, said, self.posterior, produced, self.triage)
 
@@ -252,8 +251,8 @@ class Diagnosis:
     ) -> Explanation:
         """Why a cause (the leader by gain, when none is named) has its posterior.
 
-        ``decisive`` adds what nobody has answered yet and would matter, at one pass per open
-        question next to the cause.
+        ``decisive`` adds the open questions whose answers would change it most, at one pass for
+        each open question next to the cause.
 
         >>> import twitchnet as tn
         >>> dx = tn.load("demo").diagnose(leg_twitching=True, caffeine_intake="high")
@@ -304,7 +303,7 @@ class Diagnosis:
         return found.signed_by(self.network)
 
     def next_questions(self, k: int | None = 5, about: str = "causes") -> NextQuestions:
-        """The ``k`` most telling open questions, safety first, and whether to stop.
+        """The ``k`` most informative open questions, safety first, and whether to stop.
 
         ``about`` is ``"causes"``, ``"leader"`` (which answer would most probably put another
         cause first by gain), ``"urgency"`` or the name of a cause.
@@ -334,7 +333,8 @@ class Diagnosis:
         return found.signed_by(self.network)
 
     def what_if(self, changes: Mapping[str, object] | None = None, /, **answers: object) -> WhatIf:
-        """This diagnosis beside the one with some answers changed; unknown takes one back.
+        """This diagnosis beside the one with some answers changed; ``"unknown"`` takes an answer
+        back.
 
         Raises ``RecordError`` for wrong names or states and for impossible answers.
 
@@ -354,7 +354,9 @@ class Diagnosis:
         return self.beside(replace(self, answers=new, beliefs=beliefs), told)
 
     def beside(self, other: Diagnosis, changes: Mapping[str, object]) -> WhatIf:
-        """This diagnosis beside another one of the same causes; ``changes`` are for the title."""
+        """This diagnosis beside another diagnosis of the same causes; ``changes`` are for the
+        title.
+        """
         from twitchnet.diagnosis.explain.whatif import compare
 
         log_ratio = other.beliefs.log_evidence - self.beliefs.log_evidence
@@ -367,7 +369,7 @@ class Diagnosis:
         ).signed_by(self.network)
 
     def single_changes(self) -> tuple[SingleChange, ...]:
-        """Every change of one answer, and what the causes would then be.
+        """Every change of one answer, with the posteriors of the causes after it.
 
         >>> import twitchnet as tn
         >>> dx = tn.load("demo").diagnose(leg_twitching=True)
@@ -395,8 +397,8 @@ class Diagnosis:
     def conflict(self, records: int = 0, rng: np.random.Generator | int = 0) -> Conflict:
         """Whether the answers fit together, and which do not.
 
-        With ``records``, so many are simulated to say how usual P(answers) is (1000 are
-        enough for most); the same ``rng`` gives the same answer.
+        ``records`` is a number of records to simulate, which show how usual P(answers) is; 1000 are
+        enough for most models.  The same ``rng`` gives the same answer.
 
         >>> import twitchnet as tn
         >>> tn.load("demo").diagnose(leg_twitching=True, intense_exercise=True).conflict().fits

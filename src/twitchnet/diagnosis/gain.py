@@ -1,15 +1,15 @@
-"""How much do the answers tell about a cause, and for it or against it?
+"""How much information do the answers give about a cause, and do they speak for or against it?
 
 The *gain* of a cause is the Kullback-Leibler divergence of its posterior p from its prior q,
 in bits, with the sign of p - q:
 
     gain = sign(p - q) [ p log2(p / q) + (1 - p) log2((1 - p) / (1 - q)) ]
 
-The prior is the one with nothing answered.  The gain is 0 for a cause that the answers do
-not touch, whatever its probability, and large for a rare cause that became likely, so the
-order by gain begins with the cause that the answers point to.  Sources: Kullback & Leibler
-1951, *Ann. Math. Stat.* 22; Good 1950, *Probability and the Weighing of Evidence*; Itti &
-Baldi 2009, *Vision Research* 49 (Bayesian surprise).
+The prior is the one with nothing answered.  The gain is 0 for a cause whose probability the answers
+do not change, however probable it is, and large for a rare cause that became likely, so the order
+by gain begins with the cause that the answers point to.  Sources: Kullback & Leibler 1951, *Ann.
+Math. Stat.* 22; Good 1950, *Probability and the Weighing of Evidence*; Itti & Baldi 2009, *Vision
+Research* 49 (Bayesian surprise).
 """
 
 from __future__ import annotations
@@ -24,17 +24,20 @@ from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.program import Floats
 
 NOISE = 1e-15
-"""Bits below which a gain is 0: two passes differ by rounding, and a difference of
-probabilities that makes less is none that anybody could see."""
+"""Bits below which a gain is 0: two passes differ by rounding, and a gain as small as this has no
+meaning.
+"""
 
 _SERIES = 0.1
-"""Relative changes up to which the series of ``_divergence`` is used: beyond, logs are as good."""
+"""Relative changes up to which the series of ``_divergence`` is used: logarithms are as accurate
+for larger ones.
+"""
 
 
 def gains(posterior: Floats, rest: Floats, prior: Floats, prior_rest: Floats) -> Floats:
     """The signed information gain in bits, for arrays of one shape (or that broadcast).
 
-    ``rest`` and ``prior_rest`` are the complements, given apart so that probabilities near 1
+    ``rest`` and ``prior_rest`` are the complements, separate arguments so that probabilities near 1
     keep their digits.  NaN stays NaN.
 
     >>> bits = gains(np.array([0.5, 0.1]), np.array([0.5, 0.9]), np.array(0.1), np.array(0.9))

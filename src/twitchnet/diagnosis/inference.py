@@ -1,8 +1,7 @@
 """How does a record become posteriors?
 
-:class:`Inference` owns the lowered network and answers one question: given these
-answers, what is the joint probability of every target with them?  Everything that a
-diagnosis shows follows from its :class:`Beliefs`.
+:class:`Inference` owns the lowered network and computes the :class:`Beliefs` of a record: the
+posteriors of the targets, and P(answers).  Everything that a diagnosis shows follows from them.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ MOST_AIMED = 16
 
 @dataclass(frozen=True)
 class Beliefs:
-    """What the answers make of the targets.
+    """The posteriors of the targets given some answers.
 
     ``probability[name]`` is the posterior over the states of a target;
     ``produced[name]`` the posterior that it is producing the complaint (empty without a
@@ -77,7 +76,7 @@ class Inference:
     workspace: float = WORKSPACE
     engine: Engine = "auto"
     ready: Lowered | None = None
-    """The network as it is lowered, where that has been done already; see ``lowered``."""
+    """The lowered network, where it exists already; see ``lowered``."""
     _aimed: dict[tuple[str, ...], Inference] = field(default_factory=dict, init=False)
 
     def of(self, network: Network) -> Inference:
@@ -86,7 +85,7 @@ class Inference:
 
     @property
     def batch_workspace(self) -> float:
-        """Bytes of tables for each thread of a batch: 64 MiB, unless another size was asked for."""
+        """Bytes of tables for each thread of a batch: 64 MiB, unless ``workspace`` was set."""
         from twitchnet.engine.host.batch import WORKSPACE as EACH
 
         return EACH if self.workspace == WORKSPACE else self.workspace
@@ -114,7 +113,9 @@ class Inference:
         return _fixed(np.array(nodes, dtype=np.int64))
 
     def aimed_at(self, targets: tuple[str, ...]) -> Inference:
-        """The same network and numbers with other targets; kept, as its prior is."""
+        """The same network and numbers with other targets; kept, so that its prior is computed
+        once.
+        """
         found = self._aimed.get(targets)
         if found is None:
             network = replace(self.network, targets=targets)
@@ -138,8 +139,8 @@ class Inference:
 
     @cached_property
     def prior_shares(self) -> tuple[Floats, Floats]:
-        """The priors (columns,) of each state of each target but the baselines, in model order,
-        and their complements.
+        """The prior of each state of each target except the baselines, in model order, and their
+        complements; both (columns,).
         """
         rows = [self.prior.probability[name] for name in self.network.ranked]
         return (
@@ -170,7 +171,7 @@ class Inference:
     def _plan(
         self, program: Program, evidence: Evidence, accounts: bool = True
     ) -> tuple[Plan, Reduced]:
-        """The plan of what beliefs are made of, and the factors."""
+        """The plan and the factors that beliefs are computed from."""
         if not accounts:
             ranked = np.flatnonzero(self.wanted_targets)
             return build_plan(
@@ -185,7 +186,7 @@ class Inference:
     ) -> Beliefs:
         """Posteriors of every target.  ``program`` replaces the numbers of the network.
 
-        Without ``accounts`` the posteriors are all there is, and take less time.
+        Without ``accounts`` only the posteriors are computed, which takes less time.
         """
         evidence = self.evidence(answers)
         numbers = program or self.lowered.program
@@ -205,7 +206,7 @@ class Inference:
     def _on_numpy(
         self, program: Program, evidence: Evidence, down: bool = True, accounts: bool = True
     ) -> Beliefs:
-        """Beliefs by numpy; without ``down`` nothing but P(evidence)."""
+        """Beliefs by numpy; without ``down`` P(evidence) alone."""
         if down:
             return self.beliefs_of(*self._plan(program, evidence, accounts), evidence, accounts)
         nothing = np.empty(0, dtype=np.int64)
@@ -213,7 +214,7 @@ class Inference:
         return Beliefs(_log_total(_runs(*planned), evidence), {}, {}, {})
 
     def _whoever_can(self, by_kernels: Callable[[], T], by_numpy: Callable[[], T]) -> T:
-        """The kernels if they are loaded, else numpy; the other one for what is too wide."""
+        """The kernels if they are loaded, else numpy; the other engine takes what is too wide."""
         if self.engine == "compiled":
             return by_kernels()
         loaded = self.engine == "auto" and readiness.is_ready()
@@ -243,7 +244,7 @@ class Inference:
     def _compiled(
         self, program: Program, evidence: Evidence, down: bool = True, accounts: bool = True
     ) -> Beliefs:
-        """The same by the compiled kernels."""
+        """Beliefs by the compiled kernels; without ``down`` P(evidence) alone."""
         from twitchnet.engine.host.batch import LEFT_TO_NUMPY, run_single
 
         low, network = self.lowered, self.network
@@ -355,12 +356,12 @@ def _runs(plan: Plan, factors: Reduced) -> list[tuple[slice, Sweep]]:
 
 
 def _top(runs: list[tuple[slice, Sweep]]) -> int:
-    """The largest exponent of a pass that is possible at all."""
+    """The largest exponent of the passes whose evidence is possible."""
     return max((run.exponent for _, run in runs if run.total.any()), default=0)
 
 
 def _scales(runs: list[tuple[slice, Sweep]]) -> list[float]:
-    """What the numbers of each pass are multiplied by to be of one size."""
+    """The factor of each pass that brings all passes to one scale."""
     top = _top(runs)
     return [ldexp(1.0, min(run.exponent - top, 0)) for _, run in runs]
 

@@ -19,12 +19,12 @@ RankBy = Literal["gain", "posterior", "produced", "explains", "prior"]
 class RankedCause:
     """One row of a ranking: a state of a target that is not its baseline.
 
-    ``posterior`` is P(this state | answers) and ``prior`` the same with nothing
-    observed.  ``gain`` is what the answers tell about this state in bits, negative when they
-    speak against it (see ``diagnosis.gain``).  ``produced`` is P(present and producing the
-    complaint | answers), NaN for a model without a complaint.  ``explains`` is the expected
-    number of present findings that the cause's own links produced.  ``rank`` counts from 1
-    and is None for a cause that the record itself gives (``given``).
+    ``posterior`` is P(this state | answers) and ``prior`` the same with nothing observed.  ``gain``
+    is the information that the answers give about this state, in bits, negative when they speak
+    against it (see ``diagnosis.gain``).  ``produced`` is P(present and producing the complaint |
+    answers), NaN for a model without a complaint.  ``explains`` is the expected number of present
+    findings that the cause's own links produced.  ``rank`` counts from 1 and is None for a cause
+    that the record itself gives (``given``).
     """
 
     cause: str
@@ -53,7 +53,7 @@ def _plain(value: object) -> object:
 def rows_of(
     network: Network, answers: Answers, beliefs: Beliefs, prior: Beliefs, gains: Floats
 ) -> tuple[RankedCause, ...]:
-    """A row for each (target, state) but the baselines, in model order and without ranks.
+    """A row for each (target, state) except the baselines, in model order and without ranks.
 
     ``gains`` (columns,) are those of ``diagnosis.gain`` in the same order.
     """
@@ -82,7 +82,7 @@ def rows_of(
 def ranked(rows: Iterable[RankedCause], by: RankBy) -> tuple[RankedCause, ...]:
     """The rows with their ranks, the largest value first; given causes come last, without one.
 
-    Rows of equal value are ordered by posterior, then as they came; NaN counts as 0.  Raises
+    Rows of equal value are ordered by posterior, then as given; NaN counts as 0.  Raises
     ``ValueError`` for another key.
     """
     if by not in get_args(RankBy):
