@@ -206,10 +206,10 @@ def test_columns_that_cannot_be_right(
 
 def test_misspelled_columns_are_one_warning() -> None:
     frame = {"leg_twitching": [1], "caffeine_intak": ["high"], "id": [7], "intense_exercize": [0]}
-    with pytest.warns(UserWarning, match="no variables") as told:
+    with pytest.warns(UserWarning, match="not variables") as told:
         tn.load("demo").score(frame)
     assert [str(one.message) for one in told] == [
-        "columns that are no variables of the model and are not read: 'caffeine_intak' (did you "
+        "columns that are not variables of the model and are not read: 'caffeine_intak' (did you "
         "mean 'caffeine_intake'?), 'intense_exercize' (did you mean 'intense_exercise'?)"
     ]
     assert told[0].filename == __file__

@@ -264,11 +264,11 @@ def test_a_column_map(tmp_path: Path, name: str) -> None:
     assert "3 rows: 2 scored, 1 refused" in done.stderr
     (refused,) = csv.read_csv(tmp_path / "out.csv.rejects.csv").to_pylist()
     assert (refused["row"], refused["column"]) == (3, "q19")
-    assert refused["reason"].startswith("mapped to 'leg_twiching', which is no variable")
+    assert refused["reason"].startswith("mapped to 'leg_twiching', which is not a variable")
     for wrong, message in (
         (["q17"], "TN213 a column map is a mapping of columns to names of variables"),
         ({"q18": "leg_twitching"}, "TN201 q18: the frame has no such column"),
-        ({"q17": "leg_twiching"}, "TN201 q17: mapped to 'leg_twiching', which is no variable"),
+        ({"q17": "leg_twiching"}, "TN201 q17: mapped to 'leg_twiching', which is not a variable"),
     ):
         with pytest.raises(tn.RecordError, match=message):
             raise score(source, wrong).exception or AssertionError("no error")

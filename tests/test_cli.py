@@ -345,7 +345,7 @@ def test_what_the_library_logs_is_a_note_on_stderr(
     assert ended.value.code == 0
     told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
     assert told == [
-        "note: column 'urge_to_mov' is no variable of the model and is not read: "
+        "note: column 'urge_to_mov' is not a variable of the model and is not read: "
         "did you mean 'urge_to_move'?"
     ]
     assert [type(one) for one in logging.getLogger("twitchnet").handlers] == [logging.NullHandler]

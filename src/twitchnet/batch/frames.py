@@ -70,8 +70,8 @@ def score_frame(
     if on_error == "unknown":
         encoded, left = encoded.lenient(care_variables(scorer.network))
     with Meter(source.rows, shown=progress is True) as meter:
-        told = progress if callable(progress) else meter
-        scores = scorer.score(encoded, threads=threads, progress=told)
+        report = progress if callable(progress) else meter
+        scores = scorer.score(encoded, threads=threads, progress=report)
     if on_error == "raise":
         refuse_records(scores, scorer.inference.budget)
     columns = {prefix + name: values for name, values in scores.columns.items()}

@@ -57,7 +57,7 @@ def _private_folder() -> Path:
     folder = Path(tempfile.gettempdir()) / f"twitchnet-{user}"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        about = folder.lstat()  # anybody can put a link in this place
+        about = folder.lstat()  # any user can put a link here
         if stat.S_ISDIR(about.st_mode) and not cache_folder.distrust(about):
             return folder
     except OSError:

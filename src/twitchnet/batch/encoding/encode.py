@@ -28,7 +28,7 @@ LOG = logging.getLogger(__name__)
 Codes = NDArray[np.int8]
 
 TRUTH = "true_"
-"""Prefix of the columns in which a simulation keeps the true causes; they are no answers."""
+"""Prefix of the columns in which a simulation keeps the true causes; these are not answers."""
 
 MOST_HINTS = 50
 """Different bad values of a column that get a hint: each hint takes 0.1 ms to find, and a column of
@@ -135,8 +135,8 @@ class Encoded:
         for column in self.bad_columns:
             counts = np.bincount(column.which, minlength=len(column.cells)).tolist()
             for count, (value, problem) in zip(counts, column.cells, strict=True):
-                told = str(value)[:80]
-                found.append(Refusal(problem.code, column.name, told, count, problem.hint))
+                text = str(value)[:80]
+                found.append(Refusal(problem.code, column.name, text, count, problem.hint))
         return tuple(sorted(found, key=lambda one: (-one.count, one.column, one.value)))
 
     def problems(self) -> NDArray[np.object_]:
@@ -244,7 +244,7 @@ def encode_frame(
     values: Values = MappingProxyType({}),
     split: Splits = MappingProxyType({}),
 ) -> Encoded:
-    """Codes, bad cells and the columns that are no variables.
+    """Codes, bad cells and the columns that are not variables.
 
     ``names`` maps columns of the frame to variables (or synonyms), ``""`` to leave a column
     alone; other columns are found by name, label or synonym.  ``values`` and ``split`` are as
@@ -254,7 +254,7 @@ def encode_frame(
     encoded = Encoder(network, names, values, split)(frame)
     near = [f"{name!r} ({hint})" for name, hint in encoded.other.items() if _misspelt(name, hint)]
     if near:
-        message = f"columns that are no variables of the model and are not read: {', '.join(near)}"
+        message = f"columns that are not variables of the model and are not read: {', '.join(near)}"
         warnings.warn(message, UserWarning, stacklevel=4)
     return encoded
 
@@ -366,7 +366,7 @@ class Encoder:
                 hint = nearest(wanted.lower(), [*self.network.by_name, *self.network.spoken])
                 return [], Problem("TN201", f"no variable {part[:80]!r}", column, hint=hint)
             if not self.network.by_name[name].is_binary:
-                message = f"{part[:80]!r} names {name}, which is no question of yes or no"
+                message = f"{part[:80]!r} names {name}, which is not a yes-or-no question"
                 return [], Problem("TN202", message, column, hint="give it a column of its own")
             names.append(name)
         return names, None
@@ -384,7 +384,7 @@ def _found(network: Network, name: str, column: str) -> str:
 def match_columns(
     network: Network, columns: tuple[str, ...], names: Mapping[str, str], alone: bool = True
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """Variables by column, and hints by column for those that are no variables.
+    """Variables by column, and hints by column for the columns that are not variables.
 
     Raises ``RecordError``; also for columns without a single variable, unless other columns answer
     (``alone`` is false then).
@@ -404,7 +404,7 @@ def match_columns(
         if name is None:
             other[column] = nearest(wanted.lower(), known) if len(other) < MOST_HINTS else ""
             if column in names and wanted:
-                message = f"mapped to {wanted!r}, which is no variable of the model"
+                message = f"mapped to {wanted!r}, which is not a variable of the model"
                 problems.append(Problem("TN201", message, column, hint=other[column]))
         elif name in owner:
             message = f"answers {name!r}, as column {owner[name]!r} does"
@@ -429,7 +429,9 @@ def tell_misspelt(other: Mapping[str, str]) -> None:
     """Logs the columns whose names are nearly those of variables; see ``match_columns``."""
     for column, hint in other.items():
         if _misspelt(column, hint):
-            LOG.warning("column %r is no variable of the model and is not read: %s", column, hint)
+            LOG.warning(
+                "column %r is not a variable of the model and is not read: %s", column, hint
+            )
 
 
 def read_column(

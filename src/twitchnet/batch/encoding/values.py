@@ -107,7 +107,7 @@ def _pairs(given: Mapping[str, Words], where: str) -> Iterator[tuple[object, str
     """(word, state) of the mapping of one column, whichever way round it is written."""
     for key, value in given.items():
         if isinstance(value, str):
-            if value:  # '' is a blank of a map that nobody has filled in
+            if value:  # '' is a blank of a map that is not filled in yet
                 yield key, value
         else:
             for word in _listed(value, where):

@@ -91,7 +91,7 @@ class Widener:
             hint = nearest(wanted.lower(), self.variables)
             message = "the model has no such variable"
             if wanted != name:
-                message = f"mapped to {wanted!r}, which is no variable of the model"
+                message = f"mapped to {wanted!r}, which is not a variable of the model"
             return name, value, Problem("TN201", message, name, hint=hint)
         before = values.values[first - 1] if first > 0 else None
         return name, value, Problem("TN204", f"answered as {before!r} too", name)

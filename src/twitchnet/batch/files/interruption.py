@@ -16,7 +16,7 @@ from typing import Any, Self
 class Interruption:
     """A context in which Ctrl-C waits for :meth:`check`.
 
-    It does nothing where somebody else handles or ignores the signal, and in a thread that
+    It does nothing where other code handles or ignores the signal, and in a thread that
     is not the main one: Python sends no signals there.
     """
 

@@ -29,7 +29,7 @@ from twitchnet.errors import Problem, RecordError
 
 try:
     import fcntl
-except ImportError:  # Windows has no flock; two runs are not told apart there
+except ImportError:  # Windows has no flock; a second run on the same output is not refused there
     fcntl = None  # type: ignore[assignment, unused-ignore]
 
 READ = 1 << 20

@@ -69,7 +69,7 @@ def _is_binary(kind: Any) -> bool:
 def fitted(column: Any, kind: Any) -> Any:
     """A column as one of the type ``held``.
 
-    Raises an error of Arrow, ``ValueError`` or ``OverflowError`` for a value that is no text.
+    Raises an error of Arrow, ``ValueError`` or ``OverflowError`` for a value that is not text.
     """
     pa = arrow()
     if column.type == kind:

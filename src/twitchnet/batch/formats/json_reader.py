@@ -2,7 +2,7 @@
 
 A chunk of lines that are all plain (texts, numbers, true, false and null of the types that
 the file began with) is parsed by Arrow at once.  Any other chunk is read line by line, and
-the lines that are no records are refused.
+lines that are not records are refused.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def _read_line(line: bytes) -> dict[str, Any]:
         try:
             json.dumps(document, ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            raise ValueError("a half of a surrogate pair is no UTF-8 text") from None
+            raise ValueError("half of a surrogate pair is not UTF-8 text") from None
     return document
 
 

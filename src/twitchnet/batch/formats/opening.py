@@ -81,7 +81,7 @@ class Chunk:
     ``frame`` is a record batch or a mapping of lists; ``numbers`` (rows,) are the rows'
     numbers in the file, from 1 and without the header; ``rejects`` are rows that could
     not be read; ``rows`` counts both.  ``cursor`` is None when reading cannot begin there.
-    ``share`` of the file, 0 to 1, is read when the chunk is; 0 when nobody knows.
+    ``share`` of the file, 0 to 1, is read when the chunk is; 0 when unknown.
     """
 
     file: str

@@ -84,7 +84,7 @@ def _stamp(path: str) -> list[object]:
     """A file as it is now: path, bytes, inode, times of the last changes.
 
     A file that was written anew with the old size and the old time has another inode, or
-    another time of its last change of state (ctime), which nobody can set.
+    another time of its last change of state (ctime), which no program can set.
     """
     stat = Path(path).stat()
     return [path, stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns]

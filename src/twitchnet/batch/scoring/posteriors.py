@@ -78,7 +78,7 @@ def posteriors(
     """Posteriors of every record of ``codes`` (records, ``network.nodes``).
 
     ``likelihood`` maps variables to arrays (records, states) of weights; a row of NaN
-    is no evidence.  ``threads`` defaults to all cores; the answer does not depend on it.
+    is not evidence.  ``threads`` defaults to all cores; the answer does not depend on it.
     Raises ``RecordError`` for codes that are not states and for weights that cannot be
     used.
     """
