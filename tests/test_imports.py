@@ -22,6 +22,7 @@ ROOMS = {
     | {"engine"},
     "api": {"batch", "bundled", "diagnosis", "engine", "io", "lowering", "model", "show"},
     "builder": {"api", "model"},
+    "sklearn": {"api", "batch", "diagnosis", "model"},
     "bench": {"batch", "diagnosis", "engine", "io", "lowering", "model"},
     "batch": {"diagnosis", "engine", "io", "lowering", "model", "show"},
     "diagnosis": {"engine", "lowering", "model", "show"},

@@ -12,7 +12,8 @@ import twitchnet as tn
 from tests.understanding import binary, diagnose, noisy_or, root
 from twitchnet.api import Model
 from twitchnet.diagnosis.assess.diff import diff
-from twitchnet.diagnosis.assess.evaluate import calibration, evaluate
+from twitchnet.diagnosis.assess.evaluate import Evaluation, evaluate, labelled_records
+from twitchnet.diagnosis.assess.scores import calibration
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.model.network import Network
@@ -97,9 +98,19 @@ def labelled() -> tuple[list[dict[str, object]], list[dict[str, object]]]:
     return records, truth
 
 
+def assessed(
+    made: Inference,
+    records: list[dict[str, object]],
+    truth: list[dict[str, object]],
+    top: tuple[int, ...] = (1,),
+) -> Evaluation:
+    labelled = labelled_records(made.network, records, truth)
+    return evaluate(made, labelled, top=top, draws=0)
+
+
 def test_scores_are_their_definitions() -> None:
     records, truth = labelled()
-    found = evaluate(inference(network()), records, truth, top=(1, 2))
+    found = assessed(inference(network()), records, truth, top=(1, 2))
     pairs = []
     for answers, true in (
         ({"ache": 1}, {"flu": 1, "strain": 0}),
@@ -141,12 +152,12 @@ def test_the_true_model_is_calibrated_and_beats_a_wrong_one() -> None:
     names = [v.name for v in made.nodes]
     records = [{n: bool(row[names.index(n)]) for n in ("sport", "ache")} for row in codes]
     truth = [{n: bool(row[names.index(n)]) for n in ("flu", "strain")} for row in codes]
-    found = evaluate(inference(made), records, truth)
+    found = assessed(inference(made), records, truth)
     for one in found.bins:
         if one.count > 200:
             spread = 4 * math.sqrt(one.predicted * (1 - one.predicted) / one.count)
             assert abs(one.observed - one.predicted) < spread
-    wrong = evaluate(inference(network(leak=0.4)), records, truth)
+    wrong = assessed(inference(network(leak=0.4)), records, truth)
     assert found.total.log_score < wrong.total.log_score
     assert found.total.brier < min(wrong.total.brier, found.total.base)
 
@@ -154,10 +165,10 @@ def test_the_true_model_is_calibrated_and_beats_a_wrong_one() -> None:
 def test_wrong_labels_are_refused() -> None:
     made = inference(network())
     with pytest.raises(tn.RecordError, match="TN201 ache"):
-        evaluate(made, [{}], [{"ache": True}])
+        assessed(made, [{}], [{"ache": True}])
     with pytest.raises(tn.RecordError, match="TN202 flu"):
-        evaluate(made, [{}], [{"flu": "maybe"}])
+        assessed(made, [{}], [{"flu": "maybe"}])
     with pytest.raises(ValueError, match="2 records"):
-        evaluate(made, [{}, {}], [{"flu": True}])
+        assessed(made, [{}, {}], [{"flu": True}])
     with pytest.raises(ValueError, match="no record"):
-        evaluate(made, [{}], [{}])
+        assessed(made, [{}], [{}])

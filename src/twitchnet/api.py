@@ -444,19 +444,40 @@ class Model:
         return diff(self._inference, other._inference, records)
 
     def evaluate(
-        self, records: Sequence[Mapping[str, object]], truth: Sequence[Mapping[str, object]]
+        self,
+        records: Any,
+        truth: Sequence[Mapping[str, object]] | Mapping[str, str] | None = None,
+        *,
+        names: Mapping[str, str] | None = None,
+        values: Values | None = None,
+        split: Splits | None = None,
+        top: Sequence[int] = (1, 3, 5),
+        draws: int = 200,
+        seed: int = 0,
     ) -> Evaluation:
-        """Log score, Brier score, calibration and top k, where the truth is known.
+        """Scores, calibration, areas and top k, where the truth is known.
 
-        ``truth[i]`` maps causes to their true states; what it leaves out is not scored.
+        ``records`` are mappings, of which ``truth[i]`` maps causes to their true states; or a
+        frame of any kind, whose columns ``true_CAUSE`` hold the truth, or those that ``truth``
+        maps to causes.  What is unknown is not scored.  ``names``, ``values`` and ``split`` are
+        those of ``score``; ``draws`` and ``seed`` make the intervals.  Raises ``RecordError`` for
+        a truth or a column that does not fit the model, ``ValueError`` when nothing can be scored.
 
         >>> import twitchnet as tn
-        >>> tn.load("demo").evaluate([{"leg_twitching": True}], [{"muscle_fatigue": True}]).top
-        ((1, 1.0), (3, 1.0), (5, 1.0))
+        >>> frame = {"leg_twitching": ["yes", "no"], "true_muscle_fatigue": ["yes", "no"]}
+        >>> found = tn.load("demo").evaluate(frame)
+        >>> found.top, found["muscle_fatigue"].true
+        (((1, 1.0), (3, 1.0), (5, 1.0)), 1)
         """
-        from twitchnet.diagnosis.assess.evaluate import evaluate
+        from twitchnet.batch.labelled import labelled_frames
+        from twitchnet.diagnosis.assess.evaluate import evaluate, labelled_records
 
-        return evaluate(self._inference, records, truth).signed_by(self.network)
+        if truth is None or isinstance(truth, Mapping):
+            labelled = labelled_frames(self.network, [records], truth, names, values, split)
+        else:
+            labelled = labelled_records(self.network, records, truth)
+        found = evaluate(self._inference, labelled, top=top, draws=draws, seed=seed)
+        return found.signed_by(self.network)
 
     def best_order(self, about: str = "causes") -> Adviser:
         """An order of questions for an ``Interview``: the most informative question first."""

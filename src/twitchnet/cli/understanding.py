@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, is_dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -148,42 +148,55 @@ def diff(
 def evaluate(
     model: Annotated[str, typer.Argument(help="Name or file.")],
     labelled: Annotated[
-        Path,
-        typer.Argument(metavar="LABELLED", help="A CSV file; columns true_CAUSE are the truth."),
+        list[str],
+        typer.Argument(
+            metavar="LABELLED ...", help="Files or globs; columns true_CAUSE are the truth."
+        ),
     ],
+    map_: Annotated[
+        Path | None, typer.Option("--map", help="A map of columns and words, as for `score`.")
+    ] = None,
+    draws: Annotated[
+        int, typer.Option(min=0, help="Draws of the intervals of areas; 0 for none.")
+    ] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="The draws of the intervals.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Score a model where the truth is known: log score, Brier, calibration, top k.
+    """Score a model where the truth is known: log score, Brier, calibration, areas, top k.
 
     `twitchnet simulate --truth` writes such files.
     """
     import twitchnet
-    from twitchnet.diagnosis.evidence import find_variable
+    from twitchnet.batch.formats.readers import open_input
+    from twitchnet.batch.labelled import labelled_frames
+    from twitchnet.diagnosis.assess.evaluate import Unscored, evaluate
     from twitchnet.errors import TwitchnetError
+    from twitchnet.io.column_map import ColumnMap, read_column_map
 
     loaded = twitchnet.load(model)
-    rows = read_rows(labelled)
-    truth = [
-        {
-            name.removeprefix("true_"): value
-            for name, value in row.items()
-            if name.startswith("true_")
-        }
-        for row in rows
-    ]
-    names = [name for name in (rows[0] if rows else {}) if not name.startswith("true_")]
-    strange = [name for name in names if find_variable(loaded.network, name) is None]
-    if strange:
-        typer.echo(f"not in the model, left out: {', '.join(strange)}", err=True)
-    known = [name for name in names if name not in strange]
-    records = [{name: row[name] for name in known} for row in rows]
+    said = read_column_map(map_) if map_ else ColumnMap()
+    refused: list[Unscored] = []
+
+    def frames() -> Iterator[Any]:
+        for chunk in open_input(labelled).chunks(CHUNK):
+            refused.extend(Unscored(one.row - 1, one.code, one.reason) for one in chunk.rejects)
+            yield chunk.frame
+
     try:
-        found = loaded.evaluate(records, truth)
+        read = labelled_frames(loaded.network, frames(), None, said.names, said.values, said.split)
+        if read.left_out:
+            typer.echo(f"not in the model, left out: {', '.join(read.left_out)}", err=True)
+        read = replace(read, count=read.count + len(refused), unscored=(*read.unscored, *refused))
+        found = evaluate(loaded._inference, read, draws=draws, seed=seed)
     except TwitchnetError:
         raise
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="LABELLED") from None
-    _show({"evaluation": found}, as_json)
+    _show({"evaluation": found.signed_by(loaded.network)}, as_json)
+
+
+CHUNK = 8192
+"""Rows of a labelled file that are read at once."""
 
 
 def diagnosed(
