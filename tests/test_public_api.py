@@ -101,8 +101,9 @@ def test_errors_have_one_root_and_survive_pickling() -> None:
 
 CLIENT = """
 from collections.abc import Mapping
-from typing import assert_type
+from typing import Any, assert_type
 
+import polars as pl
 import twitchnet as tn
 
 model = tn.load("twitchy_legs")
@@ -123,6 +124,13 @@ try:
     model.diagnose({"x": 1})
 except tn.RecordError as error:
     assert_type(error.problems, tuple[tn.Problem, ...])
+frame = pl.DataFrame({"leg_twitching": ["yes"]})
+assert_type(model.score(frame, top=3), pl.DataFrame)
+assert_type(model.score(frame.lazy(), tn.ScoreOptions(top=3)), pl.LazyFrame)
+assert_type(model.score({"leg_twitching": ["yes"]}), dict[str, Any])
+done = model.score_files("in.csv", "out.csv", files=tn.FileOptions(strict=True), top=3)
+assert_type(done, tn.Summary)
+assert_type(done.values, Mapping[str, Mapping[str, int]])
 """
 
 

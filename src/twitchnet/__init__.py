@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from twitchnet.api import Model, load, loads
     from twitchnet.batch.encoding.values import Split
+    from twitchnet.batch.files.job import Summary
+    from twitchnet.batch.files.making import FileOptions
     from twitchnet.batch.options import ScoreOptions
     from twitchnet.batch.scoring.posteriors import Posteriors
     from twitchnet.builder import ModelBuilder, Number
@@ -67,6 +69,7 @@ __all__ = [
     "Diff",
     "Evaluation",
     "Explanation",
+    "FileOptions",
     "Jeffrey",
     "JointTable",
     "Leak",
@@ -93,6 +96,7 @@ __all__ = [
     "Sensitivity",
     "Source",
     "Split",
+    "Summary",
     "Table",
     "Triage",
     "TwitchnetError",
@@ -140,7 +144,9 @@ _HOMES = {
     "Problem": "errors",
     "RankedCause": "diagnosis.ranking",
     "RecordError": "errors",
+    "FileOptions": "batch.files.making",
     "ScoreOptions": "batch.options",
+    "Summary": "batch.files.job",
     "Split": "batch.encoding.values",
     "Sensitivity": "diagnosis.explain.sensitivity",
     "Source": "model.network",

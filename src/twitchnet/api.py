@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Unpack
+from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
 
 from twitchnet.diagnosis.contradictions import contradiction, refuse_contradictions
 from twitchnet.diagnosis.diagnosis import Diagnosis
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from twitchnet.batch.encoding.values import Splits, Values
+    from twitchnet.batch.files.job import Summary
+    from twitchnet.batch.files.making import FileOptions
+    from twitchnet.batch.frames import OnError
     from twitchnet.batch.match import Match
     from twitchnet.batch.options import ScoreKeywords, ScoreOptions
     from twitchnet.batch.scoring.posteriors import Posteriors
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
     from twitchnet.io.foreign.table_order import TableOrder
     from twitchnet.model.edit import NumberChange
     from twitchnet.model.network import Parameter, Variable
+
+Frame = TypeVar("Frame")
+"""A frame of any kind, which comes back as what it was."""
 
 
 class Model:
@@ -297,6 +303,32 @@ class Model:
         codes = self.encode(records)
         return posteriors(self._inference, codes, threads, progress, likelihood)
 
+    @overload
+    def score(
+        self,
+        frame: Mapping[str, Sequence[Any]],
+        options: ScoreOptions | None = None,
+        *,
+        threads: int | None = None,
+        progress: bool | Callable[[int], object] = False,
+        on_error: OnError = "status",
+        long_input: bool = False,
+        **keywords: Unpack[ScoreKeywords],
+    ) -> dict[str, Any]: ...
+
+    @overload
+    def score(
+        self,
+        frame: Frame,
+        options: ScoreOptions | None = None,
+        *,
+        threads: int | None = None,
+        progress: bool | Callable[[int], object] = False,
+        on_error: OnError = "status",
+        long_input: bool = False,
+        **keywords: Unpack[ScoreKeywords],
+    ) -> Frame: ...
+
     def score(
         self,
         frame: Any,
@@ -304,7 +336,7 @@ class Model:
         *,
         threads: int | None = None,
         progress: bool | Callable[[int], object] = False,
-        on_error: Literal["status", "raise", "unknown"] = "status",
+        on_error: OnError = "status",
         long_input: bool = False,
         **keywords: Unpack[ScoreKeywords],
     ) -> Any:
@@ -383,6 +415,41 @@ class Model:
         from twitchnet.batch.stream import score_batches
 
         return score_batches(Scorer(self._inference, options, **keywords), batches, threads=threads)
+
+    def score_files(
+        self,
+        inputs: str | PathLike[str] | Iterable[str | PathLike[str]],
+        output: str | PathLike[str],
+        options: ScoreOptions | None = None,
+        files: FileOptions | None = None,
+        *,
+        progress: bool | Callable[[int], object] = False,
+        **keywords: Unpack[ScoreKeywords],
+    ) -> Summary:
+        r"""Scores files of records into a file, as ``twitchnet score`` does; no row is lost.
+
+        ``inputs`` are files or globs in CSV, Parquet, Arrow or JSON Lines, by their suffixes;
+        ``files`` says how they are read and written, ``options`` (or keywords) what is computed.
+        The summary says what became of every row.  Raises ``RecordError`` for files that cannot
+        be read or do not fit, ``ValueError`` for columns that clash, ``OSError`` when nothing can
+        be written.
+
+        >>> import tempfile, pathlib, twitchnet as tn
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (folder / "r.csv").write_text("leg_twitching\nyes\nmaybe\n")
+        >>> done = tn.load("demo").score_files(folder / "r.csv", folder / "scored.csv", top=1)
+        >>> done.rows, done.scored, done.refused, done.values
+        (2, 1, {'TN202': 1}, {'leg_twitching': {'maybe': 1}})
+        """
+        from twitchnet.batch.files.files import score_files
+        from twitchnet.batch.files.making import FileOptions, make_job
+        from twitchnet.batch.options import options_of
+        from twitchnet.show.progress import Meter
+
+        chosen = options_of(options, keywords)
+        job = make_job(self._inference, inputs, output, chosen, files or FileOptions())
+        with Meter(job.input.total, shown=progress is True) as meter:
+            return score_files(job, progress if callable(progress) else meter)
 
     def warm_up(self, *, background: bool = False) -> None:
         """Compiles the kernels and loads them, as :func:`twitchnet.warm_up` does for all models.

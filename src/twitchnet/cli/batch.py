@@ -11,9 +11,7 @@ import typer
 from twitchnet.cli.words import DEFAULT_MODEL, Json, print_json
 
 if TYPE_CHECKING:
-    from twitchnet.batch.files.files import Job
-    from twitchnet.batch.options import ScoreOptions
-    from twitchnet.diagnosis.inference import Inference
+    pass
 
 
 class Format(StrEnum):
@@ -123,10 +121,9 @@ def score(
     stderr; rows that cannot be scored are listed in the rejects file.  The exit code is 3 when
     more than half of the rows are refused (--most-refused).
     """
-    from dataclasses import replace
-
     import twitchnet
     from twitchnet.batch.files.files import score_files
+    from twitchnet.batch.files.making import FileOptions, make_job
     from twitchnet.batch.options import ScoreOptions
     from twitchnet.engine.numpy.plan import BUDGET
     from twitchnet.errors import TwitchnetError
@@ -149,12 +146,22 @@ def score(
             values=words.values,
             split=words.split,
         )
-        job = _job(inference, inputs, output, format_, output_format, options, long, long_input)
+        files = FileOptions(
+            format=format_.value if format_ else "",
+            output_format=output_format.value if output_format else "",
+            long=long,
+            long_input=long_input,
+            rejects=rejects,
+            strict=strict,
+            resume=resume,
+            threads=threads,
+            chunk=chunk,
+        )
+        job = make_job(inference, inputs, output, options, files)
     except TwitchnetError:
         raise
     except (ValueError, ImportError) as error:
         raise typer.BadParameter(str(error)) from None
-    job = replace(job, rejects=rejects, strict=strict, resume=resume, threads=threads, chunk=chunk)
     try:
         with Meter(job.input.total) as meter:
             summary = score_files(job, meter)
@@ -211,36 +218,6 @@ def columns(
         print_json({"answers": dict(matched.answers), "alone": dict(matched.alone), "values": rows})
     else:
         echo(matched.signed())
-
-
-def _job(
-    inference: Inference,
-    inputs: list[str],
-    output: str,
-    format_: Format | None,
-    output_format: Format | None,
-    options: ScoreOptions,
-    long: bool,
-    long_input: bool,
-) -> Job:
-    from dataclasses import replace
-
-    from twitchnet.batch.files.files import Job
-    from twitchnet.batch.files.long import widen
-    from twitchnet.batch.formats.readers import Input, format_of, open_input
-    from twitchnet.batch.scoring.score import Scorer
-    from twitchnet.batch.stream import make_scheme
-
-    form = format_of(output, output_format.value if output_format else "", "--output-format")
-    found: Input = open_input(inputs, format_.value if format_ else "")
-    if long_input:
-        found = widen(found, inference.network, options.names)
-        options = replace(options, names={})
-    if long:
-        every = sum(inference.network.by_name[name].card - 1 for name in inference.network.ranked)
-        options = replace(options, top=options.top or every, details=False)
-    scheme = make_scheme(Scorer(inference, options), found.columns, long=long)
-    return Job(found, scheme, output, form)
 
 
 def simulate(

@@ -1,0 +1,73 @@
+"""From words to a job: which files, in which formats, with which options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from os import PathLike, fspath
+from typing import Literal
+
+from twitchnet.batch.files.job import CHUNK, Job
+from twitchnet.batch.files.long import widen
+from twitchnet.batch.formats.readers import format_of, open_input
+from twitchnet.batch.options import ScoreOptions
+from twitchnet.batch.scoring.score import Scorer
+from twitchnet.batch.stream import make_scheme
+from twitchnet.diagnosis.inference import Inference
+
+TableFormat = Literal["", "csv", "parquet", "arrow", "jsonl"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """What may be said of files that are scored, beside :class:`ScoreOptions`.
+
+    ``format`` and ``output_format`` stand instead of the suffixes; ``long_input`` reads a row per
+    answer, ``long`` writes a row per record and rank.  ``rejects`` is where refused rows are
+    listed (``OUT.rejects.csv`` for ``""``); ``strict`` stops at the first of them; ``resume`` goes
+    on where an interrupted run stopped.  ``chunk`` rows are scored at once, on ``threads`` (all
+    cores for None).
+    """
+
+    format: TableFormat = ""
+    output_format: TableFormat = ""
+    long: bool = False
+    long_input: bool = False
+    rejects: str | PathLike[str] = ""
+    strict: bool = False
+    resume: bool = False
+    threads: int | None = None
+    chunk: int = CHUNK
+
+    def __post_init__(self) -> None:
+        if self.chunk < 1:
+            raise ValueError(f"chunk is a number of rows, at least 1, not {self.chunk}")
+
+
+def make_job(
+    inference: Inference,
+    inputs: str | PathLike[str] | Iterable[str | PathLike[str]],
+    output: str | PathLike[str],
+    options: ScoreOptions,
+    files: FileOptions,
+) -> Job:
+    """The job that scores some files; ``inputs`` may hold globs, ``-`` is a pipe.
+
+    Raises ``RecordError`` for files that cannot be read or do not fit the model, ``ValueError``
+    when a column that stays has the name of a result, ``OSError`` for files that are not there.
+    """
+    output = fspath(output)
+    form = format_of(output, files.output_format, "--output-format")
+    patterns = [inputs] if isinstance(inputs, str | PathLike) else inputs
+    found = open_input([fspath(one) for one in patterns], files.format)
+    if files.long_input:
+        found = widen(found, inference.network, options.names)
+        options = replace(options, names={})
+    if files.long:
+        every = sum(inference.network.by_name[name].card - 1 for name in inference.network.ranked)
+        options = replace(options, top=options.top or every, details=False)
+    scheme = make_scheme(Scorer(inference, options), found.columns, long=files.long)
+    return Job(
+        found, scheme, output, form, fspath(files.rejects), files.chunk,
+        files.strict, files.resume, files.threads,
+    )  # fmt: skip
