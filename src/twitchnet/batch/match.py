@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from twitchnet.batch.encoding.columns import open_source
-from twitchnet.batch.encoding.encode import Encoder, Refusal
+from twitchnet.batch.encoding.encode import TRUTH, Encoder, Refusal
 from twitchnet.batch.encoding.values import Splits, Values, key_of
 from twitchnet.diagnosis.report.pages import Shown, table
 from twitchnet.model.network import Network, Variable
@@ -123,7 +123,8 @@ def match(
         if one.column in encoder.used
         and (proposal := proposed(network.by_name[encoder.used[one.column]], one.value))
     }
-    answers, alone = dict(encoder.used), dict(encoder.other)
+    answers = dict(encoder.used)
+    alone = {c: "" if c.startswith(TRUTH) else hint for c, hint in encoder.other.items()}
     return Match(answers, alone, tuple(found), rows, good, proposals).signed_by(network)
 
 
