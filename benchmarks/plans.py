@@ -3,8 +3,8 @@
     python benchmarks/plans.py                    200 records of twitchy_legs, 1,000 restarts
     python benchmarks/plans.py --records 20 --restarts 100
 
-Every restart searches an order of its own by price, with other noise and with or without
-haste, and the cheapest counts; the choice of conditioned nodes is that of the engine.
+Every restart searches an order of its own by weighted minimum fill, with other noise, and the
+cheapest counts; the choice of conditioned nodes is that of the engine.
 Nothing is computed, only planned, so the figures do not depend on the machine.  Takes some
 minutes.
 """
@@ -25,7 +25,6 @@ from twitchnet.engine.host.batch import WORKSPACE
 from twitchnet.engine.host.packing import new_scratch, pack
 from twitchnet.engine.jit import lanes
 from twitchnet.engine.kernels import compiler, layout, ordering
-from twitchnet.engine.kernels import plan as planning
 from twitchnet.engine.kernels import record as kernels
 from twitchnet.engine.kernels.fast import schedule
 from twitchnet.model.network import Network
@@ -37,8 +36,8 @@ def compiled_search() -> Any:
     """A compiled function: the engine's cells for a record, and those of the best restart."""
     compiler.compiled()  # teaches the compiler the kernels and the bare arrays
     bare, bundle, read_row = lanes.bare, lanes.bundle, kernels.read_row
-    settle, by_price, write = kernels.settle, ordering.order_by_price, schedule.write_buckets
-    ok, spare, haste, width = kernels.OK, layout.SPARE, planning.HASTE, float(lanes.LANES)
+    settle, by_fill, write = kernels.settle, ordering.order_by_fill, schedule.write_buckets
+    ok, spare, width = kernels.OK, layout.SPARE, float(lanes.LANES)
     wide, count, steps = kernels.WIDE, layout.COUNT, layout.STEPS
     noises, budget = NOISES, math.inf
 
@@ -55,8 +54,7 @@ def compiled_search() -> Any:
         best, trial, scale = cells, s.n[spare + 15], width * passes
         for run in range(restarts):
             s.n[count, steps] = 0  # each restart has as many as the engine's search
-            noise, hurry = noises[run % len(noises)], haste if run % 13 < 7 else 1.0
-            if by_price(s, trial, hurry, noise, 1000 + run, 2.0 * best / scale) >= 0.0:
+            if by_fill(s, trial, noises[run % len(noises)], 1000 + run):
                 found, _ = write(s, trial)
                 best = min(best, found * scale)
         return cells, best

@@ -6,7 +6,17 @@ import math
 
 import numpy as np
 import pytest
-from benchmarks.cells import BEGIN, END, PAGE, Cost, answers_of, costs, questionnaires, table
+from benchmarks.cells import (
+    BEGIN,
+    END,
+    PAGE,
+    Cost,
+    answers_of,
+    costs,
+    kernel_cells,
+    questionnaires,
+    table,
+)
 
 import twitchnet as tn
 from twitchnet.diagnosis.inference import Inference
@@ -32,6 +42,12 @@ def test_the_planned_cost_of_twenty_questionnaires(found: list[Cost]) -> None:
     assert cells[15] < THREE_QUARTERS
     assert cells[-1] < LARGEST
     assert cells[0] > 1e3  # they are full questionnaires, not empty ones
+
+
+def test_the_search_of_the_kernels_finds_cheap_orders(network: Network) -> None:
+    """By weighted minimum fill 9.4e8 cells; by the work over what it removes 1.5e9."""
+    cells = kernel_cells(Inference(network, budget=math.inf), questionnaires(network, 400))
+    assert sum(cells) < 1.1e9
 
 
 def test_more_findings_cost_more(found: list[Cost]) -> None:

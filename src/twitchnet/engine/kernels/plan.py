@@ -29,11 +29,10 @@ from twitchnet.engine.kernels.layout import (
 )
 from twitchnet.engine.kernels.ordering import (
     FAINT,
-    INFINITE,
+    NOISE,
     mark_axes,
-    noise_of,
     order_by_degree,
-    order_by_price,
+    order_by_fill,
     searches,
     spend,
 )
@@ -124,19 +123,15 @@ def recall_order(s: Scratch, order: Ints, axis_of: Ints, n: int) -> bool:
 
 
 def search(s: Scratch, order: Ints, trial: Ints, work: float, passes: int) -> tuple[float, float]:
-    """Orders by price for a plan whose work is worth it; returns the better (work, stored)."""
-    limit = INFINITE
+    """Orders by fill for a plan whose work is worth it; returns the better (work, stored)."""
     for run in range(searches(work * passes)):
         if not spend(s, 0):
             break
-        found = order_by_price(s, trial, 1.0, noise_of(run), run, limit)
-        if found < 0.0:
-            continue
-        limit = min(limit, 1.2 * found)  # prices are close to the work, not equal to it
-        other, _ = write_buckets(s, trial)
-        if other < work:
-            work = other
-            copy_order(s, trial, order)
+        if order_by_fill(s, trial, NOISE if run > 0 else 0.0, run):
+            other, _ = write_buckets(s, trial)
+            if other < work:
+                work = other
+                copy_order(s, trial, order)
     return write_buckets(s, order)
 
 
