@@ -3,8 +3,8 @@
     python benchmarks/forms.py                  some minutes
     python benchmarks/forms.py --records 50
 
-``fast`` (doubles) and ``wide`` (double-doubles) are the forms by themselves, ``as used`` is what
-the kernels do: fast, and wide where that is not believed.  Processor time; a form is timed after
+``double`` and ``double-double`` are the forms by themselves, ``as used`` is what the kernels
+do: doubles, and double-doubles where those are not believed.  Processor time; a form is timed after
 it ran once.  The error is the largest relative difference of any posterior above 1e-12 of the fast
 form, where it is believed, to the wide one.
 """
@@ -27,7 +27,7 @@ from twitchnet.bench.networks import (
     standin_records,
 )
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.engine.host.batch import WORKSPACE
+from twitchnet.engine.host.batch import WORKSPACE, BatchOutput, task_of
 from twitchnet.engine.host.packing import new_scratch, pack
 from twitchnet.engine.jit import lanes
 from twitchnet.engine.kernels import compiler, layout
@@ -35,31 +35,28 @@ from twitchnet.engine.kernels import record as kernels
 from twitchnet.model.network import Network
 
 BUDGET = 2e7  # planned cells; the widest records would take most of the time
-FAST, WIDE, AS_USED = kernels.FAST, kernels.WIDE, 2
+DOUBLE, DOUBLE_DOUBLE, AS_USED = kernels.DOUBLE, kernels.DOUBLE_DOUBLE, 2
 
 
 def compiled_forms() -> Any:
     """A compiled function: one record in a form, some times; its status and posteriors."""
     compiler.compiled()  # teaches the compiler the kernels and the bare arrays
-    bare, bundle, read_row = lanes.bare, lanes.bundle, kernels.read_row
-    run_record, fast, wide = kernels.run_record, FAST, WIDE
-    states, nodes, marginal, budget = layout.V_CARD, layout.P_COUNT, layout.MARGINAL, BUDGET
+    bundle, read_row, run_record = lanes.bundle, kernels.read_row, kernels.run_record
+    bare, budget, target = lanes.bare, BUDGET, layout.TARGET
+    double, double_double = DOUBLE, DOUBLE_DOUBLE
 
     @compiler.caller
     def run(
-        packed: Any, scratch: Any, asked: Any, accounts: Any,
-        node_of: Any, codes: Any, soft_of: Any, soft: Any, row: int,
-        form: int, copies: int, out: Any,
-    ) -> int:  # fmt: skip
-        p, s = bundle(packed), bundle(scratch)
-        wanted, status = bare(asked), 0
+        packed: Any, scratch: Any, task: Any, row: int, form: int, copies: int, out: Any
+    ) -> int:
+        p, s, nothing, status = bundle(packed), bundle(scratch), bare(task.responsibility), 0
         for _ in range(copies):
-            read_row(p, s, node_of, codes, soft_of, soft, row)
-            first, last = (fast, wide) if form > wide else (form, form)
-            status, _, _ = run_record(p, s, wanted, budget, accounts, first, last)
-        for v in range(p.n[nodes, 0]):
-            for state in range(p.n[states, v]):
-                out[state, v] = s.f[marginal + 4 * state, v] if asked[v] == 1 else 0.0
+            read_row(p, s, task, row)
+            first, last = (double, double_double) if form > double_double else (form, form)
+            status, _, _ = run_record(p, s, budget, nothing, first, last)
+        for v in range(len(p.node.card)):
+            for state in range(p.node.card[v]):
+                out[state, v] = s.node.marginal[state, v] if task.wanted[v] == target else 0.0
         return status
 
     return run
@@ -70,16 +67,16 @@ def compare(title: str, network: Network, codes: Any, run: Any) -> str:
     inference = Inference(network)
     program = inference.lowered.program
     packed, scratch = pack(program), new_scratch(program, WORKSPACE)
-    rows, accounts = make_rows(inference, codes, {}), np.zeros((0, 0))
-    evidence = rows.node_of, rows.codes, rows.soft_of, rows.soft
+    rows, none = make_rows(inference, codes, {}), np.zeros(0, dtype=np.int64)
+    task = task_of(rows, inference.wanted_targets, none, none, BatchOutput.empty(len(codes), 0))
     shape = (int(program.card.max()), len(program.card))
     took, believed = np.full((len(codes), 3), np.nan), np.zeros((len(codes), 2), bool)
     error = 0.0
     for i in range(len(codes)):
         found = []
-        for form in (FAST, WIDE, AS_USED):
+        for form in (DOUBLE, DOUBLE_DOUBLE, AS_USED):
             out = np.zeros(shape)
-            given = packed, scratch, inference.wanted_targets, accounts, *evidence, i, form
+            given = packed.at, scratch.at, task, i, form
             start = time.thread_time()
             status = run(*given, 1, out)
             copies = max(1, min(20, int(0.002 / max(time.thread_time() - start, 1e-6))))
@@ -90,17 +87,17 @@ def compare(title: str, network: Network, codes: Any, run: Any) -> str:
         if found[AS_USED][0] != kernels.OK:
             took[i] = np.nan
             continue
-        believed[i] = [found[form][0] == kernels.OK for form in (FAST, WIDE)]
+        believed[i] = [found[form][0] == kernels.OK for form in (DOUBLE, DOUBLE_DOUBLE)]
         if believed[i].all():
-            fast, wide = found[FAST][1], found[WIDE][1]
-            above = wide > 1e-12
-            error = max(error, float((np.abs(fast - wide)[above] / wide[above]).max()))
+            rough, fine = found[DOUBLE][1], found[DOUBLE_DOUBLE][1]
+            above = fine > 1e-12
+            error = max(error, float((np.abs(rough - fine)[above] / fine[above]).max()))
     done = np.isfinite(took[:, AS_USED])
     each = 1e6 * took[done]
     means, medians = each.mean(axis=0), np.median(each, axis=0)
     shares = 100 * believed[done].mean(axis=0)
     return (
-        f"| {title} | {done.sum()} | {shares[FAST]:.0f} / {shares[WIDE]:.0f} % "
+        f"| {title} | {done.sum()} | {shares[DOUBLE]:.0f} / {shares[DOUBLE_DOUBLE]:.0f} % "
         f"| {' / '.join(f'{x:,.0f}' for x in medians)} | {' / '.join(f'{x:,.0f}' for x in means)} "
         f"| {error:.0e} |"
     )

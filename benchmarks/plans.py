@@ -21,7 +21,7 @@ import twitchnet as tn
 from twitchnet.batch.scoring.rows import make_rows
 from twitchnet.bench.networks import questionnaires, standin, standin_records
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.engine.host.batch import WORKSPACE
+from twitchnet.engine.host.batch import WORKSPACE, BatchOutput, task_of
 from twitchnet.engine.host.packing import new_scratch, pack
 from twitchnet.engine.jit import lanes
 from twitchnet.engine.kernels import compiler, layout, ordering
@@ -35,25 +35,23 @@ NOISES = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2)
 def compiled_search() -> Any:
     """A compiled function: the engine's cells for a record, and those of the best restart."""
     compiler.compiled()  # teaches the compiler the kernels and the bare arrays
-    bare, bundle, read_row = lanes.bare, lanes.bundle, kernels.read_row
-    settle, by_fill, write = kernels.settle, ordering.order_by_fill, schedule.write_buckets
-    ok, spare, width = kernels.OK, layout.SPARE, float(lanes.LANES)
-    wide, count, steps = kernels.WIDE, layout.COUNT, layout.STEPS
-    noises, budget = NOISES, math.inf
+    bundle, read_row, settle = lanes.bundle, kernels.read_row, kernels.settle
+    by_fill, write = ordering.order_by_fill, schedule.write_buckets
+    ok, form, width = kernels.OK, kernels.DOUBLE_DOUBLE, float(lanes.LANES)
+    passes, steps, noises, budget = layout.N_PASSES, layout.STEPS, NOISES, math.inf
 
     @compiler.caller
     def cells_of(
-        packed: Any, scratch: Any, asked: Any, node_of: Any, codes: Any, soft_of: Any, soft: Any,
-        row: int, restarts: int,
-    ) -> tuple[float, float]:  # fmt: skip
+        packed: Any, scratch: Any, task: Any, row: int, restarts: int
+    ) -> tuple[float, float]:
         p, s = bundle(packed), bundle(scratch)
-        read_row(p, s, node_of, codes, soft_of, soft, row)
-        status, cells, _, _, passes = settle(p, s, bare(asked), budget, False, wide)
+        read_row(p, s, task, row)
+        status, cells = settle(p, s, budget, form)
         if status != ok:
             return np.nan, np.nan
-        best, trial, scale = cells, s.n[spare + 15], width * passes
+        best, trial, scale = cells, s.lists.trial, width * s.counts[passes]
         for run in range(restarts):
-            s.n[count, steps] = 0  # each restart has as many as the engine's search
+            s.counts[steps] = 0  # each restart has as many as the engine's search
             if by_fill(s, trial, noises[run % len(noises)], 1000 + run):
                 found, _ = write(s, trial)
                 best = min(best, found * scale)
@@ -67,12 +65,11 @@ def compare(network: Network, codes: Any, restarts: int, search: Any) -> Any:
     inference = Inference(network)
     program = inference.lowered.program
     packed, scratch = pack(program), new_scratch(program, WORKSPACE)
-    rows = make_rows(inference, codes, {})
-    given = rows.node_of, rows.codes, rows.soft_of, rows.soft
-    both = np.array([
-        search(packed, scratch, inference.wanted_targets, *given, row, restarts)
-        for row in range(len(codes))
-    ])  # fmt: skip
+    rows, none = make_rows(inference, codes, {}), np.zeros(0, dtype=np.int64)
+    task = task_of(rows, inference.wanted_targets, none, none, BatchOutput.empty(len(codes), 0))
+    both = np.array(
+        [search(packed.at, scratch.at, task, row, restarts) for row in range(len(codes))]
+    )
     return both[np.isfinite(both).all(axis=1)]
 
 

@@ -26,7 +26,6 @@ from tools.accuracy import (
 import twitchnet as tn
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.host.packing import pack
-from twitchnet.engine.kernels.layout import V_RISING
 from twitchnet.lowering import lower
 from twitchnet.model.local import Leak, Link, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
@@ -154,4 +153,4 @@ def test_a_fall_counts_however_small_it_is(least: float, rises: int) -> None:
             Variable("c", "cause", STATES, "", Table(("p",), rows)),
         ),
     )
-    assert pack(lower(network).program).n[V_RISING, 0] == rises
+    assert pack(lower(network).program).node.monotone[0] == rises

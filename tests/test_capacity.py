@@ -18,9 +18,9 @@ from twitchnet.batch.scoring.score import Scorer
 from twitchnet.diagnosis.hypotheses import target_states
 from twitchnet.engine.host import batch as batch_module
 from twitchnet.engine.host import packing
-from twitchnet.engine.host.batch import LIMITS, STATUS, BatchInput, BatchOutput, run_batch
+from twitchnet.engine.host.batch import LIMITS, STATUS, BatchInput, BatchOutput, run_batch, task_of
 from twitchnet.engine.kernels import compiler, ordering
-from twitchnet.engine.kernels import record as kernels
+from twitchnet.engine.kernels.layout import STEPS
 from twitchnet.engine.numpy import plan as numpy_plan
 from twitchnet.errors import CapacityError
 from twitchnet.model.local import Leak, Link, NoisyOr, Table
@@ -257,13 +257,10 @@ def test_no_search_for_what_no_budget_allows() -> None:
     rows = make_rows(model._inference, codes, {})
     one = BatchOutput.empty(1, 0)
     none = np.zeros(0, dtype=np.int64)
-    compiler.compiled()(
-        packing.pack(program), scratch, model._inference.wanted, 1e9, np.zeros((0, 0)), True,
-        rows.node_of, rows.codes, rows.soft_of, rows.soft, none, none, 0, 1, one.probability,
-        one.explains, one.log_evidence, one.status, one.cells, one.forms, one.limits,
-        np.zeros(1, dtype=np.int64),
-    )  # fmt: skip
-    assert scratch.n[kernels.COUNT, kernels.STEPS] < 1e7
+    packed = packing.pack(program)
+    task = task_of(rows, model._inference.wanted, none, none, one)
+    compiler.compiled()(packed.at, scratch.at, task, 1e9, 0, 1)
+    assert scratch.counts[STEPS] < 1e7
 
 
 def test_planning_ends_after_so_many_steps(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -209,7 +209,7 @@ def test_lanes_of_the_page(network: Network, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_messages_of_the_page(network: Network, monkeypatch: pytest.MonkeyPatch) -> None:
     """With lanes off, each row of the tape leaves what the page says."""
-    monkeypatch.setattr(record, "condition", lambda *_: 0)
+    monkeypatch.setattr(record, "condition", lambda *_: 1)
     cells = swept(network, monkeypatch)[:, 0]
     expected = table("turn", "axis", "factors about it", "message", "result, over the next axis")
     assert list(expected) == ["0", "1", "2"]

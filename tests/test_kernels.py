@@ -47,6 +47,7 @@ from twitchnet.engine.host.batch import (
     BatchOutput,
     run_batch,
     run_single,
+    task_of,
 )
 from twitchnet.engine.host.packing import new_scratch, pack
 from twitchnet.engine.jit.lanes import (
@@ -60,10 +61,10 @@ from twitchnet.engine.jit.lanes import (
     watching,
 )
 from twitchnet.engine.kernels import record as kernels_module
-from twitchnet.engine.kernels import reduce as decode_module
+from twitchnet.engine.kernels import reduce as reduce_module
 from twitchnet.engine.kernels.compiler import compiled as compiled_kernels
 from twitchnet.engine.kernels.cutset import GROWTH
-from twitchnet.engine.kernels.layout import BITS_LOST, V_SURPRISE, Scratch
+from twitchnet.engine.kernels.layout import N_PASSES, RESULT, Scratch, arrays_of
 from twitchnet.engine.kernels.record import run_records
 from twitchnet.errors import TwitchnetError
 from twitchnet.model.local import Leak, Link, NoisyMax, NoisyOr, Table
@@ -175,7 +176,7 @@ def check_batch(data: st.DataObject, compiled: bool) -> None:
     found = [answers for answers, _ in read_rows]
     out = kernels.run(found, compiled=compiled, workspace=workspace)
     alone = kernels.run(found, compiled=compiled, workspace=workspace, explain=False)
-    wide = np.full(len(found), kernels_module.WIDE, dtype=np.int8)
+    wide = np.full(len(found), kernels_module.DOUBLE_DOUBLE, dtype=np.int8)
     finer = kernels.run(found, compiled=compiled, workspace=workspace, forms=wide)
     for i, (rows, (_, present)) in enumerate(zip(drawn, read_rows, strict=True)):
         expected = enumerate_joint(network, rows, present)
@@ -322,7 +323,7 @@ def test_the_wide_form_answers_where_ordinary_cells_lose_too_many_digits(
         for (name, state), mass in wanted.state.items():
             ours = float(out.probability[0, kernels.column(name, state)])
             assert ours == pytest.approx(float(mass / wanted.evidence), rel=1e-13), (name, state)
-    assert told == [(kernels_module.FAST, False), (kernels_module.WIDE, True)]
+    assert told == [(kernels_module.DOUBLE, False), (kernels_module.DOUBLE_DOUBLE, True)]
 
 
 @both
@@ -344,31 +345,31 @@ def test_nothing_but_a_rare_cause(strength: float, compiled: bool) -> None:
 # -- which link produced which finding -------------------------------------------------------------
 
 
-def plain_accounts(kernels: Kernels, record: Answers, form: int, workspace: float) -> Any:
-    """(status, ``accounts`` over P(evidence)) of one record by the kernels as plain Python."""
+def plain_responsibility(kernels: Kernels, record: Answers, form: int, workspace: float) -> Any:
+    """(status, ``responsibility``) of one record by the kernels as plain Python."""
     program, rows = kernels.program, kernels.rows([record])
     packed, scratch = pack(program), new_scratch(program, workspace)
-    accounts = np.zeros((len(program.card), len(program.card)))
+    none = np.zeros(0, dtype=np.int64)
+    wanted, out = kernels.inference.wanted, BatchOutput.empty(1, 0)
+    task = task_of(rows, wanted, none, none, out, explain=True)
     with watching():
-        kernels_module.read_row(
-            packed, scratch, rows.node_of, rows.codes, rows.soft_of, rows.soft, 0
-        )
+        kernels_module.read_row(packed, scratch, task, 0)
         status, _, _ = kernels_module.run_record(
-            packed, scratch, kernels.inference.wanted, 1e9, accounts, form, kernels_module.WIDE
+            packed, scratch, 1e9, task.responsibility, form, kernels_module.DOUBLE_DOUBLE
         )
-    return status, accounts
+    return status, task.responsibility
 
 
-def names_links(kernels: Kernels, accounts: Any, expected: Joint) -> None:
-    """Every entry of ``accounts`` against enumeration."""
+def names_links(kernels: Kernels, responsibility: Any, expected: Joint) -> None:
+    """Every entry of ``responsibility`` against enumeration."""
     low = kernels.lowered
     for name in kernels.inference.network.ranked:
         for finding, node in low.index.items():
             want = expected.accounts.get((name, finding), 0.0) / expected.evidence
-            assert close(float(accounts[low.index[name], node]), want), (name, finding)
+            assert close(float(responsibility[low.index[name], node]), want), (name, finding)
 
 
-@pytest.mark.parametrize("form", [kernels_module.FAST, kernels_module.WIDE])
+@pytest.mark.parametrize("form", [kernels_module.DOUBLE, kernels_module.DOUBLE_DOUBLE])
 @settings(max_examples=100)
 @given(st.data())
 def test_links_of_every_local_model_equal_enumeration(form: int, data: st.DataObject) -> None:
@@ -377,11 +378,11 @@ def test_links_of_every_local_model_equal_enumeration(form: int, data: st.DataOb
     answers, present = read(rows)
     expected = enumerate_joint(network, rows, present)
     kernels = Kernels(network)
-    status, accounts = plain_accounts(
+    status, responsibility = plain_responsibility(
         kernels, answers, form, data.draw(st.sampled_from([0.0, MIB]))
     )
     if status == OK and expected.evidence > 1e-280:
-        names_links(kernels, accounts, expected)
+        names_links(kernels, responsibility, expected)
     else:
         table = kernels.program.part_table
         assert expected.evidence < 1e-280 or table[table > 0.0].min() < 1e-12
@@ -423,7 +424,7 @@ def mixed_joint(link: float, hard: tuple[tuple[str, int], ...], found: tuple[str
     ids=lambda known: ",".join(known) or "nothing",
 )
 @pytest.mark.parametrize("workspace", [0.0, MIB])
-@pytest.mark.parametrize("form", [kernels_module.FAST, kernels_module.WIDE])
+@pytest.mark.parametrize("form", [kernels_module.DOUBLE, kernels_module.DOUBLE_DOUBLE])
 def test_links_however_their_finding_is_closed(
     link: float, known: Mapping[str, int], workspace: float, form: int
 ) -> None:
@@ -432,9 +433,9 @@ def test_links_however_their_finding_is_closed(
         kernels = Kernels(mixed(link, tuple(found)))
         hard = dict(known) | found
         expected = mixed_joint(link, tuple(hard.items()), tuple(found))
-        status, accounts = plain_accounts(kernels, Answers(hard), form, workspace)
+        status, responsibility = plain_responsibility(kernels, Answers(hard), form, workspace)
         assert status == OK
-        names_links(kernels, accounts, expected)
+        names_links(kernels, responsibility, expected)
 
 
 @pytest.mark.parametrize("beyond", [1e-10, -1e-10, 1e-6])
@@ -446,7 +447,7 @@ def test_who_produced_what_is_a_probability(beyond: float, monkeypatch: pytest.M
 
     def answer(*arguments: Any, **options: Any) -> Any:
         single = run_single(*arguments, **options)
-        single.accounts[cause, finding] = 1.0 + beyond if beyond > 0.0 else beyond
+        single.responsibility[cause, finding] = 1.0 + beyond if beyond > 0.0 else beyond
         return single
 
     monkeypatch.setattr(batch_module, "run_single", answer)
@@ -732,14 +733,14 @@ def test_a_level_that_only_weak_links_make_costs_their_bits(
     causes = [Variable(c, "cause", STATES, "", half) for c in names]
     finding = Variable("g", "finding", ("none", "some", "much"), "", graded)
     network, lost = Network("graded", "1", (*causes, finding)), []
-    sign_levels = decode_module.sign_levels
+    sign_levels = reduce_module.sign_levels
 
     def listen(p: Any, s: Any, a: int, *others: Any) -> bool:
         done = sign_levels(p, s, a, *others)
-        lost.append(s.n[BITS_LOST, a])
+        lost.append(s.axis.lost_bits[a])
         return done
 
-    monkeypatch.setattr(decode_module, "sign_levels", listen)
+    monkeypatch.setattr(reduce_module, "sign_levels", listen)
     kernels = Kernels(network)
     out = kernels.run([Answers({"g": 1})], compiled=False, explain=False)
     assert set(lost) == {30}  # 2**-30 is just below 1e-9
@@ -802,15 +803,16 @@ def test_passes_that_cost_little_are_taken_for_fast_memory(
     settle, plans = kernels_module.settle, []
 
     def listen(*arguments: Any) -> Any:
-        plans.append(settle(*arguments))
-        return plans[-1]
+        found, counts = settle(*arguments), arguments[1].counts
+        plans.append((found[1], int(counts[RESULT]), int(counts[N_PASSES])))
+        return found
 
     monkeypatch.setattr(kernels_module, "settle", listen)
     whole = kernels.run(record, compiled=False, explain=False)
     monkeypatch.setattr(kernels_module, "AT_HAND", 4000.0)
     split = kernels.run(record, compiled=False, explain=False)
     tight = kernels.run(record, compiled=False, explain=False, budget=float(whole.cells[0]))
-    (_, before, many, _, one), (_, after, few, _, passes), (*_, undivided) = plans
+    (before, many, one), (after, few, passes), (*_, undivided) = plans
     assert undivided == 1  # passes might cost more than there is
     assert tight.status[0] == OK
     assert one == 1
@@ -1028,8 +1030,8 @@ def test_what_a_workspace_held_before_changes_nothing(
     def workspace_for(program: Any, workspace: float) -> Iterator[Any]:
         scratch = new_scratch(program, workspace)
         if dirty:
-            for array, junk in zip(scratch[:6], (99, 99, 99, np.nan, np.nan, np.nan), strict=True):
-                array[:] = junk
+            for array in arrays_of(scratch[:-1]):
+                array[:] = 99 if array.dtype == np.int64 else np.nan
         yield scratch
 
     monkeypatch.setattr(batch_module, "workspace_for", workspace_for)
@@ -1048,17 +1050,16 @@ def test_what_a_workspace_held_before_changes_nothing(
 def test_a_halt_is_seen_before_the_next_record(compiled: bool, standin: Kernels) -> None:
     """So an interrupt waits for one record of each thread, however many a block has."""
     rows, program = standin.rows([Answers({})] * 3), standin.program
-    nothing, status = np.zeros((0, 0)), np.full(3, 9, dtype=np.int8)
+    none, out = np.zeros(0, dtype=np.int64), BatchOutput.empty(3, 0)
+    out.status[:] = 9
+    packed, scratch = pack(program), new_scratch(program, 4 * MIB)
+    where = (packed.at, scratch.at) if compiled else (packed, scratch)
     run = compiled_kernels() if compiled else run_records
     for halt in (1, 0):
-        run(
-            pack(program), new_scratch(program, 4 * MIB), standin.inference.wanted, 1e9, nothing,
-            True, rows.node_of, rows.codes, rows.soft_of, rows.soft,
-            np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), 0, 3, np.zeros((3, 0)),
-            np.zeros((3, 0)), np.zeros(3), status, np.zeros(3), np.zeros(3, dtype=np.int8),
-            np.zeros(3, dtype=np.int8), np.array([halt]),
-        )  # fmt: skip
-        assert (status == (9 if halt else 0)).all()
+        wanted = standin.inference.wanted
+        task = task_of(rows, wanted, none, none, out, halt=np.array([halt]))
+        run(*where, task, 1e9, 0, 3)
+        assert (out.status == (9 if halt else 0)).all()
 
 
 # -- the same to the last bit ----------------------------------------------------------------------
@@ -1183,9 +1184,9 @@ def test_records_of_improbable_findings_begin_with_the_wide_form(
     monkeypatch.setattr(kernels_module, "MOST_DOUBT", 0)
     monkeypatch.setattr(kernels_module, "settle", listen)
     wide = standin.run(rows, compiled=False, explain=False)
-    assert list(fast.forms) == [kernels_module.FAST] * 2
-    assert list(wide.forms) == [kernels_module.FAST, kernels_module.WIDE]
-    assert plans == [kernels_module.FAST] * 2
+    assert list(fast.forms) == [kernels_module.DOUBLE] * 2
+    assert list(wide.forms) == [kernels_module.DOUBLE, kernels_module.DOUBLE_DOUBLE]
+    assert plans == [kernels_module.DOUBLE] * 2
     np.testing.assert_allclose(wide.probability, fast.probability, rtol=1e-11)
 
 
@@ -1196,18 +1197,19 @@ def test_surprise_is_what_a_finding_is_short_of_one_half() -> None:
     packed = pack(kernels.program)
     for j in range(5):
         bits = -1.0 - float(mp.log(exact(network, {f"f{j}": 1}).evidence, 2))
-        told = packed.n[V_SURPRISE, kernels.lowered.index[f"f{j}"]]
+        told = packed.node.surprise[kernels.lowered.index[f"f{j}"]]
         assert abs(told / 16 - max(bits, 0.0)) <= 0.5 / 16 + 1e-9
-    assert len(set(packed.n[V_SURPRISE, : len(kernels.program.card)].tolist())) > 5
+    assert len(set(packed.node.surprise.tolist())) > 5
 
 
 def test_copies_of_a_workspace_know_where_they_lie(standin: Kernels) -> None:
     for whole in (pack(standin.program), new_scratch(standin.program, 0.0)):
         for other in (pickle.loads(pickle.dumps(whole)), copy.deepcopy(whole)):
-            for i, array in enumerate(other[:-1]):
-                np.testing.assert_array_equal(array, whole[i])
-                assert other.places[2 * i] == array.ctypes.data != whole[i].ctypes.data
-                assert other.places[2 * i + 1] == array.shape[-1]
+            pairs = zip(arrays_of(other[:-1]), arrays_of(whole[:-1]), strict=True)
+            for i, (array, old) in enumerate(pairs):
+                np.testing.assert_array_equal(array, old)
+                assert other.at.places[2 * i] == array.ctypes.data != old.ctypes.data
+                assert other.at.places[2 * i + 1] == array.shape[-1]
 
 
 def test_a_tape_that_is_too_short_is_not_written_beyond(
@@ -1221,7 +1223,7 @@ def test_a_tape_that_is_too_short_is_not_written_beyond(
 
     @contextmanager
     def workspace_for(program: Any, workspace: float) -> Iterator[Any]:
-        yield Scratch.of(scratch.n, scratch.tape[: room[0]].copy(), *scratch[2:6])
+        yield Scratch.of(*scratch._replace(tape=scratch.tape[: room[0]].copy())[:-1])
 
     monkeypatch.setattr(batch_module, "workspace_for", workspace_for)
     room, answered = [len(scratch.tape)], []

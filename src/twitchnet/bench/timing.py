@@ -23,7 +23,7 @@ from twitchnet.bench.networks import Case
 from twitchnet.bench.peers import Peer
 from twitchnet.diagnosis.hypotheses import target_states
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.engine.host.batch import STATUS, WORKSPACE, BatchOutput
+from twitchnet.engine.host.batch import STATUS, WORKSPACE, BatchOutput, task_of
 from twitchnet.engine.host.packing import new_scratch, pack
 from twitchnet.engine.kernels import compiler
 from twitchnet.engine.kernels.layout import Scratch
@@ -84,21 +84,15 @@ class Engine:
         computed many times in a row, as in a batch of its like.
         """
         run, packed, scratch = compiler.compiled(), pack(self.program), self._scratch
-        accounts = np.zeros((0, 0))
         took, parts = np.zeros(len(codes)), []
 
         def once(copies: int, row: int) -> tuple[float, BatchOutput]:
             repeated = np.repeat(codes[row : row + 1], copies, axis=0)
             rows = make_rows(self.inference, repeated, {})
             out = BatchOutput.empty(copies, len(self.column_node))
+            task = task_of(rows, self.wanted, self.column_node, self.column_state, out)
             start = time.thread_time()
-            run(
-                packed, scratch, self.wanted, self.budget, accounts, True,
-                rows.node_of, rows.codes, rows.soft_of, rows.soft,
-                self.column_node, self.column_state, 0, copies,
-                out.probability, out.explains, out.log_evidence, out.status, out.cells,
-                out.forms, out.limits, np.zeros(1, dtype=np.int64),
-            )  # fmt: skip
+            run(packed.at, scratch.at, task, self.budget, 0, copies)
             return time.thread_time() - start, out
 
         for row in range(len(codes)):

@@ -272,7 +272,7 @@ class Inference:
             if of == network.complaint and parent in probability
         }
         targets = np.flatnonzero(self.wanted_targets)
-        of_targets = within(single.accounts[targets], ACCURACY)
+        of_targets = within(single.responsibility[targets], ACCURACY)
         rows, findings = np.nonzero(of_targets)
         found = targets[rows].tolist(), findings.tolist(), of_targets[rows, findings].tolist()
         shares = {

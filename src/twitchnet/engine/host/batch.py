@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from twitchnet.engine.host.packing import new_scratch, pack, serves
 from twitchnet.engine.jit.lanes import watching
 from twitchnet.engine.kernels import compiler, record
-from twitchnet.engine.kernels.layout import Packed, Scratch
+from twitchnet.engine.kernels.layout import Packed, Scratch, Task
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 
 WORKSPACE = 64 * 2**20  # bytes per thread; beyond the second-level cache more does not help
@@ -110,6 +110,31 @@ def _plain(array: NDArray[Any]) -> NDArray[Any]:
     return np.require(array, requirements=["C", "W"])
 
 
+def task_of(
+    rows: BatchInput,
+    wanted: Ints,
+    column_node: Ints,
+    column_state: Ints,
+    out: BatchOutput,
+    explain: bool = False,
+    halt: Ints | None = None,
+) -> Task:
+    """What a thread is to compute of some rows; ``explain`` as in ``run_batch``."""
+    nodes = len(wanted) if explain else 0
+    return Task(
+        wanted=_plain(wanted),
+        codes=_plain(rows.codes),
+        node_of=_plain(rows.node_of),
+        soft=_plain(rows.soft),
+        soft_of=_plain(rows.soft_of),
+        column_node=_plain(column_node),
+        column_state=_plain(column_state),
+        responsibility=np.zeros((nodes, nodes)),
+        halt=np.zeros(1, dtype=np.int64) if halt is None else halt,
+        **out._asdict(),
+    )
+
+
 _LOCAL = threading.local()
 
 
@@ -154,21 +179,23 @@ def run_batch(
     if not serves(program):
         out.refuse()
         return out
-    run = compiler.compiled() if compiled else record.run_records
-    rows = BatchInput(*(_plain(array) for array in rows))
-    wanted, column_node, column_state = map(_plain, (wanted, column_node, column_state))
+    run: Callable[..., Any] = compiler.compiled() if compiled else record.run_records
+    columns = slice(None if posteriors else 0)
+    halt = np.zeros(1, dtype=np.int64)  # looked at before each record
     packed = packed or packed_once(program)
     workers = max(1, min(threads or CORES, -(-count // FEWEST_ROWS)))
     lock, place = threading.Lock(), 0
-    halt = np.zeros(1, dtype=np.int64)  # looked at before each record
     failures: list[BaseException] = []
 
     def work() -> None:
         nonlocal place
         try:
-            accounts = np.zeros((nodes, nodes) if explain else (0, 0))
+            task = task_of(
+                rows, wanted, column_node[columns], column_state[columns], out, explain, halt
+            )
             plain = nullcontext() if compiled else watching()
             with plain, workspace_for(program, workspace) as scratch:
+                where = (packed.at, scratch.at) if compiled else (packed, scratch)
                 while halt[0] == 0:
                     with lock:
                         first = place
@@ -176,13 +203,7 @@ def run_batch(
                         last = min(place, count)
                     if first >= count:
                         return
-                    run(
-                        packed, scratch, wanted, float(budget), accounts, posteriors,
-                        rows.node_of, rows.codes, rows.soft_of, rows.soft,
-                        column_node, column_state, first, last,
-                        out.probability, out.explains, out.log_evidence, out.status, out.cells,
-                        out.forms, out.limits, halt,
-                    )  # fmt: skip
+                    run(*where, task, float(budget), first, last)
         except BaseException as error:
             failures.append(error)
             halt[0] = 1
@@ -208,8 +229,8 @@ def run_batch(
 
 
 class Single(NamedTuple):
-    """One record: ``marginal`` (card, V) of the wanted nodes, ``accounts`` (V, V) see kernels;
-    ``limit`` is one of LIMITS.
+    """One record: ``marginal`` (card, V) of the wanted nodes, ``responsibility`` (V, V) see
+    ``Task``; ``limit`` is one of LIMITS.
     """
 
     status: str
@@ -217,7 +238,7 @@ class Single(NamedTuple):
     cells: float
     log_evidence: float
     marginal: Floats
-    accounts: Floats
+    responsibility: Floats
 
 
 @lru_cache(maxsize=4)
@@ -239,7 +260,7 @@ def run_single(
 ) -> Single:
     """One record by the compiled kernels.
 
-    ``accounts`` are empty without ``down`` or ``explain``: posteriors alone are faster.
+    ``responsibility`` is empty without ``down`` or ``explain``: posteriors alone take less time.
     ``packed`` are the numbers, when they are not those of ``program`` (see ``draws.py``).
     """
     if not serves(program):
@@ -249,26 +270,20 @@ def run_single(
     nodes, columns = len(program.card), int(program.card.max())
     soft_of = np.flatnonzero(evidence.is_soft).astype(np.int64)
     node_of = np.flatnonzero(evidence.hard >= 0).astype(np.int64)
-    accounts = np.zeros((nodes, nodes) if down and explain else (0, 0))
-    status, limits = np.zeros((2, 1), dtype=np.int8)
-    cells, log_evidence = np.zeros(1), np.zeros(1)
     column_state, column_node = _every_state(columns, nodes)
-    marginal = np.zeros((1, columns * nodes))
-    run = compiler.compiled()
+    if not down:
+        column_state = column_node = column_node[:0]
+    codes = evidence.hard[node_of].astype(np.int8)[None]
+    rows = BatchInput(codes, node_of, evidence.soft[soft_of][None], soft_of)
+    out = BatchOutput.empty(1, columns * nodes)
+    task = task_of(rows, wanted, column_node, column_state, out, down and explain)
     with workspace_for(program, workspace) as scratch:
-        run(
-            packed, scratch, _plain(wanted), float(budget), accounts, down,
-            node_of, evidence.hard[node_of].astype(np.int8)[None],
-            soft_of, np.ascontiguousarray(evidence.soft[soft_of])[None],
-            column_node, column_state, 0, 1,
-            marginal, np.zeros((1, 0)), log_evidence, status, cells,
-            np.zeros(1, dtype=np.int8), limits, np.zeros(1, dtype=np.int64),
-        )  # fmt: skip
+        compiler.compiled()(packed.at, scratch.at, task, float(budget), 0, 1)
     return Single(
-        STATUS[status[0]],
-        LIMITS[limits[0]],
-        float(cells[0]),
-        float(log_evidence[0]),
-        marginal.reshape(columns, nodes),
-        accounts,
+        STATUS[out.status[0]],
+        LIMITS[out.limits[0]],
+        float(out.cells[0]),
+        float(out.log_evidence[0]),
+        out.probability.reshape(columns, nodes),
+        task.responsibility,
     )

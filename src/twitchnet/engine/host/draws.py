@@ -1,8 +1,8 @@
 """Many draws of one program's numbers, made ready for the kernels together.
 
 The kernels read three things besides the tables that depend on their numbers: how much a
-signed link may cancel (``part_bits``), which nodes only ever make things likelier
-(``rising``) and how improbable each is (``surprise``); see ``packing.py``.  For one program
+signed link may cancel (``lost_bits``), which nodes only ever make things likelier
+(``monotone``) and how improbable each is (``surprise``); see ``packing.py``.  For one program
 that takes about as long as a light record; for a block of draws, which numpy runs over as
 its innermost axis, a few percent of it.  The answer is that of ``packing.pack`` for each
 draw, to the last bit.
@@ -17,8 +17,8 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchnet.engine.host.packing import EQUAL, Structure, structure_of, surprise
-from twitchnet.engine.kernels.layout import P_BITS, TINIEST, V_RISING, V_SURPRISE, Packed
+from twitchnet.engine.host.packing import EQUAL, Structure, in_one_piece, structure_of, surprise
+from twitchnet.engine.kernels.layout import TINIEST, Packed
 from twitchnet.engine.program import Floats, Ints, Program
 
 BLOCK = 64
@@ -34,21 +34,20 @@ def pack_draws(program: Program, tables: Floats) -> Iterator[Packed]:
         block = tables[start : start + BLOCK]
         entries = np.ascontiguousarray(block.T)
         groups = [entries[places] for _, places in structure.groups]
-        bits = np.zeros((len(program.part_owner), len(block)), dtype=np.int64)
+        lost = np.zeros((len(program.part_owner), len(block)), dtype=np.int64)
         for (parts, _), table in zip(structure.groups, groups, strict=True):
-            bits[parts] = _bits(table)
-        rising = _rising(program, structure, groups)
+            lost[parts] = _lost_bits(table)
+        monotone = _monotone(program, structure, groups)
         surprises = surprise(program, structure, groups)
-        for draw, numbers in enumerate(block):
-            n = structure.n.copy()
-            n[P_BITS, : len(bits)] = bits[:, draw]
-            n[V_RISING, : len(rising)] = rising[:, draw]
-            n[V_SURPRISE, : len(surprises)] = surprises[:, draw]
-            yield Packed.of(n, np.require(numbers, requirements=["C", "W"]))
+        by_draw = [
+            np.ascontiguousarray(one.T) for one in (lost, monotone.astype(np.int64), surprises)
+        ]
+        for numbers, *others in zip(block, *by_draw, strict=True):
+            yield structure.packed.with_numbers(in_one_piece(numbers), *others)
 
 
-def _bits(tables: Floats) -> Ints:
-    """(parts, D) ``packing.part_bits`` of each draw of some tables (parts, levels, ..., D)."""
+def _lost_bits(tables: Floats) -> Ints:
+    """(parts, D) ``packing.lost_bits`` of each draw of some tables (parts, levels, ..., D)."""
     share = (tables / np.maximum(np.cumsum(tables, axis=1), TINIEST))[:, 1:]
     among = tuple(range(1, share.ndim - 1))
     least = np.where(share > 0.0, share, 1.0).min(axis=among, initial=1.0)
@@ -56,8 +55,8 @@ def _bits(tables: Floats) -> Ints:
     return found
 
 
-def _rising(program: Program, structure: Structure, groups: list[Floats]) -> Flags:
-    """(V, D) ``packing.rising`` of each draw; ``groups`` hold tables (parts, levels, ..., D)."""
+def _monotone(program: Program, structure: Structure, groups: list[Floats]) -> Flags:
+    """(V, D) ``packing.monotone`` of each draw; ``groups`` hold tables (parts, levels, ..., D)."""
     draws = groups[0].shape[-1]
     falls = np.zeros((len(program.scope), draws), dtype=np.bool_)
     for (parts, _), table in zip(structure.groups, groups, strict=True):

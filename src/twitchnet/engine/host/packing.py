@@ -1,4 +1,4 @@
-"""What a batch is given: a program in two arrays, and a workspace.
+"""What the kernels are given: a program as named arrays, and a workspace.
 
 Nothing here is compiled.
 """
@@ -6,21 +6,28 @@ Nothing here is compiled.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from twitchnet.engine.jit.lanes import BITS, LANES
+from twitchnet.engine.jit.lanes import BITS, LANES, kinds_of
 from twitchnet.engine.kernels.layout import (
-    LONE,
+    N_COUNTS,
+    N_MASKS,
     NOBODY,
-    P_BITS,
     SEVERAL,
     TINIEST,
-    V_RISING,
-    V_SURPRISE,
+    Axes,
+    Lists,
+    Nodes,
     Packed,
+    ProgramNodes,
+    ProgramParts,
     Scratch,
+    Tables,
+    TapeRows,
+    Turns,
 )
 from twitchnet.engine.program import Floats, Ints, Program
 
@@ -34,13 +41,13 @@ class Structure(NamedTuple):
     """
 
     scope: Ints  # the program's own array: programs that share it differ in numbers alone
-    n: Ints
+    packed: Packed  # with other numbers
     groups: list[tuple[Ints, Ints]]
     stages: list[tuple[int, Ints]]
 
 
 EQUAL = 1.0 - 1e-14  # what sums of equal levels differ by is no fall, however small they are
-MOST_MASKS = 2**30  # bytes of the masks of a workspace, see ``serves``
+MOST_MASKS = 2**29  # bytes of the masks of tables in a workspace, see ``serves``
 MOST_LEAVES = 2**28  # bytes that a workspace may take for a program's own tables
 
 _STRUCTURES: dict[int, Structure] = {}
@@ -52,51 +59,62 @@ def structure_of(program: Program) -> Structure:
     found = _STRUCTURES.get(id(program.scope))
     if found is not None and found.scope is program.scope:
         return found
-    rows = (
-        np.array([len(program.card)]),
-        program.card,
-        program.is_max,
-        program.flip,
-        program.part_first,
-        program.child_first,
-        program.part_owner,
-        program.scope_first,
-        program.part_entry,
-        program.part_credit,
-        program.scope,
-        program.child,
-        lone_nodes(program),
-        program.part_owner,  # these three depend on numbers: room for them
-        program.card,
-        program.card,
-        loose_nodes(program),
+    node = ProgramNodes(
+        card=program.card,
+        is_max=program.is_max.astype(np.int64),
+        flip=program.flip.astype(np.int64),
+        part_first=program.part_first,
+        child_first=program.child_first,
+        loose=loose_nodes(program),
+        monotone=program.card,  # this one, and what follows, depend on numbers
+        surprise=program.card,
     )
-    n = np.zeros((len(rows), max(len(row) for row in rows)), dtype=np.int64)
-    for i, row in enumerate(rows):
-        n[i, : len(row)] = row
+    part = ProgramParts(
+        owner=program.part_owner,
+        scope_first=program.scope_first,
+        entry=program.part_entry,
+        target=program.part_credit,
+        singleton=singleton_scopes(program),
+        lost_bits=program.part_owner,
+    )
+    arrays = (in_one_piece(one) for one in (*node, *part, program.scope, program.child))
+    taken = list(arrays)
+    packed = Packed.of(
+        ProgramNodes(*taken[: len(node)]),
+        ProgramParts(*taken[len(node) : -2]),
+        *taken[-2:],
+        in_one_piece(program.part_table),
+    )
     groups = parts_by_shape(program)
-    found = Structure(program.scope, n, groups, stages_of(program, groups))
+    found = Structure(program.scope, packed, groups, stages_of(program, groups))
     if len(_STRUCTURES) >= MOST_STRUCTURES:
         _STRUCTURES.clear()
     _STRUCTURES[id(program.scope)] = found
     return found
 
 
+def in_one_piece(array: NDArray[Any]) -> NDArray[Any]:
+    """The same array, with entries that follow each other."""
+    return np.require(array, requirements="C")
+
+
 def pack(program: Program) -> Packed:
-    """The same program as two arrays."""
+    """The same program as the kernels read it."""
     structure = structure_of(program)
     tables = [program.part_table[places] for _, places in structure.groups]
-    n = structure.n.copy()
+    lost = np.zeros(len(program.part_owner), dtype=np.int64)
     for (parts, _), table in zip(structure.groups, tables, strict=True):
-        n[P_BITS, parts] = part_bits(table)
-    n[V_RISING, : len(program.card)] = rising(program, structure, tables)
-    n[V_SURPRISE, : len(program.card)] = surprise(
-        program, structure, [table[..., None] for table in tables]
-    )[:, 0]
-    return Packed.of(n, np.require(program.part_table, requirements=["C", "W"]))
+        lost[parts] = lost_bits(table)
+    surprises = surprise(program, structure, [table[..., None] for table in tables])
+    return structure.packed.with_numbers(
+        in_one_piece(program.part_table),
+        lost,
+        monotone(program, structure, tables),
+        in_one_piece(surprises[:, 0]),
+    )
 
 
-def lone_nodes(program: Program) -> Ints:
+def singleton_scopes(program: Program) -> Ints:
     """The only node of each part's scope, or NOBODY; SEVERAL also for a node's second part."""
     lone = np.full(len(program.part_owner), NOBODY, dtype=np.int64)
     sizes = np.diff(program.scope_first)
@@ -110,7 +128,7 @@ def lone_nodes(program: Program) -> Ints:
 
 def loose_nodes(program: Program) -> Ints:
     """1 for a node that couples nothing when it is silent: its parts are links of targets."""
-    lone = lone_nodes(program)
+    lone = singleton_scopes(program)
     loose = np.ones(len(program.card), dtype=np.int64)
     loose[program.part_owner[(lone == SEVERAL) | ((lone >= 0) & (program.part_credit < 0))]] = 0
     return loose
@@ -174,14 +192,14 @@ def surprise(program: Program, structure: Structure, tables: list[Floats]) -> In
     return found
 
 
-def part_bits(tables: Floats) -> Ints:
-    """``lost_bits`` of each of some tables (parts, levels, ...)."""
+def lost_bits(tables: Floats) -> Ints:
+    """``signs.lost_bits`` of each of some tables (parts, levels, ...)."""
     share = (tables / np.maximum(np.cumsum(tables, axis=1), TINIEST))[:, 1:]
     least = np.where(share > 0.0, share, 1.0).reshape(len(tables), -1).min(axis=1, initial=1.0)
     return 1 - np.floor(np.log2(least)).astype(np.int64)
 
 
-def rising(program: Program, structure: Structure, tables: list[Floats]) -> Ints:
+def monotone(program: Program, structure: Structure, tables: list[Floats]) -> Ints:
     """Which nodes, in any state above the lowest, make nothing less likely that follows."""
     falls = np.zeros(len(program.scope), dtype=np.bool_)
     for (parts, _), table in zip(structure.groups, tables, strict=True):
@@ -226,7 +244,7 @@ def serves(program: Program) -> bool:
     A network of some 6,500 variables with two parts each is the largest; numpy answers beyond.
     A record touches a tenth of this memory, or less.
     """
-    return 4 * most_tables(program) * most_words(program) * 8 <= MOST_MASKS
+    return 2 * most_tables(program) * most_words(program) * 8 <= MOST_MASKS
 
 
 def new_scratch(program: Program, workspace: float) -> Scratch:
@@ -242,11 +260,43 @@ def new_scratch(program: Program, workspace: float) -> Scratch:
     leaves = min(2 * entries, MOST_LEAVES // (32 * LANES))
     half = max(int(workspace) // (32 * LANES), 4 * (parts + 4 * nodes), leaves)
     cells = 2 * (half + (13 - half) % 64)  # low parts lie at another place of a page than high ones
+    words = most_words(program)
+
+    def masks(count: int) -> Ints:
+        return np.zeros((count, words), dtype=np.int64)
+
+    def by_state() -> Floats:
+        return np.zeros((card, nodes))
+
     return Scratch.of(
-        np.zeros((LONE + 1, tables), dtype=np.int64),
+        rows(
+            Nodes,
+            nodes,
+            lane=np.zeros((LANES, nodes), dtype=np.int64),
+            soft=by_state(),
+            marginal=by_state(),
+            again=by_state(),
+            finer=by_state(),
+        ),
+        rows(Axes, axes, near=masks(axes)),
+        rows(Tables, tables, scope=masks(tables), turns=masks(tables)),
+        rows(TapeRows, tables),
+        rows(Turns, axes),
+        rows(Lists, tables),
+        np.zeros(N_COUNTS, dtype=np.int64),
+        masks(N_MASKS),
         np.zeros(64 * tables, dtype=np.int64),
-        np.zeros((4 * tables, most_words(program)), dtype=np.int64),
-        np.zeros((2 + 4 * card, axes)),
         aligned(LANES * cells, 0),
         aligned(LANES * cells, 29),
+    )
+
+
+def rows(group: Any, size: int, **others: NDArray[Any]) -> Any:
+    """A group of arrays (size,) of zeros, but for those that are named."""
+    kinds = {"Ints": np.int64, "Floats": np.float64}
+    return group(
+        **{
+            name: others[name] if name in others else np.zeros(size, dtype=kinds[kind])
+            for name, kind in kinds_of(group).items()
+        }
     )

@@ -110,14 +110,24 @@ def lost_any() -> bool:
     return _LOSSES.seen
 
 
+def kinds_of(structure: Any) -> dict[str, str]:
+    """The kind of each field of a named tuple as its annotation spells it, such as ``Ints``."""
+    annotated = structure.__annotations__.items()
+    return {name: str(getattr(kind, "__forward_arg__", kind)) for name, kind in annotated}
+
+
 def bare(array: np.ndarray) -> np.ndarray:
     """An array of which compiled code keeps the address and one length alone."""
     return array
 
 
-def bundle(arrays: Any) -> Any:
-    """Named arrays with their ``places``, of which compiled code passes on one address."""
-    return arrays
+def bundle(structure: Any) -> Any:
+    """Nested structures of arrays, of which compiled code passes on one address.
+
+    Plain code calls this with the structure; compiled code with its ``at``, which alone enters
+    a kernel.
+    """
+    return structure
 
 
 def wide(array: np.ndarray) -> Any:

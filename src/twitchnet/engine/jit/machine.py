@@ -7,7 +7,7 @@ Whether a result left the range of a double is read from the processor's own reg
 A *bare array* is the address of an array's data and one length (of a matrix: of its rows),
 instead of the nine numbers that numba keeps for any array.  Indices are never negative and
 never checked.  A *bundle* is one address, where those of several arrays lie: calls pass it on
-instead of all of them.
+instead of all of them.  Bundles may hold bundles.
 
 Imported by ``kernels/compiler.py`` alone, and by nobody before a batch is worth it.
 """
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import operator
 import platform
+import sys
 from typing import Any
 
 from llvmlite import ir
@@ -55,11 +56,15 @@ class BareType(types.Type):  # type: ignore[misc, unused-ignore]
 
 
 class BundleType(types.Type):  # type: ignore[misc, unused-ignore]
-    """Bare arrays by name, whose addresses and lengths lie in one place."""
+    """Bare arrays, and bundles of them, by name; addresses and lengths lie in one place.
 
-    def __init__(self, arrays: tuple[tuple[str, BareType], ...]) -> None:
-        self.arrays = arrays
-        super().__init__(name=f"Bundle({arrays})")
+    ``members`` are (name, type, how many arrays lie before it).
+    """
+
+    def __init__(self, name: str, members: tuple[tuple[str, Any, int], ...], size: int) -> None:
+        self.members, self.size = members, size
+        self.by_name = {name: (kind, place) for name, kind, place in members}
+        super().__init__(name=name)
 
 
 CELL, WIDE = CellType(), WideType()
@@ -127,19 +132,48 @@ def strip(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return result._getvalue()
 
 
-def bundled(arrays: Any) -> Any:
-    """The type of a bundle, from that of named arrays of which the last are their places."""
-    names, kinds = arrays.fields[:-1], arrays.types[:-1]
-    bare = (BareType(kind.dtype, kind.ndim) for kind in kinds)
-    return BundleType(tuple(zip(names, bare, strict=True)))
+_BUNDLES: dict[type, BundleType] = {}  # by the class of what enters a kernel
+_WIDE: dict[str, BundleType] = {}  # with double-double cells, by name of the same without
 
 
-@teach(lanes.bundle, lambda arrays: bundled(arrays)(arrays))
+_KINDS = {
+    "Ints": (types.int64, 1),
+    "IntRows": (types.int64, 2),
+    "Floats": (types.float64, 1),
+    "FloatRows": (types.float64, 2),
+}
+
+
+def learn(structure: type) -> None:
+    """Teaches a structure of arrays, which enters kernels as its last field, ``at``."""
+    names = vars(sys.modules[structure.__module__])
+    at = names[lanes.kinds_of(structure)["at"]]
+    _BUNDLES[at], wide = bundle_type(structure, False), bundle_type(structure, True)
+    _WIDE[_BUNDLES[at].name] = wide
+
+
+def bundle_type(structure: type, wide: bool) -> BundleType:
+    """The type of a structure of arrays; ``wide``: with double-double cells."""
+    names = vars(sys.modules[structure.__module__])
+    members, size = [], 0
+    for name, annotation in lanes.kinds_of(structure).items():
+        if name == "at":
+            continue
+        if annotation in _KINDS:
+            kind: Any = BareType(*_KINDS[annotation], wide and name in ("cells", "adjoint"))
+        else:
+            kind = bundle_type(names[annotation], False)
+        members.append((name, kind, size))
+        size += kind.size if isinstance(kind, BundleType) else 1
+    return BundleType(f"{structure.__name__}({wide})", tuple(members), size)
+
+
+@teach(lanes.bundle, lambda at: _BUNDLES[at.instance_class](at))
 def tie(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     """Where the places begin."""
     kind = signature.args[0]
-    places = builder.extract_value(args[0], len(kind.types) - 1)
-    return context.make_array(kind.types[-1])(context, builder, places).data
+    places = builder.extract_value(args[0], 0)
+    return context.make_array(kind.types[0])(context, builder, places).data
 
 
 @infer_getattr
@@ -149,19 +183,22 @@ class BundleAttribute(AttributeTemplate):  # type: ignore[misc, unused-ignore]
     key = BundleType
 
     def generic_resolve(self, bundle: Any, name: str) -> Any:
-        """The type of an array."""
-        return dict(bundle.arrays).get(name)
+        """The type of an array, or of a bundle in it."""
+        return bundle.by_name[name][0] if name in bundle.by_name else None
 
 
 @lower_getattr_generic(BundleType)
 def take(context: Any, builder: Any, bundle: Any, value: Any, name: str) -> Any:
-    """An array's address and length, which never change."""
-    at = [one for one, _ in bundle.arrays].index(name)
-    array = context.make_helper(builder, dict(bundle.arrays)[name])
+    """An array's address and length, which never change; or where a bundle begins."""
+    kind, at = bundle.by_name[name]
+    first = builder.gep(value, [ir.Constant(ir.IntType(64), 2 * at)])
+    if isinstance(kind, BundleType):
+        return first
+    array = context.make_helper(builder, kind)
     for offset, field in enumerate(("data", "length")):
-        kind = getattr(array, field).type
-        place = builder.gep(value, [ir.Constant(ir.IntType(64), 2 * at + offset)])
-        word = builder.load(builder.bitcast(place, kind.as_pointer()))
+        pointer = getattr(array, field).type.as_pointer()
+        place = builder.gep(first, [ir.Constant(ir.IntType(64), offset)])
+        word = builder.load(builder.bitcast(place, pointer))
         word.set_metadata("invariant.load", builder.module.add_metadata([]))
         setattr(array, field, word)
     return array._getvalue()
@@ -389,12 +426,7 @@ def widen_array(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 
 def widened(scratch: Any) -> Any:
     """The type of a bundle whose cells are wide."""
-    return BundleType(
-        tuple(
-            (name, BareType(kind.dtype, kind.ndim, name in ("cells", "adjoint")))
-            for name, kind in scratch.arrays
-        )
-    )
+    return _WIDE[scratch.name]
 
 
 @teach(lanes.widen, lambda scratch: widened(scratch)(scratch))

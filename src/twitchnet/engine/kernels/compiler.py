@@ -23,10 +23,10 @@ import numpy as np
 
 from twitchnet.engine.jit import cache_folder
 from twitchnet.engine.kernels import (
-    cuts,
     cutset,
     layout,
     leaves,
+    levels,
     ordering,
     plan,
     record,
@@ -34,15 +34,21 @@ from twitchnet.engine.kernels import (
     signs,
 )
 from twitchnet.engine.kernels.fast import joints, responsibility, schedule, sweep
-from twitchnet.engine.kernels.layout import Packed, Scratch
+from twitchnet.engine.kernels.layout import (
+    Packed,
+    PackedAt,
+    Scratch,
+    ScratchAt,
+    Task,
+)
 
 FLAGS = {"nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": False}
 # No fastmath: it would allow reordering, and answers would differ between machines.
 INNER_FLAGS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # of what only kernels call
 
 _KERNELS = (
-    layout, leaves, signs, cuts, reduce, ordering, schedule, joints, sweep, responsibility, cutset,
-    plan, record,
+    layout, leaves, signs, levels, reduce, ordering, schedule, joints, sweep, responsibility,
+    cutset, plan, record,
 )  # fmt: skip
 _SOURCES = "kernels", "kernels/fast", "jit"  # folders beside this one
 _LOCK = threading.Lock()
@@ -93,7 +99,7 @@ def is_cached() -> bool:
 
 
 def compiled() -> Callable[..., Any]:
-    """The compiled twin of ``record.run_records``.
+    """The compiled twin of ``record.run_records``, which takes ``packed.at`` and ``scratch.at``.
 
     The first call on a machine compiles for some seconds and says so in the log; later
     processes read the cache.  Of several processes one compiles, and the others wait for it.
@@ -117,7 +123,7 @@ def _compile() -> Callable[..., Any]:
     """Registers the kernels with numba, and makes or reads the code by a call without rows."""
     import numba
 
-    from twitchnet.engine.jit import machine  # noqa: F401
+    from twitchnet.engine.jit import machine
     from twitchnet.engine.jit.pieces import PieceCompiler
 
     for module in _KERNELS:
@@ -130,6 +136,8 @@ def _compile() -> Callable[..., Any]:
     gc.disable()  # the compiler makes many small objects and keeps most of them
     try:
         run = caller(record.run_records)
+        machine.learn(Packed)
+        machine.learn(Scratch)
         if not numba.config.DISABLE_JIT:
             run._cache = _kernel_cache()
         run(*no_records())
@@ -163,14 +171,13 @@ def caller(function: Callable[..., Any]) -> Any:
 
 def no_records() -> tuple[Any, ...]:
     """Arguments of ``record.run_records`` for an empty batch: their types are all that counts."""
-    i1, i2 = np.zeros(1, dtype=np.int64), np.zeros((1, 1), dtype=np.int64)
-    f1, f2, f3 = np.zeros(1), np.zeros((1, 1)), np.zeros((1, 1, 1))
-    return (
-        Packed.of(i2, f1), Scratch.of(i2, i1, i2, f2, f1, f1), i1, 0.0, f2, True,
-        i1, np.zeros((1, 1), dtype=np.int8), i1, f3, i1, i1, 0, 0,
-        f2, f2, f1, np.zeros(1, dtype=np.int8), f1, np.zeros(1, dtype=np.int8),
-        np.zeros(1, dtype=np.int8), i1,
+    i1, b1, f1, f2 = np.zeros(1, np.int64), np.zeros(1, np.int8), np.zeros(1), np.zeros((1, 1))
+    task = Task(
+        wanted=i1, codes=b1[None], node_of=i1, soft=f2[None], soft_of=i1, column_node=i1,
+        column_state=i1, probability=f2, explains=f2, responsibility=f2, log_evidence=f1,
+        status=b1, cells=f1, forms=b1, limits=b1, halt=i1,
     )  # fmt: skip
+    return PackedAt(i1), ScratchAt(i1), task, 0.0, 0, 0
 
 
 def _functions(module: ModuleType) -> list[FunctionType]:

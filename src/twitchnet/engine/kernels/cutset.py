@@ -16,37 +16,20 @@ from math import log2
 
 from twitchnet.engine.jit.lanes import LANES
 from twitchnet.engine.kernels.layout import (
-    CARD,
-    COUNT,
-    CUT,
-    FIXED,
-    IS_SOFT,
-    KEEP,
-    KIND,
-    LANE,
+    BY_LANE,
+    BY_PASS,
+    COLUMN,
+    HIDDEN,
     N_AXES,
     N_LEAVES,
     N_TABLES,
-    NODE,
-    P_COUNT,
-    P_CREDIT,
-    P_LONE,
-    P_SCOPE,
-    SCOPE,
-    SCOPE_NODE,
-    SILENT,
-    SIZE,
-    SPARE,
+    OBSERVED,
     STATES,
-    V_CARD,
-    V_LOOSE,
-    V_MAX,
-    V_PARTS,
     Packed,
     Scratch,
     has,
 )
-from twitchnet.engine.kernels.ordering import FAINT, spend
+from twitchnet.engine.kernels.ordering import MOST_LOST, spend
 from twitchnet.engine.kernels.signs import least_share
 from twitchnet.engine.program import Ints
 
@@ -60,134 +43,130 @@ def count_uses(p: Packed, s: Scratch, uses: Ints, links: Ints) -> None:
 
     An observed max node, unless at its lowest level, counts like a node that its parts couple.
     """
-    for v in range(p.n[P_COUNT, 0]):
+    for v in range(len(p.node.card)):
         uses[v] = links[v] = 0
-    for v in range(p.n[P_COUNT, 0]):
-        if s.n[KEEP, v] == 0 or (s.n[SILENT, v] != 0 and p.n[V_LOOSE, v] != 0):
+    for v in range(len(p.node.card)):
+        if s.node.needed[v] == 0 or (s.node.silent[v] != 0 and p.node.loose[v] != 0):
             continue
-        heard = 1 - s.n[SILENT, v]
-        counts = heard * p.n[V_MAX, v]
-        if s.n[FIXED, v] != 1 or s.n[IS_SOFT, v] != 0 or s.n[CUT, v] != 0:
+        heard = 1 - s.node.silent[v]
+        counts = heard * p.node.is_max[v]
+        if s.node.fixed[v] != OBSERVED or s.node.is_soft[v] != 0 or s.node.level_fixed[v] != 0:
             counts = 0
-        for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
-            u = p.n[P_LONE, part]
+        for part in range(p.node.part_first[v], p.node.part_first[v + 1]):
+            u = p.part.singleton[part]
             if u >= 0:
-                hidden = 1 if s.n[FIXED, u] == 0 else 0
+                hidden = 1 if s.node.fixed[u] == HIDDEN else 0
                 links[v] += counts * hidden
-                uses[u] += hidden if p.n[P_CREDIT, part] < 0 else 0
+                uses[u] += hidden if p.part.target[part] < 0 else 0
                 links[u] += heard * hidden
                 continue
             free = 0
-            for i in range(p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]):
-                free += s.n[FIXED, p.n[SCOPE_NODE, i]] == 0
+            for i in range(p.part.scope_first[part], p.part.scope_first[part + 1]):
+                free += s.node.fixed[p.scope[i]] == HIDDEN
             if free == 0:
                 continue
             links[v] += counts
-            for i in range(p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]):
-                u = p.n[SCOPE_NODE, i]
-                if s.n[FIXED, u] == 0:
-                    uses[u] += free > 1 or p.n[P_CREDIT, part] < 0
+            for i in range(p.part.scope_first[part], p.part.scope_first[part + 1]):
+                u = p.scope[i]
+                if s.node.fixed[u] == HIDDEN:
+                    uses[u] += free > 1 or p.part.target[part] < 0
                     links[u] += 1 if free > 1 else heard
 
 
 def may_cut(p: Packed, s: Scratch, v: int) -> bool:
     """Whether the level of an observed node may be conditioned on: few digits may cancel."""
-    return least_share(p, s, v) * 2.0**FAINT >= 2.0
+    return least_share(p, s, v) * 2.0**MOST_LOST >= 2.0
 
 
-def condition(p: Packed, s: Scratch, wanted: Ints, nodes: Ints) -> int:
-    """Chooses the nodes of the lanes, at most 8 assignments; returns how many.
+def condition(p: Packed, s: Scratch) -> int:
+    """Chooses the nodes of the lanes; returns the number of their assignments, at most 8.
 
     Unknown modifiers come first (age and sex, typically), then what couples most factors, a
     hidden node by its states or an observed max node by its level: lanes cost nothing, so they
     are always filled.
     """
-    uses, links = s.n[SPARE + 0], s.n[SPARE + 1]
+    uses, links, nodes = s.lists.uses, s.lists.links, s.lists.lane_nodes
     count_uses(p, s, uses, links)
     n, lanes = 0, 1
     for sort in range(2):
         scores = uses if sort == 0 else links
         while lanes < LANES:
             best, most = -1, FEWEST_USES - 1 if sort == 0 else 1
-            for v in range(p.n[P_COUNT, 0]):
+            for v in range(len(p.node.card)):
                 if scores[v] <= most:
                     continue
-                if s.n[FIXED, v] >= 2 or s.n[CUT, v] != 0 or wanted[v] == 2:
+                if (
+                    s.node.fixed[v] >= BY_LANE
+                    or s.node.level_fixed[v] != 0
+                    or s.node.wanted[v] == COLUMN
+                ):
                     continue
-                if lanes * p.n[V_CARD, v] <= LANES:
+                if lanes * p.node.card[v] <= LANES:
                     best, most = v, scores[v]
             if best < 0:
                 break
-            if s.n[FIXED, best] == 1:
+            if s.node.fixed[best] == OBSERVED:
                 if not may_cut(p, s, best):
                     links[best] = 0
                     continue
-                s.n[CUT, best] = 2
+                s.node.level_fixed[best] = BY_LANE
             else:
-                s.n[FIXED, best] = 2  # not to be chosen again
+                s.node.fixed[best] = BY_LANE  # not to be chosen again
             nodes[n] = best
             n += 1
-            lanes *= p.n[V_CARD, best]
+            lanes *= p.node.card[best]
     set_lanes(p, s, nodes, n)
-    return n
+    return lanes
 
 
 def set_lanes(p: Packed, s: Scratch, nodes: Ints, n: int) -> None:
     """Conditions on some nodes and no others: one assignment to a lane."""
-    for v in range(p.n[P_COUNT, 0]):
-        if s.n[FIXED, v] == 2:
-            s.n[FIXED, v] = 0
-        s.n[CUT, v] = 0
+    for v in range(len(p.node.card)):
+        if s.node.fixed[v] == BY_LANE:
+            s.node.fixed[v] = HIDDEN
+        s.node.level_fixed[v] = 0
     digit = 1
     for k in range(n):
         v = nodes[k]
-        s.n[CUT if s.n[FIXED, v] == 1 else FIXED, v] = 2
+        if s.node.fixed[v] == OBSERVED:
+            s.node.level_fixed[v] = BY_LANE
+        else:
+            s.node.fixed[v] = BY_LANE
         for lane in range(LANES):
-            s.n[LANE + lane, v] = lane // digit % p.n[V_CARD, v]
-        digit *= p.n[V_CARD, v]
+            s.node.lane[lane, v] = lane // digit % p.node.card[v]
+        digit *= p.node.card[v]
 
 
-def lanes_of(p: Packed, nodes: Ints, n: int) -> int:
-    """Number of assignments of some nodes."""
-    lanes = 1
-    for k in range(n):
-        lanes *= p.n[V_CARD, nodes[k]]
-    return lanes
-
-
-def condition_more(
-    p: Packed,
-    s: Scratch,
-    wanted: Ints,
-    order: Ints,
-    enough: float,
-    better: float,
-) -> int:
+def condition_more(p: Packed, s: Scratch, enough: float, better: float) -> int:
     """Conditions, in passes, on the nodes that most cells of a plan are about.
 
     Until it would take ``enough`` of its cells, or ``better`` where passes cost little, if its
     order is kept.  Returns the number of passes: 1 if there is nothing worth it.
     """
-    leaves, tables = s.n[COUNT, N_LEAVES], s.n[COUNT, N_TABLES]
+    order, leaves, tables = s.lists.order, s.counts[N_LEAVES], s.counts[N_TABLES]
     passes, whole = 1, 0.0
     for t in range(leaves, tables):
-        whole += float(s.n[SIZE, t])
+        whole += float(s.table.size[t])
     size = whole
-    while size > better * whole and spend(s, s.n[COUNT, N_AXES] * (tables - leaves)):
+    while size > better * whole and spend(s, s.counts[N_AXES] * (tables - leaves)):
         best, least, left = -1, GROWTH if size <= enough * whole else MOST_GROWTH, size
-        for turn in range(s.n[COUNT, N_AXES]):
+        for turn in range(s.counts[N_AXES]):
             a = order[turn]
-            v, card = s.n[NODE, a], float(s.n[CARD, a])
-            if wanted[v] == 2 or s.n[CUT, v] != 0 or s.n[FIXED, v] >= 2:
+            v, card = s.axis.node[a], float(s.axis.card[a])
+            if (
+                s.node.wanted[v] == COLUMN
+                or s.node.level_fixed[v] != 0
+                or s.node.fixed[v] >= BY_LANE
+            ):
                 continue
-            if s.n[KIND, a] != STATES and (
-                s.n[FIXED, v] == 0 or s.n[IS_SOFT, v] != 0 or not may_cut(p, s, v)
+            if s.axis.kind[a] != STATES and (
+                s.node.fixed[v] == HIDDEN or s.node.is_soft[v] != 0 or not may_cut(p, s, v)
             ):
                 continue
             held = 0.0
             for t in range(leaves, tables):
-                if has(s.m, 4 * t + SCOPE, turn):  # tables of the tape list their axes by turn
-                    held += float(s.n[SIZE, t])
+                if has(s.table.scope[t], turn):  # tables of the tape list their axes by turn
+                    held += float(s.table.size[t])
             after = size - held + held / card
             growth = log2(card * after / size) / log2(card)
             if growth < least:
@@ -195,12 +174,12 @@ def condition_more(
         if best < 0:
             break
         a, size = order[best], left
-        v = s.n[NODE, a]
+        v = s.axis.node[a]
         condition_in_passes(s, v)
-        passes *= s.n[CARD, a]
+        passes *= s.axis.card[a]
         for t in range(leaves, tables):
-            if has(s.m, 4 * t + SCOPE, best):
-                s.n[SIZE, t] //= s.n[CARD, a]
+            if has(s.table.scope[t], best):
+                s.table.size[t] //= s.axis.card[a]
     return passes
 
 
@@ -212,16 +191,20 @@ def leaves_fit(p: Packed, s: Scratch) -> bool:
     room, size = len(s.cells) // (2 * LANES), 0
     if len(p.table) <= room:
         return True
-    for v in range(p.n[P_COUNT, 0]):
-        if s.n[KEEP, v] == 0:
+    for v in range(len(p.node.card)):
+        if s.node.needed[v] == 0:
             continue
-        levels = s.n[FIXED, v] == 0 if p.n[V_MAX, v] == 0 else s.n[SILENT, v] + s.n[CUT, v] == 0
-        for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
-            axes, cells = (1, p.n[V_CARD, v]) if levels else (0, 1)
-            for i in range(p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]):
-                u = p.n[SCOPE_NODE, i]
-                if s.n[FIXED, u] == 0:
-                    axes, cells = axes + 1, cells * p.n[V_CARD, u]
+        levels = (
+            s.node.fixed[v] == HIDDEN
+            if p.node.is_max[v] == 0
+            else s.node.silent[v] + s.node.level_fixed[v] == 0
+        )
+        for part in range(p.node.part_first[v], p.node.part_first[v + 1]):
+            axes, cells = (1, p.node.card[v]) if levels else (0, 1)
+            for i in range(p.part.scope_first[part], p.part.scope_first[part + 1]):
+                u = p.scope[i]
+                if s.node.fixed[u] == HIDDEN:
+                    axes, cells = axes + 1, cells * p.node.card[u]
             if axes > 1:
                 size += cells
         if size > room:
@@ -229,27 +212,34 @@ def leaves_fit(p: Packed, s: Scratch) -> bool:
     return True
 
 
-def couple_less(p: Packed, s: Scratch, wanted: Ints) -> int:
+def couple_less(p: Packed, s: Scratch) -> int:
     """Conditions, in passes, on the node that couples most factors; returns the passes, or 1."""
-    uses, links = s.n[SPARE + 0], s.n[SPARE + 1]
+    uses, links = s.lists.uses, s.lists.links
     count_uses(p, s, uses, links)
     while True:
         best = -1
-        for v in range(p.n[P_COUNT, 0]):
-            free = s.n[KEEP, v] != 0 and s.n[CUT, v] == 0 and wanted[v] != 2
-            free = free and (s.n[FIXED, v] == 0 or (s.n[FIXED, v] == 1 and links[v] > 0))
+        for v in range(len(p.node.card)):
+            free = (
+                s.node.needed[v] != 0 and s.node.level_fixed[v] == 0 and s.node.wanted[v] != COLUMN
+            )
+            free = free and (
+                s.node.fixed[v] == HIDDEN or (s.node.fixed[v] == OBSERVED and links[v] > 0)
+            )
             if free and (best < 0 or links[v] > links[best]):
                 best = v
         if best < 0:
             return 1
-        if s.n[FIXED, best] == 0 or may_cut(p, s, best):
+        if s.node.fixed[best] == HIDDEN or may_cut(p, s, best):
             condition_in_passes(s, best)
-            return int(p.n[V_CARD, best])
+            return int(p.node.card[best])
         links[best] = 0
 
 
 def condition_in_passes(s: Scratch, v: int) -> None:
     """Conditions on a node, or on the level of an observed one: on the first, to begin with."""
-    s.n[CUT if s.n[FIXED, v] == 1 else FIXED, v] = 3
+    if s.node.fixed[v] == OBSERVED:
+        s.node.level_fixed[v] = BY_PASS
+    else:
+        s.node.fixed[v] = BY_PASS
     for lane in range(LANES):
-        s.n[LANE + lane, v] = 0
+        s.node.lane[lane, v] = 0

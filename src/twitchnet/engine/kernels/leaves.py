@@ -23,41 +23,16 @@ from twitchnet.engine.jit.lanes import (
     wide,
 )
 from twitchnet.engine.kernels.layout import (
-    ASKED,
-    BACK,
-    CARD,
-    COUNT,
-    CUT,
+    AS_WRITTEN,
+    BY_LANE,
     EXPONENT,
-    FIXED,
-    FLIP,
-    HARD,
-    HELD,
-    IS_SOFT,
-    KIND,
-    LANE,
-    LOCAL,
-    MARKED,
+    HIDDEN,
+    N_AXES,
     N_CELLS,
+    N_TABLES,
     N_WORDS,
     NOBODY,
-    NODE,
-    OWN,
-    P_COUNT,
-    P_ENTRY,
-    P_LONE,
-    P_OWNER,
-    P_SCOPE,
-    SCALE,
-    SCOPE,
-    SCOPE_NODE,
-    SIZE,
-    SOFT,
-    SPARE,
-    START,
-    TERMINAL,
-    V_CARD,
-    V_FLIP,
+    OBSERVED,
     Packed,
     Scratch,
     list_axes,
@@ -72,13 +47,13 @@ FAR, OFTEN = 2.0**-20, 16  # a row is looked at after a small factor, and after 
 
 def new_axis(s: Scratch, node: int, card: int, kind: int) -> int:
     """A fresh axis."""
-    a = s.n[COUNT, 0]
-    s.n[COUNT, 0] += 1
-    s.n[NODE, a] = node
-    s.n[CARD, a] = card
-    s.n[KIND, a] = kind
-    s.n[TERMINAL, a] = -1
-    s.n[FLIP, a] = 0
+    a = s.counts[N_AXES]
+    s.counts[N_AXES] += 1
+    s.axis.node[a] = node
+    s.axis.card[a] = card
+    s.axis.kind[a] = kind
+    s.axis.terminal[a] = -1
+    s.axis.flip[a] = 0
     return a
 
 
@@ -87,10 +62,10 @@ def take_cells(s: Scratch, size: int) -> int:
 
     Low parts are 0 to begin with.
     """
-    start, half = s.n[COUNT, N_CELLS], len(s.cells) // (2 * LANES)
+    start, half = s.counts[N_CELLS], len(s.cells) // (2 * LANES)
     if start + size > half:
         return -1
-    s.n[COUNT, N_CELLS] += size
+    s.counts[N_CELLS] += size
     zero = splat8(0.0)
     for i in range(half + start, half + start + size):
         store8(s.cells, i, zero)
@@ -99,16 +74,17 @@ def take_cells(s: Scratch, size: int) -> int:
 
 def new_table(s: Scratch, size: int) -> int:
     """A fresh table without axes; its cells are not initialised."""
-    t = s.n[COUNT, 1]
-    s.n[COUNT, 1] += 1
-    s.n[START, t] = take_cells(s, size)
-    s.n[SIZE, t] = size
-    s.n[ASKED, t] = 0
-    s.n[OWN, t] = -1
-    s.n[HELD, t] = 0
-    for word in range(s.n[COUNT, N_WORDS]):
-        s.m[4 * t + SCOPE, word] = 0
-        s.m[4 * t + BACK, word] = 0
+    t = s.counts[N_TABLES]
+    s.counts[N_TABLES] += 1
+    s.table.start[t] = take_cells(s, size)
+    s.table.size[t] = size
+    s.table.asked[t] = 0
+    s.table.level_axis[t] = -1
+    s.table.form[t] = AS_WRITTEN
+    s.table.pending[t] = 0
+    for word in range(s.counts[N_WORDS]):
+        s.table.scope[t, word] = 0
+        s.table.turns[t, word] = 0
     return t
 
 
@@ -128,14 +104,14 @@ def read_part(
     over the owner's levels (-1: none, then the level is ``row``, or lane by lane the
     owner's conditioned state when ``row`` is -2).
     """
-    v = p.n[P_OWNER, part]
-    first, last = p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]
-    base = p.n[P_ENTRY, part]
+    v = p.part.owner[part]
+    first, last = p.part.scope_first[part], p.part.scope_first[part + 1]
+    base = p.part.entry[part]
     inner = 1
     for i in range(first, last):
-        inner *= p.n[V_CARD, p.n[SCOPE_NODE, i]]
+        inner *= p.node.card[p.scope[i]]
     # offsets: the same for all lanes, and per lane
-    lane_offset = s.n[SPARE + 8]
+    lane_offset = s.lists.lane_offset
     for lane in range(LANES):
         lane_offset[lane] = 0
     by_lane = False
@@ -143,30 +119,30 @@ def read_part(
         if row == -2:
             by_lane = True
             for lane in range(LANES):
-                lane_offset[lane] = s.n[LANE + lane, v] * inner
+                lane_offset[lane] = s.node.lane[lane, v] * inner
         else:
             base += row * inner
-    stride_of = s.n[SPARE + 9]  # by position among axes
+    stride_of = s.lists.strides  # by position among axes
     for k in range(n):
         stride_of[k] = inner if axes[k] == own else 0
     stride = inner
     for i in range(first, last):
-        u = p.n[SCOPE_NODE, i]
-        stride //= p.n[V_CARD, u]
-        if s.n[FIXED, u] == 1:
-            base += stride * s.n[HARD, u]
-        elif s.n[FIXED, u] >= 2:
+        u = p.scope[i]
+        stride //= p.node.card[u]
+        if s.node.fixed[u] == OBSERVED:
+            base += stride * s.node.hard[u]
+        elif s.node.fixed[u] >= BY_LANE:
             by_lane = True
             for lane in range(LANES):
-                lane_offset[lane] += stride * s.n[LANE + lane, u]
+                lane_offset[lane] += stride * s.node.lane[lane, u]
         else:
             for k in range(n):
-                if axes[k] == s.n[LOCAL, u]:
+                if axes[k] == s.node.axis[u]:
                     stride_of[k] = stride
     size = 1
     for k in range(n):
-        size *= s.n[CARD, axes[k]]
-    digit = s.n[SPARE + 10]
+        size *= s.axis.card[axes[k]]
+    digit = s.lists.digits
     for k in range(n):
         digit[k] = 0
     at = base
@@ -179,7 +155,7 @@ def read_part(
         for k in range(n - 1, -1, -1):
             digit[k] += 1
             at += stride_of[k]
-            if digit[k] < s.n[CARD, axes[k]]:
+            if digit[k] < s.axis.card[axes[k]]:
                 break
             at -= digit[k] * stride_of[k]
             digit[k] = 0
@@ -191,10 +167,10 @@ def part_axes(p: Packed, s: Scratch, part: int, own: int, out: Ints) -> int:
     if own >= 0:
         out[0] = own
         n = 1
-    for i in range(p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]):
-        u = p.n[SCOPE_NODE, i]
-        if s.n[FIXED, u] == 0:
-            a = s.n[LOCAL, u]
+    for i in range(p.part.scope_first[part], p.part.scope_first[part + 1]):
+        u = p.scope[i]
+        if s.node.fixed[u] == HIDDEN:
+            a = s.node.axis[u]
             k = n
             while k > 0 and out[k - 1] > a:
                 out[k] = out[k - 1]
@@ -216,42 +192,42 @@ def guard(s: Scratch, start: int, size: int) -> None:
     cells, factor = wide(s.cells), splat8(ldexp(1.0, -exponent))
     for i in range(start, start + size):
         store8(cells, i, load8(cells, i) * factor)
-    s.n[COUNT, EXPONENT] += exponent
+    s.counts[EXPONENT] += exponent
 
 
 def rescale(s: Scratch, row: int) -> int:
     """Brings the largest entry of a table near 1 when it is far off; returns the exponent."""
-    start, size = s.n[START, row], s.n[SIZE, row]
+    start, size = s.table.start[row], s.table.size[row]
     top = splat8(0.0)
     for i in range(size):
         top = max8(top, abs8(load8(s.cells, start + i)))
     largest = largest8(top)
-    s.n[SCALE, row] = 0
+    s.table.exponent[row] = 0
     if largest == 0.0 or 0.71 < largest < 1.41 or (size > 1 and SMALL < largest < LARGE):
         return 0
     exponent = min(max(int(np.floor(np.log2(largest) + 0.5)), -1000), 1000)
     factor = splat8(ldexp(1.0, -exponent))
     for i in range(size):
         store8(s.cells, start + i, load8(s.cells, start + i) * factor)
-    s.n[SCALE, row] = exponent
+    s.table.exponent[row] = exponent
     return exponent
 
 
 def undo(s: Scratch, row: int) -> None:
     """Derivatives by a table before ``rescale``."""
-    exponent = s.n[SCALE, row]
+    exponent = s.table.exponent[row]
     if exponent != 0:
         back = splat8(ldexp(1.0, -int(exponent)))
-        for i in range(s.n[START, row], s.n[START, row] + s.n[SIZE, row]):
+        for i in range(s.table.start[row], s.table.start[row] + s.table.size[row]):
             store8(s.adjoint, i, load8(s.adjoint, i) * back)
 
 
 def multiply_row(s: Scratch, into: int, start: int) -> None:
     """Multiplies the cells from ``start`` on into a table of the same shape."""
-    first = s.n[START, into]
-    for i in range(s.n[SIZE, into]):
+    first = s.table.start[into]
+    for i in range(s.table.size[into]):
         store8(s.cells, first + i, load8(s.cells, first + i) * load8(s.cells, start + i))
-    guard(s, first, s.n[SIZE, into])
+    guard(s, first, s.table.size[into])
 
 
 def add_factor(p: Packed, s: Scratch, part: int, row: int, own: int) -> int:
@@ -259,34 +235,34 @@ def add_factor(p: Packed, s: Scratch, part: int, row: int, own: int) -> int:
 
     Returns the table it went to.
     """
-    if own >= 0 and p.n[P_LONE, part] == NOBODY:  # a root
-        start, states, at = s.n[START, 1 + own], s.n[CARD, own], p.n[P_ENTRY, part]
+    if own >= 0 and p.part.singleton[part] == NOBODY:  # a root
+        start, states, at = s.table.start[1 + own], s.axis.card[own], p.part.entry[part]
         for state in range(states):
             entry = splat8(p.table[at + state])
             store8(s.cells, start + state, load8(s.cells, start + state) * entry)
         guard(s, start, states)
         return int(1 + own)
-    axes = s.n[SPARE + 0]
+    axes = s.lists.axes
     n = part_axes(p, s, part, own, axes)
     size = 1
     for k in range(n):
-        size *= s.n[CARD, axes[k]]
+        size *= s.axis.card[axes[k]]
     if n <= 1:
         t = 0 if n == 0 else 1 + axes[0]
-        mark = s.n[COUNT, 2]
+        mark = s.counts[N_CELLS]
         start = take_cells(s, size)
         if start < 0:
             return -1
         read_part(p, s, part, row, axes, n, own, start)
         multiply_row(s, t, start)
-        s.n[COUNT, 2] = mark
+        s.counts[N_CELLS] = mark
         return t
     t = new_table(s, size)
-    if s.n[START, t] < 0:
+    if s.table.start[t] < 0:
         return -1
     for k in range(n):
-        put(s.m, 4 * t + SCOPE, axes[k])
-    read_part(p, s, part, row, axes, n, own, s.n[START, t])
+        put(s.table.scope[t], axes[k])
+    read_part(p, s, part, row, axes, n, own, s.table.start[t])
     return t
 
 
@@ -294,33 +270,33 @@ def entry8(p: Packed, s: Scratch, at: int, u: int) -> Cell:
     """The entry of each lane in a row of a table over the states of a fixed node (-1: none)."""
     if u < 0:
         return splat8(p.table[at])
-    if s.n[FIXED, u] == 1:
-        return splat8(p.table[at + s.n[HARD, u]])
-    mark = s.n[MARKED, u]
+    if s.node.fixed[u] == OBSERVED:
+        return splat8(p.table[at + s.node.hard[u]])
+    mark = s.node.marked[u]
     sum_ = load8(s.cells, mark) * splat8(p.table[at])
-    for state in range(1, p.n[V_CARD, u]):
+    for state in range(1, p.node.card[u]):
         sum_ = sum_ + load8(s.cells, mark + state) * splat8(p.table[at + state])
     return sum_
 
 
 def mark_lanes(p: Packed, s: Scratch) -> bool:
     """For each state or level that is conditioned on, a cell of ones in its lanes."""
-    for v in range(p.n[P_COUNT, 0]):
-        if s.n[FIXED, v] >= 2 or s.n[CUT, v] != 0:
-            card = p.n[V_CARD, v]
-            first = s.n[MARKED, v] = take_cells(s, card)
+    for v in range(len(p.node.card)):
+        if s.node.fixed[v] >= BY_LANE or s.node.level_fixed[v] != 0:
+            card = p.node.card[v]
+            first = s.node.marked[v] = take_cells(s, card)
             if first < 0:
                 return False
             for lane in range(LANES):
                 for state in range(card):
-                    hit = s.n[LANE + lane, v] == state
+                    hit = s.node.lane[lane, v] == state
                     s.cells[LANES * (first + state) + lane] = 1.0 if hit else 0.0
     return True
 
 
 def scale_scalar(s: Scratch, factor: Cell) -> None:
     """Multiplies leaf 0, which speaks about no node."""
-    start = s.n[START, 0]
+    start = s.table.start[0]
     store8(s.cells, start, load8(s.cells, start) * factor)
     guard(s, start, 1)
 
@@ -346,27 +322,27 @@ def raise_cells(s: Scratch, base: int, start: int, card: int, stride: int, size:
 
 def stride_in(s: Scratch, t: int, a: int) -> int:
     """The stride of axis ``a`` in table ``t``, in cells."""
-    axes = s.n[SPARE + 1]
-    n = list_axes(s, 4 * t + SCOPE, axes)
+    axes = s.lists.axes_of
+    n = list_axes(s, s.table.scope[t], axes)
     stride = 1
     for k in range(n - 1, -1, -1):
         if axes[k] == a:
             return stride
-        stride *= s.n[CARD, axes[k]]
+        stride *= s.axis.card[axes[k]]
     return -1
 
 
 def write_weights(p: Packed, s: Scratch, v: int, start: int) -> None:
     """The weight of each level of a max node: its evidence, per lane."""
-    card = p.n[V_CARD, v]
+    card = p.node.card[v]
     for level in range(card):
-        state = card - 1 - level if p.n[V_FLIP, v] else level
-        soft = s.f[SOFT + 4 * state, v] if s.n[IS_SOFT, v] != 0 else 1.0
-        if s.n[FIXED, v] == 1:
-            store8(s.cells, start + level, splat8(soft if s.n[HARD, v] == state else 0.0))
-        elif s.n[FIXED, v] >= 2:
+        state = card - 1 - level if p.node.flip[v] else level
+        soft = s.node.soft[state, v] if s.node.is_soft[v] != 0 else 1.0
+        if s.node.fixed[v] == OBSERVED:
+            store8(s.cells, start + level, splat8(soft if s.node.hard[v] == state else 0.0))
+        elif s.node.fixed[v] >= BY_LANE:
             for lane in range(LANES):
-                hit = s.n[LANE + lane, v] == state
+                hit = s.node.lane[lane, v] == state
                 s.cells[LANES * (start + level) + lane] = soft if hit else 0.0
         else:
             store8(s.cells, start + level, splat8(soft))
@@ -374,25 +350,25 @@ def write_weights(p: Packed, s: Scratch, v: int, start: int) -> None:
 
 def soft_row(p: Packed, s: Scratch, v: int) -> None:
     """Multiplies the likelihood of a table node in: a row, or a number per lane."""
-    if s.n[FIXED, v] == 0:
-        t = 1 + s.n[LOCAL, v]
-        for state in range(p.n[V_CARD, v]):
-            i = s.n[START, t] + state
-            store8(s.cells, i, load8(s.cells, i) * splat8(s.f[SOFT + 4 * state, v]))
-        guard(s, s.n[START, t], s.n[SIZE, t])
+    if s.node.fixed[v] == HIDDEN:
+        t = 1 + s.node.axis[v]
+        for state in range(p.node.card[v]):
+            i = s.table.start[t] + state
+            store8(s.cells, i, load8(s.cells, i) * splat8(s.node.soft[state, v]))
+        guard(s, s.table.start[t], s.table.size[t])
     else:
         for lane in range(LANES):
-            state = s.n[HARD, v] if s.n[FIXED, v] == 1 else s.n[LANE + lane, v]
-            s.cells[LANES * s.n[START, 0] + lane] *= s.f[SOFT + 4 * state, v]
-        guard(s, s.n[START, 0], 1)
+            state = s.node.hard[v] if s.node.fixed[v] == OBSERVED else s.node.lane[lane, v]
+            s.cells[LANES * s.table.start[0] + lane] *= s.node.soft[state, v]
+        guard(s, s.table.start[0], 1)
 
 
 def read_levels(p: Packed, s: Scratch, part: int, out: int) -> None:
     """The levels of a part whose scope is fixed, to the cells from ``out`` on."""
-    v = p.n[P_OWNER, part]
-    card = p.n[V_CARD, v]
+    v = p.part.owner[part]
+    card = p.node.card[v]
     for level in range(card):
-        read_part(p, s, part, level, s.n[SPARE + 0], 0, -1, out + level)
+        read_part(p, s, part, level, s.lists.axes, 0, -1, out + level)
 
 
 def reverse_axis(s: Scratch, start: int, card: int, stride: int, size: int) -> None:

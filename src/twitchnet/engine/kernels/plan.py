@@ -10,25 +10,20 @@ import numpy as np
 from twitchnet.engine.kernels.cutset import leaves_fit
 from twitchnet.engine.kernels.fast.schedule import write_buckets
 from twitchnet.engine.kernels.layout import (
-    BITS_LOST,
-    COUNT,
-    KIND,
     LEVELS,
     N_AXES,
     N_CELLS,
     N_LEAVES,
-    N_LONE,
+    N_SINGLETONS,
     N_TABLES,
     N_WORDS,
-    NODE,
-    SPARE,
     STATES,
     STEPS,
     Packed,
     Scratch,
 )
 from twitchnet.engine.kernels.ordering import (
-    FAINT,
+    MOST_LOST,
     NOISE,
     mark_axes,
     order_by_degree,
@@ -36,7 +31,7 @@ from twitchnet.engine.kernels.ordering import (
     searches,
     spend,
 )
-from twitchnet.engine.kernels.reduce import decode
+from twitchnet.engine.kernels.reduce import reduce_evidence
 from twitchnet.engine.program import Ints
 
 HASTE = 0.6  # level axes are closed sooner by this, where that costs little
@@ -66,42 +61,42 @@ def plan(s: Scratch, order: Ints, trial: Ints) -> tuple[float, float]:
 
 def has_faint(s: Scratch) -> bool:
     """Whether there are level axes that ordinary cells can only close without a difference."""
-    for a in range(s.n[COUNT, N_AXES]):
-        if s.n[KIND, a] == LEVELS and s.n[BITS_LOST, a] > FAINT:
+    for a in range(s.counts[N_AXES]):
+        if s.axis.kind[a] == LEVELS and s.axis.lost_bits[a] > MOST_LOST:
             return True
     return False
 
 
-def planned(p: Packed, s: Scratch, lanes: int, credit: bool, known: int) -> tuple[float, float]:
+def planned(p: Packed, s: Scratch, known: int) -> tuple[float, float]:
     """Leaves and plan of a record; infinite work if the workspace is too small for its leaves.
 
     Fewer than no cells are stored if there is no order, see ``plan``.
 
     The order of ``known`` axes (0: of none) is kept, if it was named before.
     """
-    order, trial = s.n[SPARE + 14], s.n[SPARE + 15]
-    s.n[COUNT, N_CELLS] = s.n[COUNT, N_TABLES] = s.n[COUNT, N_WORDS] = 0
-    fits = leaves_fit(p, s) and decode(p, s, lanes, credit)
-    s.n[COUNT, STEPS] += s.n[COUNT, N_CELLS] + s.n[COUNT, N_TABLES] * s.n[COUNT, N_WORDS]
+    order, trial = s.lists.order, s.lists.trial
+    s.counts[N_CELLS] = s.counts[N_TABLES] = s.counts[N_WORDS] = 0
+    fits = leaves_fit(p, s) and reduce_evidence(p, s)
+    s.counts[STEPS] += s.counts[N_CELLS] + s.counts[N_TABLES] * s.counts[N_WORDS]
     if not fits:
-        s.n[COUNT, N_AXES] = 0
+        s.counts[N_AXES] = 0
         return np.inf, np.inf
-    s.n[COUNT, N_LEAVES] = s.n[COUNT, N_TABLES]
+    s.counts[N_LEAVES] = s.counts[N_TABLES]
     mark_axes(s)
     if known > 0 and recall_order(s, order, trial, known):
-        s.n[COUNT, N_LONE] = 0  # they had other numbers, and go the way of all others
+        s.counts[N_SINGLETONS] = 0  # they had other numbers, and go the way of all others
         return write_buckets(s, order)
     return plan(s, order, trial)
 
 
 def name_of(s: Scratch, a: int) -> int:
     """What an axis is called, whatever its number: its node, and whether it runs over levels."""
-    return int(2 * s.n[NODE, a] + (1 if s.n[KIND, a] != STATES else 0))
+    return int(2 * s.axis.node[a] + (1 if s.axis.kind[a] != STATES else 0))
 
 
 def name_order(s: Scratch, order: Ints) -> int:
     """Axes become names, which they have after the next decoding, too; returns how many."""
-    n = int(s.n[COUNT, N_AXES])
+    n = int(s.counts[N_AXES])
     for turn in range(n):
         order[turn] = name_of(s, order[turn])
     return n
@@ -111,7 +106,7 @@ def recall_order(s: Scratch, order: Ints, axis_of: Ints, n: int) -> bool:
     """Names become axes again, without those that are no more; False if others came."""
     for i in range(n):
         axis_of[order[i]] = -1
-    for a in range(s.n[COUNT, N_AXES]):
+    for a in range(s.counts[N_AXES]):
         axis_of[name_of(s, a)] = a
     k = 0
     for i in range(n):
@@ -119,11 +114,12 @@ def recall_order(s: Scratch, order: Ints, axis_of: Ints, n: int) -> bool:
         if a >= 0:
             order[k] = a
             k += 1
-    return bool(k == s.n[COUNT, N_AXES])
+    return bool(k == s.counts[N_AXES])
 
 
-def search(s: Scratch, order: Ints, trial: Ints, work: float, passes: int) -> tuple[float, float]:
+def search(s: Scratch, work: float, passes: int) -> tuple[float, float]:
     """Orders by fill for a plan whose work is worth it; returns the better (work, stored)."""
+    order, trial = s.lists.order, s.lists.trial
     for run in range(searches(work * passes)):
         if not spend(s, 0):
             break
@@ -137,5 +133,5 @@ def search(s: Scratch, order: Ints, trial: Ints, work: float, passes: int) -> tu
 
 def copy_order(s: Scratch, source: Ints, to: Ints) -> None:
     """One order over another."""
-    for i in range(s.n[COUNT, N_AXES]):
+    for i in range(s.counts[N_AXES]):
         to[i] = source[i]

@@ -31,155 +31,129 @@ from twitchnet.engine.jit.lanes import (
     widen,
     zero8,
 )
-from twitchnet.engine.kernels.cutset import condition, condition_more, couple_less, lanes_of
+from twitchnet.engine.kernels.cutset import condition, condition_more, couple_less
 from twitchnet.engine.kernels.fast.responsibility import add_responsibilities
 from twitchnet.engine.kernels.fast.sweep import multiply_scalars, sweep, sweep_back
 from twitchnet.engine.kernels.layout import (
-    AGAIN,
     BUDGET,
-    COUNT,
-    CUT,
+    BY_LANE,
+    BY_PASS,
     DOUBT,
+    EXPLAINS,
     FAINTEST,
-    FINER,
-    FIXED,
     FORM,
-    HARD,
-    IS_SOFT,
-    KEEP,
-    LANE,
-    LEAKLESS,
     LIMIT,
     LOST,
-    MARGINAL,
-    MARKED,
     N_AXES,
-    N_LONE,
+    N_LANES,
     N_OPEN,
+    N_PASSES,
     N_ROWS,
+    N_SINGLETONS,
     N_TABLES,
     NO_LIMIT,
-    OPEN,
-    P_COUNT,
+    OBSERVED,
     PLANNING,
     PRECISION,
-    PRESENT,
     RANGE,
+    RESULT,
     ROOM,
-    SIZE,
-    SOFT,
-    SPARE,
-    START,
     STEPS,
     UNFIT,
-    V_CARD,
-    V_RISING,
-    V_SURPRISE,
+    UNWANTED,
     Packed,
     Scratch,
+    Task,
 )
-from twitchnet.engine.kernels.ordering import FAINT, INFINITE, SEARCH_ABOVE, spend
+from twitchnet.engine.kernels.ordering import INFINITE, MOST_LOST, SEARCH_ABOVE, spend
 from twitchnet.engine.kernels.plan import name_order, planned, search
-from twitchnet.engine.kernels.reduce import decode, mark_fixed, mark_needed
-from twitchnet.engine.program import Floats, Ints
+from twitchnet.engine.kernels.reduce import mark_fixed, mark_needed, reduce_evidence
+from twitchnet.engine.program import Floats
 
 FLOOR = 50.0  # posteriors below 1 / FLOOR may need a closer agreement; see ``agrees``
-LEAST, LEAST_WIDE = 1e-15, 1e-30  # and the smallest that is assumed, by kind of cells
-SPREAD = 3e-12  # relative difference of two evaluations that is still believed
-ROUNDING, ROUNDING_WIDE = 2.0**-53, 2.0**-100  # relative, of what a row or leaf 0 holds of a lane
+LEAST, LEAST_DOUBLE_DOUBLE = 1e-15, 1e-30  # smallest relative error that is assumed, by form
+SPREAD = 3e-12  # relative difference of two evaluations that is still believed: errors of 1.8e-10
+# were seen at most, and of 3.4e-10 at twice as much; 1e-9 is promised
+ROUNDING, ROUNDING_DOUBLE_DOUBLE = 2.0**-53, 2.0**-100  # relative, of a row or leaf 0 in a lane
 MANY = 300  # axes up to which ``SPREAD`` keeps 1e-9 even if all roundings add up
 UNSEEN = 1e-11  # most of P(evidence) that lanes may lose where no two evaluations differ
 OK, IMPOSSIBLE, TOO_WIDE, BAD_CODE = 0, 1, 2, 3
-UNSURE = 4  # of a form: the next one must answer
-FAST, WIDE = 0, 1
-FAINT_WIDE = 40  # see ``ordering.FAINT``
-MOST_DOUBT = 8 * 16  # 16ths of a bit; see ``is_doubtful``
-MOST_PASSES = 2**16
-AT_HAND = 262144.0  # numbers of all tables that fast memory holds, and of their derivatives
+UNSURE = 4  # status of a form whose answer is not believed: the next form must answer
+DOUBLE, DOUBLE_DOUBLE = 0, 1  # forms
+MOST_LOST_DOUBLE_DOUBLE = 40  # see ``ordering.MOST_LOST``
+MOST_DOUBT = 8 * 16  # 16ths of a bit, see ``is_doubtful``; at more, doubles are often in vain
+MOST_PASSES = 2**16  # passes of one record; more would take hours within any budget
+AT_HAND = 262144.0  # numbers that fast memory holds: passes are added until the tables fit it
 BEYOND = 1e5  # times the budget: no search finds an order that is cheaper by so much
 LEEWAY = 1.3  # to the budget, for passes that are for faster memory alone
 
 
-def scale_all(values: Floats, factor: float) -> None:
-    """Multiplies a matrix in place."""
-    for i in range(values.shape[0]):
-        for j in range(values.shape[1]):
-            values[i, j] *= factor
+def scale_all(values: Floats, rows: int, factor: float) -> None:
+    """Multiplies a square matrix in place; 0 clears it."""
+    for i in range(rows):
+        for j in range(rows):
+            values[i, j] = 0.0 if factor == 0.0 else values[i, j] * factor
 
 
 def run_record(
-    p: Packed,
-    s: Scratch,
-    wanted: Ints,
-    budget: float,
-    accounts: Floats,
-    first: int,
-    last: int,
+    p: Packed, s: Scratch, budget: float, responsibility: Floats, first: int, last: int
 ) -> tuple[int, float, float]:
     """One record, whose evidence is in ``hard``, ``soft`` and ``is_soft``.
 
-    Returns (status, planned cells, log P(evidence)).  Leaves posteriors in the MARGINAL rows of
-    ``f``; in ``accounts`` (V, V; or empty) the probability that the link from a target (row)
-    produced a present finding (column); and in LIMIT what a record that is too wide exceeds.
-    Planned cells count single numbers: multiply-adds times eight lanes times passes.
+    Returns (status, planned cells, log P(evidence)).  Leaves posteriors in ``marginal``, in
+    ``responsibility`` what ``Task`` says, in counts[FORM] the form that answered, and in
+    counts[LIMIT] what a record that is too wide exceeds.  Planned cells count single numbers:
+    multiply-adds times eight lanes times passes.
 
-    Forms from ``first`` to ``last`` are tried until one is to be trusted: FAST, and WIDE, which
-    takes the same plan where it fits.  A record that neither answers is too wide, for its
-    RANGE or PRECISION, or a tape that is too short.
+    Forms from ``first`` to ``last`` are tried until one can be trusted: DOUBLE, and then
+    DOUBLE_DOUBLE, which takes the same plan where it fits.  A record that neither answers is too
+    wide, for its RANGE or PRECISION, or a tape that is too short.
     """
     ready, status, cells, logp = False, UNSURE, 0.0, 0.0
-    s.n[COUNT, LIMIT] = NO_LIMIT
-    result = lanes = passes = 0
+    s.counts[LIMIT] = NO_LIMIT
     for form in range(first, last + 1):
-        s.n[COUNT, FORM] = form
-        again = form == WIDE and ready and 2 * LANES * (result + 2) <= len(s.cells)
+        s.counts[FORM] = form
+        again = ready and form == DOUBLE_DOUBLE
+        again = again and 2 * LANES * (s.counts[RESULT] + 2) <= len(s.cells)
         if not again:
-            status, cells, result, lanes, passes = settle(
-                p, s, wanted, budget, len(accounts) > 0, form
-            )
+            status, cells = settle(p, s, budget, form)
             ready = status == OK
-        if ready and s.n[COUNT, FORM] != form:
+        if ready and s.counts[FORM] != form:
             status = UNSURE
         elif ready:
-            status, logp = evaluate(p, s, wanted, accounts, form, result, lanes, passes, again)
+            status, logp = evaluate(p, s, responsibility, form, again)
         if status != UNSURE:
             return status, cells, logp
     return TOO_WIDE, cells, logp
 
 
 def evaluate(
-    p: Packed,
-    s: Scratch,
-    wanted: Ints,
-    accounts: Floats,
-    form: int,
-    result: int,
-    lanes: int,
-    passes: int,
-    again: bool,
+    p: Packed, s: Scratch, responsibility: Floats, form: int, again: bool
 ) -> tuple[int, float]:
     """Runs a plan of ``settle``, or runs it ``again``; returns (status, log P)."""
-    order, credit, void = s.n[SPARE + 14], len(accounts) > 0, True
-    accounts[:, :] = 0.0
+    result, passes, nodes = s.counts[RESULT], s.counts[N_PASSES], len(p.node.card)
+    explains, void = s.counts[EXPLAINS] != 0, True
+    if explains:
+        scale_all(responsibility, nodes, 0.0)
     scale_marginals(p, s, 0.0)
-    double = widen(s)
-    tables, total, bulk, top = s.n[COUNT, N_TABLES], 0.0, 0.0, 0
-    lost = s.n[COUNT, LOST] != 0
+    double_double = widen(s)
+    tables, total, bulk, top = s.counts[N_TABLES], 0.0, 0.0, 0
+    lost = s.counts[LOST] != 0
     forget_losses()
     for index in range(passes):
         if index > 0 or (again and passes > 1):
             lost = lost or lost_any()
             next_pass(p, s, index)
-            faintest = s.n[COUNT, FAINTEST]
-            decode(p, s, lanes, credit)
-            lost = lost or s.n[COUNT, LOST] != 0
-            s.n[COUNT, N_TABLES] = tables  # leaves lie where they lay: the tape holds
-            s.n[COUNT, FAINTEST] = faintest
+            faintest = s.counts[FAINTEST]
+            reduce_evidence(p, s)
+            lost = lost or s.counts[LOST] != 0
+            s.counts[N_TABLES] = tables  # leaves lie where they lay: the tape holds
+            s.counts[FAINTEST] = faintest
             forget_losses()
-        if form == FAST:
-            exponent, here = sweep_fast(s, result)
+        if form == DOUBLE:
+            exponent, here = sweep_up(s, result)
         else:
-            exponent, here = sweep_fast(double, result)
+            exponent, here = sweep_up(double_double, result)
         lanes_apart = total8(abs8(load8(s.cells, result)))
         if lanes_apart == 0.0:
             void = void and is_void(p, s)
@@ -191,47 +165,53 @@ def evaluate(
             shrink = ldexp(1.0, max(top - exponent, -2000))
             total *= shrink
             bulk *= shrink
-            scale_all(accounts, shrink)
+            if explains:
+                scale_all(responsibility, nodes, shrink)
             scale_marginals(p, s, shrink)
             top = exponent
         else:
             factor = ldexp(1.0, max(exponent - top, -2000))
         total += here * factor
         bulk += lanes_apart * factor
-        if form == FAST:
-            sweep_fast_back(p, s, wanted, accounts, order, result, factor)
+        if form == DOUBLE:
+            sweep_down(p, s, responsibility, factor)
         else:
-            sweep_fast_back(p, double, wanted, accounts, order, result, factor)
-    s.n[COUNT, LIMIT] = NO_LIMIT
+            sweep_down(p, double_double, responsibility, factor)
+    s.counts[LIMIT] = NO_LIMIT
     if lost or lost_any():
-        s.n[COUNT, LIMIT] = RANGE
+        s.counts[LIMIT] = RANGE
         return UNSURE, 0.0
     if bulk == 0.0 and void:
         return IMPOSSIBLE, -np.inf
-    if not agrees(p, s, wanted, total, bulk, form):
-        s.n[COUNT, LIMIT] = PRECISION
+    if not agrees(p, s, total, bulk, form):
+        s.counts[LIMIT] = PRECISION
         return UNSURE, 0.0
-    for v in range(p.n[P_COUNT, 0]):
-        if wanted[v] == 0:
-            continue
-        sum_ = 0.0  # of its own masses: over any other sum, a posterior may exceed 1
-        for state in range(p.n[V_CARD, v]):
-            sum_ += s.f[MARGINAL + 4 * state, v]
-        for state in range(p.n[V_CARD, v]):
-            if s.n[FIXED, v] == 1:
-                s.f[MARGINAL + 4 * state, v] = 1.0 if state == s.n[HARD, v] else 0.0
-            else:
-                s.f[MARGINAL + 4 * state, v] /= sum_
-    if credit:
-        for v in range(p.n[P_COUNT, 0]):
-            if s.n[KEEP, v] != 0 and s.n[PRESENT, v] != 0:
-                for u in range(p.n[P_COUNT, 0]):
-                    accounts[u, v] /= total
+    normalise(p, s)
+    if explains:
+        for v in range(nodes):
+            if s.node.needed[v] != 0 and s.node.present[v] != 0:
+                for u in range(nodes):
+                    responsibility[u, v] /= total
     return OK, log(total) + top * log(2.0)
 
 
-def sweep_fast(s: Scratch, result: int) -> tuple[int, float]:
-    """All axes closed: the exponent that was taken out, and what is left of P(evidence)."""
+def normalise(p: Packed, s: Scratch) -> None:
+    """Joint probabilities of the wanted nodes become posteriors."""
+    for v in range(len(p.node.card)):
+        if s.node.wanted[v] == UNWANTED:
+            continue
+        sum_ = 0.0  # of its own masses: over any other sum, a posterior may exceed 1
+        for state in range(p.node.card[v]):
+            sum_ += s.node.marginal[state, v]
+        for state in range(p.node.card[v]):
+            if s.node.fixed[v] == OBSERVED:
+                s.node.marginal[state, v] = 1.0 if state == s.node.hard[v] else 0.0
+            else:
+                s.node.marginal[state, v] /= sum_
+
+
+def sweep_up(s: Scratch, result: int) -> tuple[int, float]:
+    """All axes eliminated: the exponent that was taken out, and what is left of P(evidence)."""
     exponent = sweep(s)
     exponent += multiply_scalars(s, result)
     here, _ = pair8(load8(s.cells, result))
@@ -240,175 +220,169 @@ def sweep_fast(s: Scratch, result: int) -> tuple[int, float]:
 
 def is_void(p: Packed, s: Scratch) -> bool:
     """Whether a pass that is 0 in all lanes is impossible: no sum of numbers with signs made it."""
-    differences = s.n[COUNT, FAINTEST]  # 0 where no axis is closed by a difference
-    for v in range(p.n[P_COUNT, 0]):
-        differences += s.n[CUT, v]
+    differences = s.counts[FAINTEST]  # 0 where no axis is eliminated by a difference
+    for v in range(len(p.node.card)):
+        differences += s.node.level_fixed[v]
     if differences == 0:
         return True
-    for t in range(s.n[COUNT, N_ROWS]):  # products of probabilities of nothing or of one node
+    for t in range(s.counts[N_ROWS]):  # products of probabilities of nothing or of one node
         sum_ = zero8(s.cells)
-        for i in range(s.n[START, t], s.n[START, t] + s.n[SIZE, t]):
+        for i in range(s.table.start[t], s.table.start[t] + s.table.size[t]):
             sum_ = sum_ + abs8(load8(s.cells, i))
         if total8(sum_) == 0.0:
             return True
     return False
 
 
-def sweep_fast_back(
-    p: Packed,
-    s: Scratch,
-    wanted: Ints,
-    accounts: Floats,
-    order: Ints,
-    result: int,
-    factor: float,
-) -> None:
+def sweep_down(p: Packed, s: Scratch, responsibility: Floats, factor: float) -> None:
     """All marginals, twice, and what each link produced."""
+    result, explains = s.counts[RESULT], s.counts[EXPLAINS] != 0
     store8(s.cells, result + 1, load8(s.cells, result))
-    sweep_back(s, order, result + 1, factor, len(accounts) > 0)
-    if len(accounts) > 0:
-        add_responsibilities(p, s, wanted, accounts, result, factor)
+    sweep_back(s, s.lists.order, result + 1, factor, explains)
+    if explains:
+        add_responsibilities(p, s, responsibility, result, factor)
     add_conditioned(p, s, result, False, factor)
     add_conditioned(p, s, result + 1, True, factor)
 
 
 def scale_marginals(p: Packed, s: Scratch, factor: float) -> None:
     """Both evaluations of all marginals, times a factor; 0 clears them."""
-    for i in range(s.n[COUNT, N_OPEN]):
-        v = s.n[OPEN, i]
-        for state in range(p.n[V_CARD, v]):
-            at = 4 * state
+    for i in range(s.counts[N_OPEN]):
+        v = s.lists.open[i]
+        for state in range(p.node.card[v]):
             if factor == 0.0:
-                s.f[MARGINAL + at, v] = s.f[AGAIN + at, v] = s.f[FINER + at, v] = 0.0
+                s.node.marginal[state, v] = s.node.again[state, v] = s.node.finer[state, v] = 0.0
             else:
-                s.f[MARGINAL + at, v] *= factor
-                s.f[AGAIN + at, v] *= factor
-                s.f[FINER + at, v] *= factor
+                s.node.marginal[state, v] *= factor
+                s.node.again[state, v] *= factor
+                s.node.finer[state, v] *= factor
 
 
 def next_pass(p: Packed, s: Scratch, index: int) -> None:
     """The assignment of a pass to the nodes that are conditioned on in passes."""
-    for v in range(p.n[P_COUNT, 0]):
-        if s.n[FIXED, v] == 3 or s.n[CUT, v] == 3:
+    for v in range(len(p.node.card)):
+        if s.node.fixed[v] == BY_PASS or s.node.level_fixed[v] == BY_PASS:
             for lane in range(LANES):
-                s.n[LANE + lane, v] = index % p.n[V_CARD, v]
-            index //= p.n[V_CARD, v]
+                s.node.lane[lane, v] = index % p.node.card[v]
+            index //= p.node.card[v]
 
 
-def settle(
-    p: Packed, s: Scratch, wanted: Ints, budget: float, credit: bool, form: int
-) -> tuple[int, float, int, int, int]:
+def settle(p: Packed, s: Scratch, budget: float, form: int) -> tuple[int, float]:
     """Leaves and tape of a record, conditioned on until its tables fit the workspace.
 
-    Returns (OK, TOO_WIDE or UNSURE; planned cells, the cell for P(evidence), lanes, passes);
-    the order is left in SPARE + 14, and in FORM the form that the plan is for: WIDE instead of
-    FAST where that would be in vain.
+    Returns (OK, TOO_WIDE or UNSURE; planned cells).  In ``counts`` are left the cell for
+    P(evidence), lanes and passes, and as FORM the form that the plan is for: DOUBLE_DOUBLE
+    instead of DOUBLE where that would be in vain.
     """
-    order, trial, nodes = s.n[SPARE + 14], s.n[SPARE + 15], s.n[SPARE + 12]
-    s.n[COUNT, STEPS] = 0
-    room = float(len(s.cells) // 2 if form == WIDE else len(s.cells))
-    near = min(room, 0.5 * AT_HAND if form == WIDE else AT_HAND)
-    faintest = FAINT_WIDE if form == WIDE else FAINT
+    order = s.lists.order
+    s.counts[STEPS] = 0
+    double_double = form == DOUBLE_DOUBLE
+    room = float(len(s.cells) // 2 if double_double else len(s.cells))
+    near = min(room, 0.5 * AT_HAND if double_double else AT_HAND)
+    most_lost = MOST_LOST_DOUBLE_DOUBLE if double_double else MOST_LOST
     mark_fixed(p, s)
-    mark_needed(p, s, wanted)
-    n = condition(p, s, wanted, nodes)
-    lanes, passes, known = lanes_of(p, nodes, n), 1, 0
+    mark_needed(p, s)
+    s.counts[N_LANES] = condition(p, s)
+    passes, known = 1, 0
     while True:
-        work, stored = planned(p, s, lanes, credit, known)
+        work, stored = planned(p, s, known)
         fits = work < np.inf
         if stored < 0.0:
             known_cells = work * LANES * passes
             hopeless = work < INFINITE and known_cells > budget
-            s.n[COUNT, LIMIT] = BUDGET if hopeless else PLANNING
-            return TOO_WIDE, known_cells if hopeless else np.nan, 0, lanes, passes
-        if form == FAST and fits and is_doubtful(p, s):
-            form = s.n[COUNT, FORM] = WIDE
-            room, near, faintest = 0.5 * room, 0.5 * near, FAINT_WIDE
+            s.counts[LIMIT] = BUDGET if hopeless else PLANNING
+            return TOO_WIDE, known_cells if hopeless else np.nan
+        if form == DOUBLE and fits and is_doubtful(p, s):
+            form = s.counts[FORM] = DOUBLE_DOUBLE
+            room, near, most_lost = 0.5 * room, 0.5 * near, MOST_LOST_DOUBLE_DOUBLE
         if fits and SEARCH_ABOVE < work * passes <= BEYOND * budget:
-            work, stored = search(s, order, trial, work, passes)
-        if s.n[COUNT, UNFIT] != 0 or s.n[COUNT, FAINTEST] > faintest:
-            s.n[COUNT, LIMIT] = ROOM if s.n[COUNT, UNFIT] != 0 else PRECISION
-            return UNSURE, np.nan, 0, lanes, passes
+            work, stored = search(s, work, passes)
+        if s.counts[UNFIT] != 0 or s.counts[FAINTEST] > most_lost:
+            s.counts[LIMIT] = ROOM if s.counts[UNFIT] != 0 else PRECISION
+            return UNSURE, np.nan
         cells, size = (work if fits else np.nan) * LANES * passes, LANES * (stored + 2.0)
         if fits and cells > budget:
-            s.n[COUNT, LIMIT] = BUDGET
-            return TOO_WIDE, cells, 0, lanes, passes
+            s.counts[LIMIT] = BUDGET
+            return TOO_WIDE, cells
+        s.counts[N_PASSES] = passes
         if fits and size <= near:
-            return OK, cells, int(stored), lanes, passes
+            s.counts[RESULT] = int(stored)
+            return OK, cells
         more = 1
         if fits:
             goal = near if cells * LEEWAY <= budget else room
-            more = condition_more(p, s, wanted, order, room / size, goal / size)
+            more = condition_more(p, s, room / size, goal / size)
             if more == 1 and size <= room:
-                return OK, cells, int(stored), lanes, passes
+                s.counts[RESULT] = int(stored)
+                return OK, cells
             known = name_order(s, order)
         if more == 1:
-            more, known = couple_less(p, s, wanted), 0
+            more, known = couple_less(p, s), 0
         passes *= more
         if more == 1 or passes > MOST_PASSES or not spend(s, 0):
-            s.n[COUNT, LIMIT] = ROOM if more == 1 or passes > MOST_PASSES else PLANNING
-            return TOO_WIDE, cells, 0, lanes, passes
+            s.counts[LIMIT] = ROOM if more == 1 or passes > MOST_PASSES else PLANNING
+            return TOO_WIDE, cells
 
 
 def is_doubtful(p: Packed, s: Scratch) -> bool:
-    """Whether the fast form would be in vain: its digits go where improbable findings are present.
+    """Whether doubles would be in vain: their digits are lost to improbable findings.
 
-    Each that is closed by a difference, or conditioned on, costs about the bits by which its
-    probability is short of one half.
+    Each finding whose axis is eliminated by a difference, or that is conditioned on, costs about
+    the bits by which its probability is short of one half.
     """
-    doubt = s.n[COUNT, DOUBT]
-    for v in range(p.n[P_COUNT, 0]):
-        if s.n[CUT, v] != 0:
-            doubt += p.n[V_SURPRISE, v]
+    doubt = s.counts[DOUBT]
+    for v in range(len(p.node.card)):
+        if s.node.level_fixed[v] != 0:
+            doubt += p.node.surprise[v]
     return bool(doubt > MOST_DOUBT)
 
 
 def add_conditioned(p: Packed, s: Scratch, cell: int, again: bool, factor: float) -> None:
     """Adds P(evidence) by lane, in a cell, to the states that conditioned nodes have there."""
-    for i in range(s.n[COUNT, N_OPEN]):
-        v = s.n[OPEN, i]
-        if s.n[FIXED, v] >= 2:
-            for state in range(p.n[V_CARD, v]):
-                here, finer = pair8(load8(s.cells, cell) * load8(s.cells, s.n[MARKED, v] + state))
+    for i in range(s.counts[N_OPEN]):
+        v = s.lists.open[i]
+        if s.node.fixed[v] >= BY_LANE:
+            for state in range(p.node.card[v]):
+                here, finer = pair8(load8(s.cells, cell) * load8(s.cells, s.node.marked[v] + state))
                 if again:
-                    s.f[AGAIN + 4 * state, v] += here * factor
-                    s.f[FINER + 4 * state, v] += finer * factor
+                    s.node.again[state, v] += here * factor
+                    s.node.finer[state, v] += finer * factor
                 else:
-                    s.f[MARGINAL + 4 * state, v] += here * factor
-                    s.f[FINER + 4 * state, v] -= finer * factor
+                    s.node.marginal[state, v] += here * factor
+                    s.node.finer[state, v] -= finer * factor
 
 
-def agrees(p: Packed, s: Scratch, wanted: Ints, total: float, bulk: float, form: int) -> bool:
+def agrees(p: Packed, s: Scratch, total: float, bulk: float, form: int) -> bool:
     """Whether all evaluations of the same probabilities are close enough to be believed.
 
     Their largest relative difference stands for the relative error of P(evidence).  States
-    above the lowest of a *rising* node with a leak cancel less than the rest of the sum, and
+    above the lowest of a *monotone* node with a leak cancel less than the rest of the sum, and
     share it; for others it is an absolute error, which a small posterior does not survive.
     """
     if not total > 0.0:
         return False
-    spread, smallest = LEAST_WIDE if form == WIDE else LEAST, 1.0
-    for i in range(s.n[COUNT, N_OPEN]):
-        v = s.n[OPEN, i]
+    spread, smallest = LEAST_DOUBLE_DOUBLE if form == DOUBLE_DOUBLE else LEAST, 1.0
+    for i in range(s.counts[N_OPEN]):
+        v = s.lists.open[i]
         sum_ = 0.0
-        for state in range(p.n[V_CARD, v]):
-            once, again = s.f[MARGINAL + 4 * state, v], s.f[AGAIN + 4 * state, v]
+        for state in range(p.node.card[v]):
+            once, again = s.node.marginal[state, v], s.node.again[state, v]
             sum_ += once
             if once == 0.0 and again == 0.0:
                 continue
             if not once > 0.0:
                 return False
-            spread = max(spread, abs((again - once) + s.f[FINER + 4 * state, v]) / once)
-            lesser = state == 0 or p.n[V_RISING, v] == 0 or s.n[LEAKLESS, v] != 0
-            if wanted[v] != 0 and lesser:
+            spread = max(spread, abs((again - once) + s.node.finer[state, v]) / once)
+            lesser = state == 0 or p.node.monotone[v] == 0 or s.node.leakless[v] != 0
+            if s.node.wanted[v] != UNWANTED and lesser:
                 smallest = min(smallest, once / total)
         if not abs(sum_ - total) <= SPREAD * total:
             return False
-        if form == FAST:
+        if form == DOUBLE:
             spread = max(spread, abs(sum_ - total) / total)
-    rounding = ROUNDING_WIDE if form == WIDE else ROUNDING
-    unseen = s.n[COUNT, N_ROWS] * rounding * bulk / total
-    coupled = s.n[COUNT, N_AXES] - s.n[COUNT, N_LONE]
+    rounding = ROUNDING_DOUBLE_DOUBLE if form == DOUBLE_DOUBLE else ROUNDING
+    unseen = s.counts[N_ROWS] * rounding * bulk / total
+    coupled = s.counts[N_AXES] - s.counts[N_SINGLETONS]
     nearness = min(1.0, FLOOR * smallest)
     return (
         spread <= SPREAD * min(1.0, MANY / max(coupled, 1)) * nearness
@@ -416,90 +390,56 @@ def agrees(p: Packed, s: Scratch, wanted: Ints, total: float, bulk: float, form:
     )
 
 
-def read_row(
-    p: Packed,
-    s: Scratch,
-    node_of: Ints,
-    codes: np.ndarray,
-    soft_of: Ints,
-    soft: Floats,
-    row: int,
-) -> bool:
-    """Takes the evidence of a row, see ``run_records``; False when a code is no state."""
+def read_row(p: Packed, s: Scratch, task: Task, row: int) -> bool:
+    """Takes the evidence of a row, and what is wanted; False when a code is no state."""
     good = True
-    for v in range(p.n[P_COUNT, 0]):
-        s.n[HARD, v] = -1
-        s.n[IS_SOFT, v] = 0
-    for c in range(len(node_of)):
-        code = int(codes[row, c])
-        v = node_of[c]
+    s.counts[EXPLAINS] = 1 if len(task.responsibility) > 0 else 0
+    for v in range(len(p.node.card)):
+        s.node.wanted[v] = task.wanted[v]
+        s.node.hard[v] = -1
+        s.node.is_soft[v] = 0
+    for c in range(len(task.node_of)):
+        code = int(task.codes[row, c])
+        v = task.node_of[c]
         if v >= 0 and code != -1:
-            if code < -1 or code >= p.n[V_CARD, v]:
+            if code < -1 or code >= p.node.card[v]:
                 good = False
             else:
-                s.n[HARD, v] = code
-    for c in range(len(soft_of)):
-        v = soft_of[c]
-        if not np.isnan(soft[row, c, 0]) and s.n[HARD, v] < 0:
-            s.n[IS_SOFT, v] = 1
-            for state in range(p.n[V_CARD, v]):
-                s.f[SOFT + 4 * state, v] = soft[row, c, state]
+                s.node.hard[v] = code
+    for c in range(len(task.soft_of)):
+        v = task.soft_of[c]
+        if not np.isnan(task.soft[row, c, 0]) and s.node.hard[v] < 0:
+            s.node.is_soft[v] = 1
+            for state in range(p.node.card[v]):
+                s.node.soft[state, v] = task.soft[row, c, state]
     return good
 
 
 def run_records(
-    packed: Packed,
-    scratch: Scratch,
-    wanted: Ints,
-    budget: float,
-    accounts: Floats,
-    down: bool,
-    node_of: Ints,
-    codes: np.ndarray,
-    soft_of: Ints,
-    soft: Floats,
-    column_node: Ints,
-    column_state: Ints,
-    first: int,
-    last: int,
-    probability: Floats,
-    explains: Floats,
-    log_evidence: Floats,
-    status: np.ndarray,
-    cells: Floats,
-    forms: np.ndarray,
-    limits: np.ndarray,
-    halt: Ints,
+    packed: Packed, scratch: Scratch, task: Task, budget: float, first: int, last: int
 ) -> None:
-    """Rows ``first`` to ``last`` of a batch, or fewer once ``halt[0]`` is not 0.
+    """Rows ``first`` to ``last`` of a task, or fewer once it is halted.
 
-    ``codes`` (N, C) int8 with ``node_of`` (C,) the node of each column; ``soft``
-    (N, S, card) likelihoods of the nodes ``soft_of`` (S,), NaN for none; columns of
-    ``probability`` are the states ``column_state`` of the nodes ``column_node``;
-    ``explains`` (N, V) and ``accounts`` (V, V) are empty unless wanted; ``forms`` (N,) is the
-    form to begin with, and then that which answered; ``limits`` (N,) what is exceeded by a
-    record that is too wide.
+    ``budget`` is in planned cells.  Compiled code is given ``packed.at`` and ``scratch.at``.
     """
-    p, s, wanted = bundle(packed), bundle(scratch), bare(wanted)
+    p, s, responsibility = bundle(packed), bundle(scratch), bare(task.responsibility)
     for row in range(first, last):
-        if halt[0] != 0:
+        if task.halt[0] != 0:
             return
-        if not read_row(p, s, node_of, codes, soft_of, soft, row):
-            status[row] = BAD_CODE
-            log_evidence[row] = np.nan
-            for c in range(len(column_node)):
-                probability[row, c] = np.nan
-            continue
-        state_, planned, logp = run_record(p, s, wanted, budget, accounts, forms[row], WIDE)
-        forms[row] = s.n[COUNT, FORM]
-        limits[row] = s.n[COUNT, LIMIT]
-        status[row] = state_
-        cells[row] = planned
-        log_evidence[row] = logp if state_ != TOO_WIDE else np.nan
-        for c in range(len(column_node)):
-            good = state_ == OK and down
-            probability[row, c] = (
-                s.f[MARGINAL + 4 * column_state[c], column_node[c]] if good else np.nan
-            )
-        for v in range(explains.shape[1]):
-            explains[row, v] = np.sum(accounts[v]) if state_ == OK else np.nan
+        status, planned, logp = BAD_CODE, task.cells[row], np.nan
+        if read_row(p, s, task, row):
+            form = task.forms[row]
+            status, planned, logp = run_record(p, s, budget, responsibility, form, DOUBLE_DOUBLE)
+            task.forms[row] = s.counts[FORM]
+            task.limits[row] = s.counts[LIMIT]
+        task.status[row] = status
+        task.cells[row] = planned
+        task.log_evidence[row] = logp if status != TOO_WIDE else np.nan
+        for c in range(len(task.column_node)):
+            state, v = task.column_state[c], task.column_node[c]
+            task.probability[row, c] = s.node.marginal[state, v] if status == OK else np.nan
+        for v in range(task.explains.shape[1]):
+            sum_ = 0.0
+            for u in range(len(p.node.card)):
+                sum_ += responsibility[v, u]
+            task.explains[row, v] = sum_ if status == OK else np.nan

@@ -22,62 +22,30 @@ says so, and its finding keeps a place for what the links of observed nodes prod
 from __future__ import annotations
 
 from twitchnet.engine.jit.lanes import LANES, WORD, forget_losses, load8, lost_any, splat8, store8
-from twitchnet.engine.kernels.cuts import add_cut_node
 from twitchnet.engine.kernels.layout import (
-    ASKED,
-    CARD,
-    CHILD,
+    BY_LANE,
     CONSTANT,
-    COUNT,
     CUMULATIVE,
-    CUT,
+    EXPLAINS,
     EXPONENT,
     FAINTEST,
-    FIXED,
-    FLIP,
-    HARD,
-    HELD,
-    IS_SOFT,
-    KEEP,
-    LEAF,
-    LEAKLESS,
+    HIDDEN,
     LEVELS,
-    LOCAL,
     LOST,
-    MASS,
-    MASSES,
     N_AXES,
     N_CELLS,
+    N_LANES,
     N_OPEN,
     N_ROWS,
     N_TABLES,
     N_WORDS,
     NOBODY,
-    OPEN,
-    OWN,
-    P_COUNT,
-    P_CREDIT,
-    P_ENTRY,
-    P_LONE,
-    P_SCOPE,
-    PRESENT,
-    SCOPE,
-    SCOPE_NODE,
+    OBSERVED,
     SEVERAL,
-    SILENT,
-    SIZE,
-    SPARE,
-    START,
     STATES,
     SUMMED,
-    SUMS,
-    TERMINAL,
     UNFIT,
-    V_CARD,
-    V_CHILDREN,
-    V_FLIP,
-    V_MAX,
-    V_PARTS,
+    UNWANTED,
     Packed,
     Scratch,
     put,
@@ -103,47 +71,47 @@ from twitchnet.engine.kernels.leaves import (
     take_cells,
     write_weights,
 )
+from twitchnet.engine.kernels.levels import add_conditioned_node
 from twitchnet.engine.kernels.signs import accumulate, sign_levels
-from twitchnet.engine.program import Ints
 
 
-def mark_needed(p: Packed, s: Scratch, wanted: Ints) -> None:
+def mark_needed(p: Packed, s: Scratch) -> None:
     """Which nodes matter: the observed, the wanted, and their ancestors."""
     n = 0
-    for v in range(p.n[P_COUNT, 0] - 1, -1, -1):
-        keep = wanted[v] != 0 or s.n[HARD, v] >= 0 or s.n[IS_SOFT, v] != 0
+    for v in range(len(p.node.card) - 1, -1, -1):
+        keep = s.node.wanted[v] != UNWANTED or s.node.hard[v] >= 0 or s.node.is_soft[v] != 0
         if not keep:
-            for i in range(p.n[V_CHILDREN, v], p.n[V_CHILDREN, v + 1]):
-                if s.n[KEEP, p.n[CHILD, i]] != 0:
+            for i in range(p.node.child_first[v], p.node.child_first[v + 1]):
+                if s.node.needed[p.child[i]] != 0:
                     keep = True
                     break
-        s.n[KEEP, v] = 1 if keep else 0
-        if keep and s.n[FIXED, v] != 1:
-            s.n[OPEN, n] = v
+        s.node.needed[v] = 1 if keep else 0
+        if keep and s.node.fixed[v] != OBSERVED:
+            s.lists.open[n] = v
             n += 1
-    s.n[COUNT, N_OPEN] = n
+    s.counts[N_OPEN] = n
 
 
 def mark_fixed(p: Packed, s: Scratch) -> None:
     """Which nodes were observed, and which max nodes at their lowest level."""
-    for v in range(p.n[P_COUNT, 0]):
-        s.n[FIXED, v] = 1 if s.n[HARD, v] >= 0 else 0
-        s.n[CUT, v] = 0
-        lowest = (p.n[V_CARD, v] - 1) * p.n[V_FLIP, v]
-        silent = s.n[HARD, v] == lowest and s.n[IS_SOFT, v] == 0 and p.n[V_MAX, v] != 0
-        s.n[SILENT, v] = 1 if silent else 0
+    for v in range(len(p.node.card)):
+        s.node.fixed[v] = OBSERVED if s.node.hard[v] >= 0 else HIDDEN
+        s.node.level_fixed[v] = 0
+        lowest = (p.node.card[v] - 1) * p.node.flip[v]
+        silent = s.node.hard[v] == lowest and s.node.is_soft[v] == 0 and p.node.is_max[v] != 0
+        s.node.silent[v] = 1 if silent else 0
 
 
 def add_silent(p: Packed, s: Scratch, v: int) -> bool:
     """The silent rows of all parts of a node; parts of one parent go the short way."""
     common = 1.0
-    for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
-        u, at = p.n[P_LONE, part], p.n[P_ENTRY, part]
+    for part in range(p.node.part_first[v], p.node.part_first[v + 1]):
+        u, at = p.part.singleton[part], p.part.entry[part]
         if u == SEVERAL:
             if add_factor(p, s, part, 0, -1) < 0:
                 return False
-        elif u == NOBODY or s.n[FIXED, u] == 1:
-            entry = p.table[at + s.n[HARD, u]] if u >= 0 else p.table[at]
+        elif u == NOBODY or s.node.fixed[u] == OBSERVED:
+            entry = p.table[at + s.node.hard[u]] if u >= 0 else p.table[at]
             if entry < FAR:
                 scale_scalar(s, splat8(entry))
             else:
@@ -151,39 +119,39 @@ def add_silent(p: Packed, s: Scratch, v: int) -> bool:
                 if common < FAR:
                     scale_scalar(s, splat8(common))
                     common = 1.0
-        elif s.n[FIXED, u] >= 2:
+        elif s.node.fixed[u] >= BY_LANE:
             scale_scalar(s, entry8(p, s, at, u))
         else:
-            t = 1 + s.n[LOCAL, u]
-            start, least = s.n[START, t], 1.0
+            t = 1 + s.node.axis[u]
+            start, least = s.table.start[t], 1.0
             first = 1 if p.table[at] == 1.0 else 0  # nothing is produced in most lowest states
-            for state in range(first, p.n[V_CARD, u]):
+            for state in range(first, p.node.card[u]):
                 entry = p.table[at + state]
                 least = min(least, entry)
                 place = start + state
                 store8(s.cells, place, load8(s.cells, place) * splat8(entry))
-            s.n[HELD, t] += 1
-            if least < FAR or s.n[HELD, t] >= OFTEN:
-                s.n[HELD, t] = 0
-                guard(s, start, s.n[SIZE, t])
+            s.table.pending[t] += 1
+            if least < FAR or s.table.pending[t] >= OFTEN:
+                s.table.pending[t] = 0
+                guard(s, start, s.table.size[t])
     if common != 1.0:
         scale_scalar(s, splat8(common))
     return True
 
 
-def add_max_node(p: Packed, s: Scratch, v: int, credit: bool) -> bool:
+def add_max_node(p: Packed, s: Scratch, v: int) -> bool:
     """The leaves of a max node that was not observed silent; False when cells run out."""
-    card = p.n[V_CARD, v]
-    hidden = s.n[FIXED, v] == 0
-    credit = credit and s.n[PRESENT, v] != 0
-    mark = s.n[COUNT, N_CELLS]
+    card = p.node.card[v]
+    hidden = s.node.fixed[v] == HIDDEN
+    explains = s.counts[EXPLAINS] != 0 and s.node.present[v] != 0
+    mark = s.counts[N_CELLS]
     base = take_cells(s, card)
     raised = take_cells(s, card)
     if base < 0 or raised < 0:
         return False
-    live = fold_fixed(p, s, v, credit, base, raised)
-    if s.n[CUT, v] != 0:
-        return add_cut_node(p, s, v, live, base, raised, credit)
+    live = fold_fixed(p, s, v, explains, base, raised)
+    if s.node.level_fixed[v] != 0:
+        return add_conditioned_node(p, s, v, live, base, raised, explains)
     if hidden and live < 2:
         return add_plain_node(p, s, v, live, base, raised, mark)
     if live == 0:
@@ -191,74 +159,74 @@ def add_max_node(p: Packed, s: Scratch, v: int, credit: bool) -> bool:
         sum_ = splat8(0.0)
         for level in range(card):
             sum_ = sum_ + load8(s.cells, base + level) * load8(s.cells, raised + level)
-        start = s.n[START, 0]
+        start = s.table.start[0]
         store8(s.cells, start, load8(s.cells, start) * sum_)
         guard(s, start, 1)
-        if credit:
+        if explains:
             keep_share(s, v, base)
         else:
-            s.n[COUNT, N_CELLS] = mark
+            s.counts[N_CELLS] = mark
         return True
     a = new_axis(s, v, card, LEVELS)
-    s.n[FLIP, a] = 1 if p.n[V_FLIP, v] else 0
+    s.axis.flip[a] = 1 if p.node.flip[v] else 0
     leaf = new_table(s, card)
-    if s.n[START, leaf] < 0:
+    if s.table.start[leaf] < 0:
         return False
-    put(s.m, 4 * leaf + SCOPE, a)
-    s.n[OWN, leaf] = a
+    put(s.table.scope[leaf], a)
+    s.table.level_axis[leaf] = a
     for level in range(card):
-        store8(s.cells, s.n[START, leaf] + level, load8(s.cells, base + level))
-    if hidden and s.n[IS_SOFT, v] != 0:
+        store8(s.cells, s.table.start[leaf] + level, load8(s.cells, base + level))
+    if hidden and s.node.is_soft[v] != 0:
         soft_row(p, s, v)
     if not hidden:
-        s.n[TERMINAL, a] = take_cells(s, card)
-        if s.n[TERMINAL, a] < 0:
+        s.axis.terminal[a] = take_cells(s, card)
+        if s.axis.terminal[a] < 0:
             return False
-        write_weights(p, s, v, s.n[TERMINAL, a])
-    live_parts = s.n[SPARE + 2]
+        write_weights(p, s, v, s.axis.terminal[a])
+    live_parts = s.lists.live_parts
     for j in range(live):
         part = live_parts[j]
         if not add_live_part(p, s, part, a):
             return False
-        if credit and p.n[P_CREDIT, part] >= 0:
-            s.n[LEAF, part] = s.n[COUNT, N_TABLES] - 1
-            s.n[ASKED, s.n[LEAF, part]] = 1
+        if explains and p.part.target[part] >= 0:
+            s.lists.leaf[part] = s.counts[N_TABLES] - 1
+            s.table.asked[s.lists.leaf[part]] = 1
     if not sign_levels(p, s, a, leaf, live):
         return False
-    if credit:
-        s.n[MASS, v], s.n[MASSES, v] = s.n[SUMS, a], CUMULATIVE
+    if explains:
+        s.node.mass[v], s.node.mass_kind[v] = s.axis.sums[a], CUMULATIVE
     return True
 
 
 def keep_share(s: Scratch, v: int, base: int) -> None:
     """P(below the observed level) over P(that level) of a node about which nothing is open."""
     for lane in range(LANES):
-        below, here = 0.0, s.cells[LANES * (base + s.n[HARD, v]) + lane]
-        for level in range(s.n[HARD, v]):
+        below, here = 0.0, s.cells[LANES * (base + s.node.hard[v]) + lane]
+        for level in range(s.node.hard[v]):
             below += s.cells[LANES * (base + level) + lane]
         s.cells[LANES * base + lane] = below / here if here > 0.0 else 0.0
-    s.n[MASS, v], s.n[MASSES, v] = base, CONSTANT
+    s.node.mass[v], s.node.mass_kind[v] = base, CONSTANT
 
 
-def fold_fixed(p: Packed, s: Scratch, v: int, credit: bool, base: int, raised: int) -> int:
+def fold_fixed(p: Packed, s: Scratch, v: int, explains: bool, base: int, raised: int) -> int:
     """Folds the parts of a max node whose nodes are fixed into ``card`` cells from ``base`` on.
 
-    Returns how many parts are left, in SPARE + 2.
+    Returns how many parts are left, in the list ``live_parts``.
     """
-    card = p.n[V_CARD, v]
-    live_parts = s.n[SPARE + 2]
+    card = p.node.card[v]
+    live_parts = s.lists.live_parts
     live = 0
     below, above = 1.0, 0.0  # what the lanes share, of two levels
     for level in range(card):
         store8(s.cells, base + level, splat8(1.0 if level == 0 else 0.0))
-    for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
-        u, at = p.n[P_LONE, part], p.n[P_ENTRY, part]
-        if credit:
-            s.n[LEAF, part] = -1
-        free = u >= 0 and s.n[FIXED, u] == 0
+    for part in range(p.node.part_first[v], p.node.part_first[v + 1]):
+        u, at = p.part.singleton[part], p.part.entry[part]
+        if explains:
+            s.lists.leaf[part] = -1
+        free = u >= 0 and s.node.fixed[u] == HIDDEN
         if u == SEVERAL:
-            for i in range(p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]):
-                if s.n[FIXED, p.n[SCOPE_NODE, i]] == 0:
+            for i in range(p.part.scope_first[part], p.part.scope_first[part + 1]):
+                if s.node.fixed[p.scope[i]] == HIDDEN:
                     free = True
         if free:
             live_parts[live] = part
@@ -266,11 +234,11 @@ def fold_fixed(p: Packed, s: Scratch, v: int, credit: bool, base: int, raised: i
         elif card == 2 and u == NOBODY:
             w0, w1 = p.table[at], p.table[at + 1]
             below, above = below * w0, above * (w0 + w1) + below * w1
-        elif card == 2 and u != SEVERAL and s.n[FIXED, u] == 1:
-            w0, w1 = p.table[at + s.n[HARD, u]], p.table[at + p.n[V_CARD, u] + s.n[HARD, u]]
+        elif card == 2 and u != SEVERAL and s.node.fixed[u] == OBSERVED:
+            w0, w1 = p.table[at + s.node.hard[u]], p.table[at + p.node.card[u] + s.node.hard[u]]
             below, above = below * w0, above * (w0 + w1) + below * w1
         elif card == 2 and u != SEVERAL:
-            share0, share1 = entry8(p, s, at, u), entry8(p, s, at + p.n[V_CARD, u], u)
+            share0, share1 = entry8(p, s, at, u), entry8(p, s, at + p.node.card[u], u)
             low, high = load8(s.cells, base), load8(s.cells, base + 1)
             store8(s.cells, base, low * share0)
             store8(s.cells, base + 1, high * (share0 + share1) + low * share1)
@@ -290,130 +258,130 @@ def add_plain_node(
     p: Packed, s: Scratch, v: int, live: int, base: int, raised: int, mark: int
 ) -> bool:
     """A hidden max node with at most one part left: a row, or a table."""
-    card, own = p.n[V_CARD, v], s.n[LOCAL, v]
+    card, own = p.node.card[v], s.node.axis[v]
     if live == 0:
         write_weights(p, s, v, raised)
         t = 1 + own
         for state in range(card):
-            level = card - 1 - state if p.n[V_FLIP, v] else state
-            i = s.n[START, t] + state
+            level = card - 1 - state if p.node.flip[v] else state
+            i = s.table.start[t] + state
             weighted = load8(s.cells, base + level) * load8(s.cells, raised + level)
             store8(s.cells, i, load8(s.cells, i) * weighted)
-        guard(s, s.n[START, t], card)
-        s.n[COUNT, N_CELLS] = mark
+        guard(s, s.table.start[t], card)
+        s.counts[N_CELLS] = mark
         return True
-    t = add_factor(p, s, s.n[SPARE + 2, 0], 0, own)
+    t = add_factor(p, s, s.lists.live_parts[0], 0, own)
     if t < 0:
         return False
-    start, size = s.n[START, t], s.n[SIZE, t]
+    start, size = s.table.start[t], s.table.size[t]
     stride = stride_in(s, t, own)
     raise_cells(s, base, start, card, stride, size)
-    if p.n[V_FLIP, v]:
+    if p.node.flip[v]:
         reverse_axis(s, start, card, stride, size)
-    if s.n[IS_SOFT, v] != 0:
+    if s.node.is_soft[v] != 0:
         soft_row(p, s, v)
     return True
 
 
 def add_live_part(p: Packed, s: Scratch, part: int, a: int) -> bool:
     """A part with unknown nodes as a leaf over them and its owner's levels."""
-    u, card = p.n[P_LONE, part], s.n[CARD, a]
-    if u >= 0 and s.n[FIXED, u] == 0:
-        states = p.n[V_CARD, u]
+    u, card = p.part.singleton[part], s.axis.card[a]
+    if u >= 0 and s.node.fixed[u] == HIDDEN:
+        states = p.node.card[u]
         t = new_table(s, states * card)
-        if s.n[START, t] < 0:
+        if s.table.start[t] < 0:
             return False
-        put(s.m, 4 * t + SCOPE, s.n[LOCAL, u])
-        put(s.m, 4 * t + SCOPE, a)  # levels are innermost: their axis was made last
-        s.n[OWN, t] = a
-        place = s.n[START, t]
+        put(s.table.scope[t], s.node.axis[u])
+        put(s.table.scope[t], a)  # levels are innermost: their axis was made last
+        s.table.level_axis[t] = a
+        place = s.table.start[t]
         for state in range(states):
-            at = p.n[P_ENTRY, part] + state
+            at = p.part.entry[part] + state
             for level in range(card):
                 store8(s.cells, place, splat8(p.table[at + level * states]))
                 place += 1
         return True
-    axes = s.n[SPARE + 0]
+    axes = s.lists.axes
     n = part_axes(p, s, part, a, axes)
     size = 1
     for k in range(n):
-        size *= s.n[CARD, axes[k]]
+        size *= s.axis.card[axes[k]]
     t = new_table(s, size)
-    if s.n[START, t] < 0:
+    if s.table.start[t] < 0:
         return False
     for k in range(n):
-        put(s.m, 4 * t + SCOPE, axes[k])
-    s.n[OWN, t] = a
-    read_part(p, s, part, 0, axes, n, a, s.n[START, t])
+        put(s.table.scope[t], axes[k])
+    s.table.level_axis[t] = a
+    read_part(p, s, part, 0, axes, n, a, s.table.start[t])
     accumulate(s, t, a)
-    s.n[HELD, t] = SUMMED
+    s.table.form[t] = SUMMED
     return True
 
 
-def decode(p: Packed, s: Scratch, lanes_used: int, credit: bool) -> bool:
+def reduce_evidence(p: Packed, s: Scratch) -> bool:
     """All leaves of one record; False when the workspace is too small for them.
 
     Expects ``hard``, ``fixed``, ``lane_state``, ``soft``, ``is_soft`` and ``keep`` of
-    ``s``.  Lanes from ``lanes_used`` on count nothing.  With ``credit`` the links to present
+    ``s``.  Lanes from ``lanes_used`` on count nothing.  With ``explains`` the links to present
     findings are asked what they produced.
     """
-    s.n[COUNT, 0] = s.n[COUNT, 1] = s.n[COUNT, 2] = 0
-    s.n[COUNT, UNFIT] = s.n[COUNT, FAINTEST] = 0  # what a tape of this record finds, if any
-    s.n[COUNT, EXPONENT] = s.n[COUNT, LOST] = 0
+    s.counts[N_AXES] = s.counts[N_TABLES] = s.counts[N_CELLS] = 0
+    s.counts[UNFIT] = s.counts[FAINTEST] = 0  # what a tape of this record finds, if any
+    s.counts[EXPONENT] = s.counts[LOST] = 0
     forget_losses()
     most = 0  # axes that there can be: hidden nodes, and the levels of max nodes
-    for v in range(p.n[P_COUNT, 0]):
-        s.n[LOCAL, v] = -1
-        s.n[LEAKLESS, v] = 0
-        s.n[PRESENT, v] = 0
-        if s.n[KEEP, v] != 0:
-            present = p.n[V_MAX, v] != 0 and p.n[V_FLIP, v] == 0 and s.n[HARD, v] > 0
-            s.n[PRESENT, v] = 1 if present else 0
-            if s.n[FIXED, v] == 0:
-                s.n[LOCAL, v] = new_axis(s, v, p.n[V_CARD, v], STATES)
+    for v in range(len(p.node.card)):
+        s.node.axis[v] = -1
+        s.node.leakless[v] = 0
+        s.node.present[v] = 0
+        if s.node.needed[v] != 0:
+            present = p.node.is_max[v] != 0 and p.node.flip[v] == 0 and s.node.hard[v] > 0
+            s.node.present[v] = 1 if present else 0
+            if s.node.fixed[v] == HIDDEN:
+                s.node.axis[v] = new_axis(s, v, p.node.card[v], STATES)
                 most += 1
-            most += p.n[V_MAX, v] - s.n[SILENT, v]
-    s.n[COUNT, N_WORDS] = (most >> WORD) + 1
+            most += p.node.is_max[v] - s.node.silent[v]
+    s.counts[N_WORDS] = (most >> WORD) + 1
     if not mark_lanes(p, s):
         return False
     scalar = new_table(s, 1)
-    if s.n[START, scalar] < 0:
+    if s.table.start[scalar] < 0:
         return False
     for lane in range(LANES):
-        s.cells[LANES * s.n[START, scalar] + lane] = 1.0 if lane < lanes_used else 0.0
-    nodes = s.n[COUNT, N_AXES]
-    s.n[COUNT, N_ROWS] = 1 + nodes
+        s.cells[LANES * s.table.start[scalar] + lane] = 1.0 if lane < s.counts[N_LANES] else 0.0
+    nodes = s.counts[N_AXES]
+    s.counts[N_ROWS] = 1 + nodes
     for a in range(nodes):
-        t = new_table(s, s.n[CARD, a])
-        if s.n[START, t] < 0:
+        t = new_table(s, s.axis.card[a])
+        if s.table.start[t] < 0:
             return False
-        put(s.m, 4 * t + SCOPE, a)
-        fill_ones(s, s.n[START, t], s.n[CARD, a])
-    for v in range(p.n[P_COUNT, 0]):
-        if s.n[KEEP, v] == 0:
+        put(s.table.scope[t], a)
+        fill_ones(s, s.table.start[t], s.axis.card[a])
+    for v in range(len(p.node.card)):
+        if s.node.needed[v] == 0:
             continue
-        first = p.n[V_PARTS, v]
-        if not p.n[V_MAX, v]:
-            own = s.n[LOCAL, v] if s.n[FIXED, v] == 0 else -1
-            row = -2 if s.n[FIXED, v] >= 2 else s.n[HARD, v]
+        first = p.node.part_first[v]
+        if not p.node.is_max[v]:
+            own = s.node.axis[v] if s.node.fixed[v] == HIDDEN else -1
+            row = -2 if s.node.fixed[v] >= BY_LANE else s.node.hard[v]
             if add_factor(p, s, first, row, own) < 0:
                 return False
-            if s.n[IS_SOFT, v] != 0:
+            if s.node.is_soft[v] != 0:
                 soft_row(p, s, v)
             continue
-        if s.n[CUT, v] != 0:
+        if s.node.level_fixed[v] != 0:
             continue
-        if s.n[SILENT, v] != 0:
+        if s.node.silent[v] != 0:
             if not add_silent(p, s, v):
                 return False
-        elif not add_max_node(p, s, v, credit):
+        elif not add_max_node(p, s, v):
             return False
-    for v in range(p.n[P_COUNT, 0]):  # last: what all lanes share is the same in them to the bit
-        if s.n[CUT, v] != 0 and not add_max_node(p, s, v, credit):
+    for v in range(len(p.node.card)):  # last: what all lanes share is the same in them to the bit
+        if s.node.level_fixed[v] != 0 and not add_max_node(p, s, v):
             return False
     for t in range(1 + nodes):
-        if s.n[HELD, t] != 0:
-            guard(s, s.n[START, t], s.n[SIZE, t])
-            s.n[HELD, t] = 0
-    s.n[COUNT, LOST] = 1 if lost_any() else 0
+        if s.table.pending[t] != 0:
+            guard(s, s.table.start[t], s.table.size[t])
+            s.table.pending[t] = 0
+    s.counts[LOST] = 1 if lost_any() else 0
     return True

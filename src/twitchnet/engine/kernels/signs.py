@@ -12,30 +12,9 @@ import numpy as np
 
 from twitchnet.engine.jit.lanes import LANES, load8, splat8, store8, wide, zero8
 from twitchnet.engine.kernels.layout import (
-    BITS_LOST,
-    CARD,
-    FIXED,
-    FLIP,
-    HARD,
-    HELD,
-    LEAKLESS,
-    LOCAL,
+    HIDDEN,
     MEANING,
-    NODE,
-    P_BITS,
-    P_ENTRY,
-    P_SCOPE,
-    SCOPE,
-    SCOPE_NODE,
-    SIZE,
-    SPARE,
-    START,
-    SUMS,
-    SURPRISE,
-    TERMINAL,
-    V_CARD,
-    V_PARTS,
-    V_SURPRISE,
+    OBSERVED,
     Packed,
     Scratch,
     put,
@@ -50,9 +29,9 @@ def least_share(p: Packed, s: Scratch, v: int) -> float:
     level impossible.
     """
     least = 1.0
-    for level in range(1, p.n[V_CARD, v]):
+    for level in range(1, p.node.card[v]):
         most = 0.0
-        for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
+        for part in range(p.node.part_first[v], p.node.part_first[v + 1]):
             most = max(most, share_of(p, s, part, level))
         least = min(least, most)
     return least
@@ -60,22 +39,22 @@ def least_share(p: Packed, s: Scratch, v: int) -> float:
 
 def share_of(p: Packed, s: Scratch, part: int, level: int) -> float:
     """The smallest share of one part, over the states that its nodes can have; 0 if one is open."""
-    first, last = p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]
+    first, last = p.part.scope_first[part], p.part.scope_first[part + 1]
     places, least = 1, 1.0
     for i in range(first, last):
-        u = p.n[SCOPE_NODE, i]
-        if s.n[FIXED, u] == 0:
+        u = p.scope[i]
+        if s.node.fixed[u] == HIDDEN:
             return 0.0
-        places *= p.n[V_CARD, u]
+        places *= p.node.card[u]
     for place in range(places):
         rest, possible = place, True
         for i in range(last - 1, first - 1, -1):
-            u = p.n[SCOPE_NODE, i]
-            if s.n[FIXED, u] == 1 and rest % p.n[V_CARD, u] != s.n[HARD, u]:
+            u = p.scope[i]
+            if s.node.fixed[u] == OBSERVED and rest % p.node.card[u] != s.node.hard[u]:
                 possible = False
-            rest //= p.n[V_CARD, u]
+            rest //= p.node.card[u]
         if possible:
-            below, at = 0.0, p.n[P_ENTRY, part] + place
+            below, at = 0.0, p.part.entry[part] + place
             for lower in range(level):
                 below += p.table[at + lower * places]
             here = p.table[at + level * places]
@@ -91,18 +70,18 @@ def sign_levels(p: Packed, s: Scratch, a: int, base: int, live: int) -> bool:
     Its leaves of two axes keep their levels.  Cells from SUMS on are the base as cumulative
     sums, weighed; BITS_LOST is what closing it by differences may cost, in bits.
     """
-    card, start = s.n[CARD, a], s.n[START, base]
+    card, start = s.axis.card[a], s.table.start[base]
     bits, leakless = lost_bits(s, start, card), False
     for i in range(LANES * (start + 1), LANES * (start + card)):
         if s.cells[i] == 0.0:
             leakless = True
     if leakless:  # nothing but its links makes a level
         for j in range(live):
-            bits = max(bits, p.n[P_BITS, s.n[SPARE + 2, j]])
-        s.n[LEAKLESS, s.n[NODE, a]] = 1
-    s.n[BITS_LOST, a] = bits
-    s.n[SURPRISE, a] = p.n[V_SURPRISE, s.n[NODE, a]] if s.n[TERMINAL, a] >= 0 else 0
-    first = s.n[SUMS, a] = take_cells(s, card)
+            bits = max(bits, p.part.lost_bits[s.lists.live_parts[j]])
+        s.node.leakless[s.axis.node[a]] = 1
+    s.axis.lost_bits[a] = bits
+    s.axis.surprise[a] = p.node.surprise[s.axis.node[a]] if s.axis.terminal[a] >= 0 else 0
+    first = s.axis.sums[a] = take_cells(s, card)
     if first < 0:
         return False
     cells = wide(s.cells)
@@ -110,8 +89,8 @@ def sign_levels(p: Packed, s: Scratch, a: int, base: int, live: int) -> bool:
     for level in range(card):
         sum_ = sum_ + load8(s.cells, start + level)
         store8(cells, first + level, sum_)
-    if s.n[TERMINAL, a] >= 0:
-        weigh_sums(s, first, s.n[TERMINAL, a], card)
+    if s.axis.terminal[a] >= 0:
+        weigh_sums(s, first, s.axis.terminal[a], card)
         return True
     return add_meaning(s, a)
 
@@ -131,9 +110,9 @@ def lost_bits(s: Scratch, start: int, card: int) -> int:
 
 def accumulate(s: Scratch, t: int, a: int) -> None:
     """In place: a leaf's levels become cumulative sums."""
-    card, stride = s.n[CARD, a], stride_in(s, t, a)
-    start, cells = s.n[START, t], wide(s.cells)
-    for o in range(s.n[SIZE, t] // (card * stride)):
+    card, stride = s.axis.card[a], stride_in(s, t, a)
+    start, cells = s.table.start[t], wide(s.cells)
+    for o in range(s.table.size[t] // (card * stride)):
         for i in range(stride):
             place = start + o * card * stride + i
             sum_ = zero8(cells)
@@ -154,17 +133,17 @@ def weigh_sums(s: Scratch, start: int, weights: int, card: int) -> None:
 
 def add_meaning(s: Scratch, a: int) -> bool:
     """A leaf that says which cumulative sums make each state of an axis' own node."""
-    card = s.n[CARD, a]
-    node = s.n[LOCAL, s.n[NODE, a]]  # the node's axis comes before its level axis
+    card = s.axis.card[a]
+    node = s.node.axis[s.axis.node[a]]  # the node's axis comes before its level axis
     t = new_table(s, card * card)
-    if s.n[START, t] < 0:
+    if s.table.start[t] < 0:
         return False
-    put(s.m, 4 * t + SCOPE, node)
-    put(s.m, 4 * t + SCOPE, a)
-    s.n[HELD, t] = MEANING
-    start = s.n[START, t]
+    put(s.table.scope[t], node)
+    put(s.table.scope[t], a)
+    s.table.form[t] = MEANING
+    start = s.table.start[t]
     for state in range(card):
-        level = card - 1 - state if s.n[FLIP, a] != 0 else state
+        level = card - 1 - state if s.axis.flip[a] != 0 else state
         for j in range(card):
             entry = 1.0 if j == level else (-1.0 if j == level - 1 else 0.0)
             store8(s.cells, start + state * card + j, splat8(entry))

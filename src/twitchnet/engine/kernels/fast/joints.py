@@ -13,16 +13,8 @@ from __future__ import annotations
 from twitchnet.engine.jit.lanes import load8, store8
 from twitchnet.engine.kernels.fast.schedule import PAIR, PAIRS, ROW_HEAD
 from twitchnet.engine.kernels.layout import (
-    ASKED,
-    AXIS,
-    CARD_AT,
-    COUNT,
-    FIRST,
-    KIND,
     N_LEAVES,
-    START,
     STATES,
-    SUMS,
     Scratch,
 )
 
@@ -39,7 +31,7 @@ def leave_joints(s: Scratch, row: int, at: int, given: int, block: int, step: in
     Values from cell ``at`` on, ``block`` for each state of the closed axis; derivatives from
     ``given`` on, ``step`` apart.
     """
-    card = s.n[CARD_AT, row - s.n[COUNT, N_LEAVES]]
+    card = s.turn.card[row - s.counts[N_LEAVES]]
     for state in range(card):
         place = at + state * block
         to_joint(s, place, place, given + state * step, block)
@@ -52,13 +44,13 @@ def share_out(s: Scratch, row: int, at: int, block: int, card: int, first: int) 
     They lie from cell ``at`` on, ``block`` for each of ``card`` entries of the closed axis, of
     which the first is its level ``first``; and are overwritten.
     """
-    adjoint, tape, place, a = s.adjoint, s.tape, s.n[FIRST, row], s.n[AXIS, row]
+    adjoint, tape, place, a = s.adjoint, s.tape, s.row.first[row], s.row.axis[row]
     for i in range(tape[place + PAIRS] - 1, -1, -1):
         pair = place + ROW_HEAD + PAIR * i
         length, closed, other = tape[pair + 1], tape[pair + 2], tape[pair + 3]
         leaf = tape[pair + 5]
         inner = block // length
-        if s.n[ASKED, leaf] != 0:
+        if s.table.asked[leaf] != 0:
             for state in range(card):
                 for j in range(length):
                     cell = at + state * block + j * inner
@@ -74,6 +66,6 @@ def share_out(s: Scratch, row: int, at: int, block: int, card: int, first: int) 
                     sum_ = sum_ + load8(adjoint, cell + j * inner)
                 store8(adjoint, at + state * inner + k, sum_)
         block = inner
-    to = s.n[START, 1 + a] if s.n[KIND, a] == STATES else s.n[SUMS, a]
+    to = s.table.start[1 + a] if s.axis.kind[a] == STATES else s.axis.sums[a]
     for state in range(card):
         store8(adjoint, to + first + state, load8(adjoint, at + state))

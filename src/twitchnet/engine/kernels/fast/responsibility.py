@@ -19,57 +19,40 @@ from __future__ import annotations
 
 from twitchnet.engine.jit.lanes import load8, pair8, splat8, zero8
 from twitchnet.engine.kernels.layout import (
+    BY_LANE,
     CONSTANT,
     CUMULATIVE,
-    CUT,
-    FIXED,
-    HARD,
-    KEEP,
-    LEAF,
-    LOCAL,
-    MARKED,
-    MASS,
-    MASSES,
-    P_COUNT,
-    P_CREDIT,
-    P_ENTRY,
-    P_SCOPE,
-    PRESENT,
-    SCOPE_NODE,
-    START,
-    V_CARD,
-    V_PARTS,
+    OBSERVED,
+    TARGET,
     Packed,
     Scratch,
 )
 from twitchnet.engine.kernels.leaves import stride_in
-from twitchnet.engine.program import Floats, Ints
+from twitchnet.engine.program import Floats
 
 
-def add_responsibilities(
-    p: Packed, s: Scratch, wanted: Ints, accounts: Floats, result: int, factor: float
-) -> None:
-    """Adds those of all links of targets, times ``factor``, to ``accounts``.
+def add_responsibilities(p: Packed, s: Scratch, totals: Floats, result: int, factor: float) -> None:
+    """Adds those of all links of targets, times ``factor``, to ``totals``.
 
     After ``sweep_back``, which leaves the masses; P(evidence) by lane is in cell ``result``.
     """
-    for v in range(p.n[P_COUNT, 0]):
-        if s.n[KEEP, v] == 0 or s.n[PRESENT, v] == 0:
+    for v in range(len(p.node.card)):
+        if s.node.needed[v] == 0 or s.node.present[v] == 0:
             continue
-        for part in range(p.n[V_PARTS, v], p.n[V_PARTS, v + 1]):
-            target = p.n[P_CREDIT, part]
-            if target >= 0 and wanted[target] == 1:
-                accounts[target, v] += responsibility(p, s, v, part, result) * factor
+        for part in range(p.node.part_first[v], p.node.part_first[v + 1]):
+            target = p.part.target[part]
+            if target >= 0 and s.node.wanted[target] == TARGET:
+                totals[target, v] += responsibility(p, s, v, part, result) * factor
 
 
 def responsibility(p: Packed, s: Scratch, v: int, part: int, result: int) -> float:
     """That of one part for its owner, times P(evidence): a sum over the states of its nodes."""
     places = 1
-    for i in range(p.n[P_SCOPE, part], p.n[P_SCOPE, part + 1]):
-        places *= p.n[V_CARD, p.n[SCOPE_NODE, i]]
+    for i in range(p.part.scope_first[part], p.part.scope_first[part + 1]):
+        places *= p.node.card[p.scope[i]]
     sum_ = 0.0
     for place in range(places):
-        whole, more = shares(p, p.n[P_ENTRY, part] + place, places, s.n[HARD, v])
+        whole, more = shares(p, p.part.entry[part] + place, places, s.node.hard[v])
         if whole > 0.0:
             here, below = masses(p, s, v, part, place, result)
             sum_ += here * whole + below * more
@@ -93,35 +76,35 @@ def masses(
     p: Packed, s: Scratch, v: int, part: int, place: int, result: int
 ) -> tuple[float, float]:
     """A and B, see above, at the states of a part's nodes that ``place`` stands for."""
-    leaf, level, kind = s.n[LEAF, part], s.n[HARD, v], s.n[MASSES, v]
+    leaf, level, kind = s.lists.leaf[part], s.node.hard[v], s.node.mass_kind[v]
     mark = zero8(s.cells) + splat8(1.0)  # the lanes that have these states
     start = -1
     if leaf >= 0:
-        start = s.n[START, leaf]
-    for i in range(p.n[P_SCOPE, part + 1] - 1, p.n[P_SCOPE, part] - 1, -1):
-        u = p.n[SCOPE_NODE, i]
-        state = place % p.n[V_CARD, u]
-        place //= p.n[V_CARD, u]
-        if s.n[FIXED, u] == 1:
-            if state != s.n[HARD, u]:
+        start = s.table.start[leaf]
+    for i in range(p.part.scope_first[part + 1] - 1, p.part.scope_first[part] - 1, -1):
+        u = p.scope[i]
+        state = place % p.node.card[u]
+        place //= p.node.card[u]
+        if s.node.fixed[u] == OBSERVED:
+            if state != s.node.hard[u]:
                 return 0.0, 0.0
-        elif s.n[FIXED, u] >= 2:
-            mark = mark * load8(s.cells, s.n[MARKED, u] + state)
+        elif s.node.fixed[u] >= BY_LANE:
+            mark = mark * load8(s.cells, s.node.marked[u] + state)
         elif leaf >= 0:
-            start += state * stride_in(s, leaf, s.n[LOCAL, u])
+            start += state * stride_in(s, leaf, s.node.axis[u])
         else:
-            start = s.n[START, 1 + s.n[LOCAL, u]] + state
-    if s.n[CUT, v] != 0:  # one level to a lane
+            start = s.table.start[1 + s.node.axis[u]] + state
+    if s.node.level_fixed[v] != 0:  # one level to a lane
         kind = CUMULATIVE
         mark = mark * (load8(s.adjoint, start) if start >= 0 else load8(s.cells, result))
-        below = mark * load8(s.cells, s.n[MARKED, v] + level - 1)
-        here = mark * load8(s.cells, s.n[MARKED, v] + level)
+        below = mark * load8(s.cells, s.node.marked[v] + level - 1)
+        here = mark * load8(s.cells, s.node.marked[v] + level)
     elif kind == CONSTANT:  # a factor of P(evidence)
         here = mark * load8(s.cells, result)
-        below = here * load8(s.cells, s.n[MASS, v])
+        below = here * load8(s.cells, s.node.mass[v])
     else:
         if start < 0:
-            start = s.n[MASS, v]
+            start = s.node.mass[v]
         below = mark * load8(s.adjoint, start + level - 1)
         here = mark * load8(s.adjoint, start + level)
     if kind == CUMULATIVE:

@@ -59,38 +59,14 @@ from twitchnet.engine.kernels.fast.schedule import (
     WEIGHTS,
 )
 from twitchnet.engine.kernels.layout import (
-    AGAIN,
-    ASKED,
-    AXIS,
-    BACK,
-    CARD,
-    CARD_AT,
-    COUNT,
     EXPONENT,
-    FINER,
-    FIRST,
-    FLIP,
-    HARD,
-    HELD,
     KEPT,
-    KIND,
-    MARGINAL,
-    MASSES,
     N_LEAVES,
-    N_LONE,
+    N_SINGLETONS,
     N_TABLES,
     N_WORDS,
-    NODE,
-    PLACE,
-    PRESENT,
-    SCOPE,
-    SEEN,
     SEPARATE,
-    SIZE,
-    SPARE,
-    START,
     STATES,
-    TURN,
     Scratch,
 )
 from twitchnet.engine.kernels.leaves import rescale, undo
@@ -136,7 +112,7 @@ def advance(tape: Ints, runs: int, count: int, digit: Ints) -> tuple[int, int, i
 
 def multiply(s: Scratch, message: int, out: int, left: int, right: int) -> None:
     """Out = left * right, over all runs."""
-    cells, digit, tape = s.cells, s.n[SPARE + 13], s.tape
+    cells, digit, tape = s.cells, s.lists.run_digits, s.tape
     count, runs = tape[message + RUNS] + 1, message + MESSAGE_HEAD
     n0, o0, x0, y0 = run_of(tape, runs, count, 0)
     n1, o1, x1, y1 = run_of(tape, runs, count, 1)
@@ -154,7 +130,7 @@ def multiply(s: Scratch, message: int, out: int, left: int, right: int) -> None:
 
 def close(s: Scratch, message: int, card: int, out: int, left: int, right: int) -> None:
     """Out = sum over the closed axis, which is the last run, of left * right."""
-    cells, digit, tape = s.cells, s.n[SPARE + 13], s.tape
+    cells, digit, tape = s.cells, s.lists.run_digits, s.tape
     count, runs = tape[message + RUNS], message + MESSAGE_HEAD
     v_left, v_right = tape[message + V_LEFT], tape[runs + 4 * count + 3]
     n0, o0, x0, y0 = run_of(tape, runs, count, 0)
@@ -185,7 +161,7 @@ def pull(
 
     Cells that have one term are written without being read.
     """
-    cells, adjoint, digit, tape = s.cells, s.adjoint, s.n[SPARE + 13], s.tape
+    cells, adjoint, digit, tape = s.cells, s.adjoint, s.lists.run_digits, s.tape
     left_once, right_once = tape[message + LEFT_ONCE] != 0, tape[message + RIGHT_ONCE] != 0
     count, runs = tape[message + RUNS] + 1, message + MESSAGE_HEAD
     n0, o0, x0, y0 = run_of(tape, runs, count, 0)
@@ -263,8 +239,8 @@ def pull_both(s: Scratch, n1: int, n0: int, o: Plane, x: Plane, y: Plane, once: 
 
 def grow(s: Scratch, row: int, at: int) -> None:
     """The product of the leaves about the axis of a row, from cell ``at`` on."""
-    cells, tape, place = s.cells, s.tape, s.n[FIRST, row]
-    card = s.n[CARD_AT, row - s.n[COUNT, N_LEAVES]]
+    cells, tape, place = s.cells, s.tape, s.row.first[row]
+    card = s.turn.card[row - s.counts[N_LEAVES]]
     for state in range(card):
         store8(cells, at + state, load8(cells, tape[place + ALONE] + state))
     n = 1
@@ -294,8 +270,8 @@ def grow_levels(s: Scratch, row: int, at: int) -> int:
 
     Returns the number of cells of a level.
     """
-    cells, tape, place = s.cells, s.tape, s.n[FIRST, row]
-    card, pairs = s.n[CARD_AT, row - s.n[COUNT, N_LEAVES]], tape[place + PAIRS]
+    cells, tape, place = s.cells, s.tape, s.row.first[row]
+    card, pairs = s.turn.card[row - s.counts[N_LEAVES]], tape[place + PAIRS]
     block = 1
     for i in range(pairs):
         block *= tape[place + ROW_HEAD + PAIR * i + 1]
@@ -324,8 +300,8 @@ def close_levels(s: Scratch, row: int, at: int) -> None:
 
     The result is the sum of its levels by weight, or its levels as the states of its node.
     """
-    cells, tape, place, out = s.cells, s.tape, s.n[FIRST, row], s.n[START, row]
-    card, weights = s.n[CARD_AT, row - s.n[COUNT, N_LEAVES]], tape[place + WEIGHTS]
+    cells, tape, place, out = s.cells, s.tape, s.row.first[row], s.table.start[row]
+    card, weights = s.turn.card[row - s.counts[N_LEAVES]], tape[place + WEIGHTS]
     n = block = grow_levels(s, row, at)
     stride = tape[place + NODE_AT]
     if stride == 0:
@@ -335,7 +311,7 @@ def close_levels(s: Scratch, row: int, at: int) -> None:
                 sum_ = sum_ + load8(cells, weights + level) * load8(cells, at + level * block + k)
             store8(cells, out + k, sum_)
         return
-    flip = s.n[FLIP, s.n[AXIS, row]] != 0
+    flip = s.axis.flip[s.row.axis[row]] != 0
     for k in range(n):
         for level in range(card):
             state = card - 1 - level if flip else level
@@ -345,7 +321,7 @@ def close_levels(s: Scratch, row: int, at: int) -> None:
 
 def message_of(s: Scratch, row: int, i: int) -> int:
     """Where on the tape message ``i`` of a row is."""
-    place = s.n[FIRST, row]
+    place = s.row.first[row]
     return int(s.tape[place + ROW_HEAD + PAIR * s.tape[place + PAIRS] + i])
 
 
@@ -353,32 +329,32 @@ def build(s: Scratch, row: int, at: int) -> None:
     """The products of all leaves and messages about an axis but the last, from ``at`` on."""
     tape = s.tape
     grow(s, row, at)
-    for i in range(tape[s.n[FIRST, row] + MESSAGES] - 1):
+    for i in range(tape[s.row.first[row] + MESSAGES] - 1):
         m = message_of(s, row, i)
-        right = s.n[START, tape[m + TABLE]]
+        right = s.table.start[tape[m + TABLE]]
         multiply(s, m, at + tape[m + OUT_AT], at + tape[m + LEFT_AT], right)
 
 
 def leaf_of(s: Scratch, row: int) -> int:
     """The first cell of the leaf about a lone axis, from its row."""
-    return int(s.n[START, 1 + s.n[AXIS, row]])
+    return int(s.table.start[1 + s.row.axis[row]])
 
 
 def sweep(s: Scratch) -> int:
     """Closes all axes; returns the exponent that was taken out of the tables."""
-    exponent = int(s.n[COUNT, EXPONENT])
-    leaves = s.n[COUNT, N_LEAVES]
-    for row in range(leaves, leaves + s.n[COUNT, N_LONE]):
+    exponent = int(s.counts[EXPONENT])
+    leaves = s.counts[N_LEAVES]
+    for row in range(leaves, leaves + s.counts[N_SINGLETONS]):
         start, sum_ = leaf_of(s, row), zero8(s.cells)
-        for state in range(s.n[CARD_AT, row - leaves]):
+        for state in range(s.turn.card[row - leaves]):
             sum_ = sum_ + load8(s.cells, start + state)
-        store8(s.cells, s.n[START, row], sum_)
+        store8(s.cells, s.table.start[row], sum_)
         exponent += rescale(s, row)
-    for row in range(leaves + s.n[COUNT, N_LONE], s.n[COUNT, N_TABLES]):
-        at = s.n[PLACE, row]
-        card, out = s.n[CARD_AT, row - leaves], s.n[START, row]
-        count = s.tape[s.n[FIRST, row] + MESSAGES]
-        if s.tape[s.n[FIRST, row] + WEIGHTS] >= 0:
+    for row in range(leaves + s.counts[N_SINGLETONS], s.counts[N_TABLES]):
+        at = s.row.place[row]
+        card, out = s.turn.card[row - leaves], s.table.start[row]
+        count = s.tape[s.row.first[row] + MESSAGES]
+        if s.tape[s.row.first[row] + WEIGHTS] >= 0:
             close_levels(s, row, at)
             exponent += rescale(s, row)
             continue
@@ -386,9 +362,9 @@ def sweep(s: Scratch) -> int:
         if count > 0:
             m = message_of(s, row, count - 1)
             left = at + s.tape[m + LEFT_AT]
-            close(s, m, card, out, left, s.n[START, s.tape[m + TABLE]])
+            close(s, m, card, out, left, s.table.start[s.tape[m + TABLE]])
         else:
-            size = s.n[SIZE, row]
+            size = s.table.size[row]
             for i in range(size):
                 sum_ = load8(s.cells, at + i)
                 for state in range(1, card):
@@ -398,59 +374,59 @@ def sweep(s: Scratch) -> int:
     return exponent
 
 
-def sweep_back(s: Scratch, order: Ints, check: int, factor: float, credit: bool) -> None:
+def sweep_back(s: Scratch, order: Ints, check: int, factor: float, explains: bool) -> None:
     """Derivatives of P(evidence), from the last axis to the first.
 
     Adds the joint probabilities of all nodes' states with the evidence, times ``factor``, to
     the MARGINAL rows where they are closed, and to the AGAIN rows where they are seen first:
     unwanted nodes, too, tell whether the record is to be believed.  The sum over the states
     of the first node that others couple is left in cell ``check``, by lane; a lone one would
-    tell nothing, so they come before.  ``credit`` leaves what ``responsibility.py`` reads.
+    tell nothing, so they come before.  ``explains`` leaves what ``responsibility.py`` reads.
     """
-    tape, leaves, kept = s.tape, s.n[COUNT, N_LEAVES], s.n[COUNT, KEPT] != 0
-    lone = s.n[COUNT, N_LONE]
+    tape, leaves, kept = s.tape, s.counts[N_LEAVES], s.counts[KEPT] != 0
+    lone = s.counts[N_SINGLETONS]
     for row in range(leaves, leaves + lone):
         undo(s, row)
-        add_joint(s, s.n[AXIS, row], leaf_of(s, row), s.n[START, row], 1, 0, check, factor)
-        if credit:
-            for i in range(leaf_of(s, row), leaf_of(s, row) + s.n[CARD_AT, row - leaves]):
-                to_joint(s, i, i, s.n[START, row], 1)
-    for row in range(s.n[COUNT, N_TABLES] - 1, leaves + lone - 1, -1):
-        turn, at = row - leaves, s.n[PLACE, row]
-        card, a = s.n[CARD_AT, turn], order[turn]
-        if s.n[HELD, row] != 0:
+        add_joint(s, s.row.axis[row], leaf_of(s, row), s.table.start[row], 1, 0, check, factor)
+        if explains:
+            for i in range(leaf_of(s, row), leaf_of(s, row) + s.turn.card[row - leaves]):
+                to_joint(s, i, i, s.table.start[row], 1)
+    for row in range(s.counts[N_TABLES] - 1, leaves + lone - 1, -1):
+        turn, at = row - leaves, s.row.place[row]
+        card, a = s.turn.card[turn], order[turn]
+        if s.row.fresh[row] != 0:
             add_again(s, row, order, factor)
         undo(s, row)
-        asked = s.n[KIND, a] == STATES
-        told = credit and (asked or s.n[PRESENT, s.n[NODE, a]] != 0)
-        count = tape[s.n[FIRST, row] + MESSAGES]
+        asked = s.axis.kind[a] == STATES
+        told = explains and (asked or s.node.present[s.axis.node[a]] != 0)
+        count = tape[s.row.first[row] + MESSAGES]
         if count == 0:
             if asked:
                 if not kept:
                     grow(s, row, at)
-                add_joint(s, a, at, s.n[START, row], s.n[SIZE, row], 0, check, factor)
-                if credit:
-                    leave_joints(s, row, at, s.n[START, row], s.n[SIZE, row], 0)
+                add_joint(s, a, at, s.table.start[row], s.table.size[row], 0, check, factor)
+                if explains:
+                    leave_joints(s, row, at, s.table.start[row], s.table.size[row], 0)
             elif told:
                 leave_levels(s, row, at, kept)
             continue
         if not kept:
             build(s, row, at)
-        out = s.n[START, row]
+        out = s.table.start[row]
         for i in range(count - 1, -1, -1):
             m = message_of(s, row, i)
             t, left = tape[m + TABLE], at + tape[m + LEFT_AT]
             want_left, want_right = asked or told or i > 0, t >= leaves
-            if credit and t < leaves:
-                want_right = s.n[ASKED, t] != 0
+            if explains and t < leaves:
+                want_right = s.table.asked[t] != 0
             if want_left and tape[m + LEFT_ONCE] == 0:
                 clear(s, left, card * tape[m + V_LEFT])
             if want_right and tape[m + RIGHT_ONCE] == 0:
-                clear(s, s.n[START, t], s.n[SIZE, t])
-            pull(s, m, out, left, s.n[START, t], want_left, want_right)
+                clear(s, s.table.start[t], s.table.size[t])
+            pull(s, m, out, left, s.table.start[t], want_left, want_right)
             out = left
             if want_right and t < leaves:
-                to_joint(s, s.n[START, t], s.n[START, t], s.n[START, t], s.n[SIZE, t])
+                to_joint(s, s.table.start[t], s.table.start[t], s.table.start[t], s.table.size[t])
         block = tape[message_of(s, row, 0) + V_LEFT]
         if asked:
             add_joint(s, a, at, at, block, block, check, factor)
@@ -460,9 +436,9 @@ def sweep_back(s: Scratch, order: Ints, check: int, factor: float, credit: bool)
 
 def leave_levels(s: Scratch, row: int, at: int, kept: bool) -> None:
     """The masses of a row that ``close_levels`` made; see ``joints.py``."""
-    cells, v, start = s.cells, s.n[NODE, s.n[AXIS, row]], s.n[START, row]
-    level = s.n[HARD, v]
-    block = s.n[SIZE, row] if kept else grow_levels(s, row, at)
+    cells, v, start = s.cells, s.axis.node[s.row.axis[row]], s.table.start[row]
+    level = s.node.hard[v]
+    block = s.table.size[row] if kept else grow_levels(s, row, at)
     for i in range(block):
         below = load8(cells, at + i)
         for lower in range(1, level):
@@ -470,7 +446,7 @@ def leave_levels(s: Scratch, row: int, at: int, kept: bool) -> None:
         given, here = load8(s.adjoint, start + i), load8(cells, at + level * block + i)
         store8(s.adjoint, at + i, below * given)
         store8(s.adjoint, at + block + i, here * given)
-    s.n[MASSES, v] = SEPARATE
+    s.node.mass_kind[v] = SEPARATE
     share_out(s, row, at, block, 2, level - 1)
 
 
@@ -489,37 +465,37 @@ def add_joint(
     Values from cell ``left`` on, ``block`` for each state; derivatives from ``given`` on,
     ``step`` apart.
     """
-    v = s.n[NODE, a]
+    v = s.axis.node[a]
     all_states = zero8(s.cells)
-    for state in range(s.n[CARD, a]):
+    for state in range(s.axis.card[a]):
         sum_ = zero8(s.cells)
         for i in range(block):
             value = load8(s.cells, left + state * block + i)
             sum_ = sum_ + value * load8(s.adjoint, given + state * step + i)
         here, finer = pair8(sum_)
-        s.f[MARGINAL + 4 * state, v] += here * factor
-        s.f[FINER + 4 * state, v] -= finer * factor
-        if s.n[SEEN, s.n[TURN, a]] < 0:  # in no table before
-            s.f[AGAIN + 4 * state, v] += here * factor
-            s.f[FINER + 4 * state, v] += finer * factor
+        s.node.marginal[state, v] += here * factor
+        s.node.finer[state, v] -= finer * factor
+        if s.turn.seen[s.axis.turn[a]] < 0:  # in no table before
+            s.node.again[state, v] += here * factor
+            s.node.finer[state, v] += finer * factor
         all_states = all_states + sum_
     store8(s.cells, check, all_states)
 
 
 def add_again(s: Scratch, row: int, order: Ints, factor: float) -> None:
     """The same for the axes that appear here first, from this table."""
-    start, size = s.n[START, row], s.n[SIZE, row]
+    start, size = s.table.start[row], s.table.size[row]
     stride = size
-    for word in range(s.n[COUNT, N_WORDS]):
-        rest = s.m[4 * row + BACK, word]
+    for word in range(s.counts[N_WORDS]):
+        rest = s.table.turns[row, word]
         while rest != 0:
             bit = lowest(rest)
             rest ^= single(bit)
             turn = word * BITS + bit
-            card = s.n[CARD_AT, turn]
+            card = s.turn.card[turn]
             stride //= card  # axes lie by turn, the earliest outermost
             a = order[turn]
-            if s.n[SEEN, turn] != row or s.n[KIND, a] != STATES:
+            if s.turn.seen[turn] != row or s.axis.kind[a] != STATES:
                 continue
             for state in range(card):
                 sum_ = zero8(s.cells)
@@ -528,15 +504,15 @@ def add_again(s: Scratch, row: int, order: Ints, factor: float) -> None:
                     for i in range(first, first + stride):
                         sum_ = sum_ + load8(s.cells, i) * load8(s.adjoint, i)
                 here, finer = pair8(sum_)
-                s.f[AGAIN + 4 * state, s.n[NODE, a]] += here * factor
-                s.f[FINER + 4 * state, s.n[NODE, a]] += finer * factor
+                s.node.again[state, s.axis.node[a]] += here * factor
+                s.node.finer[state, s.axis.node[a]] += finer * factor
 
 
 def is_scalar(s: Scratch, t: int) -> bool:
     """Whether a table has no axes."""
     axes = 0
-    for word in range(s.n[COUNT, N_WORDS]):
-        axes |= s.m[4 * t + SCOPE, word]
+    for word in range(s.counts[N_WORDS]):
+        axes |= s.table.scope[t, word]
     return axes == 0
 
 
@@ -545,16 +521,16 @@ def multiply_scalars(s: Scratch, result: int) -> int:
 
     Returns the exponent that was taken out of the product, and so of the derivatives.
     """
-    found, before = s.n[SPARE + 0], s.n[SPARE + 1]
+    found, before = s.lists.scalars, s.lists.exponents
     n = 1
     found[0] = 0
-    for t in range(s.n[COUNT, N_LEAVES], s.n[COUNT, N_TABLES]):
+    for t in range(s.counts[N_LEAVES], s.counts[N_TABLES]):
         if is_scalar(s, t):
             found[n] = t
             n += 1
     running, total = zero8(s.cells) + splat8(1.0), 0
     for i in range(n):  # prefix products, kept in the derivative's place
-        start = s.n[START, found[i]]
+        start = s.table.start[found[i]]
         store8(s.adjoint, start, running)
         before[i] = total
         running = running * load8(s.cells, start)
@@ -565,7 +541,7 @@ def multiply_scalars(s: Scratch, result: int) -> int:
     store8(s.cells, result, running)
     running, after = zero8(s.cells) + splat8(1.0), 0
     for i in range(n - 1, -1, -1):
-        start = s.n[START, found[i]]
+        start = s.table.start[found[i]]
         shift = before[i] + after - total
         value = load8(s.adjoint, start) * running
         if shift != 0:

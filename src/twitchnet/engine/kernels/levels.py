@@ -9,21 +9,8 @@ from __future__ import annotations
 
 from twitchnet.engine.jit.lanes import load8, splat8, store8, wide, zero8
 from twitchnet.engine.kernels.layout import (
-    ASKED,
-    CARD,
-    COUNT,
-    FIXED,
-    LEAF,
-    LOCAL,
-    MARKED,
+    HIDDEN,
     N_CELLS,
-    P_CREDIT,
-    P_ENTRY,
-    P_LONE,
-    SCOPE,
-    SPARE,
-    START,
-    V_CARD,
     Packed,
     Scratch,
     put,
@@ -39,21 +26,21 @@ from twitchnet.engine.kernels.leaves import (
 )
 
 
-def add_cut_node(
+def add_conditioned_node(
     p: Packed,
     s: Scratch,
     v: int,
     live: int,
     base: int,
     raised: int,
-    credit: bool,
+    explains: bool,
 ) -> bool:
     """An observed max node whose level is conditioned on: each lane is one of its sums.
 
     P(evidence) is a sum of signed weights times P(at most that level), and a level's parts
     are independent factors.  Where the node is left out of a sum, it couples nothing.
     """
-    card, mark = p.n[V_CARD, v], s.n[MARKED, v]
+    card, mark = p.node.card[v], s.node.marked[v]
     write_weights(p, s, v, raised)
     cells = wide(s.cells)
     below, factor = zero8(cells), zero8(cells)
@@ -63,20 +50,20 @@ def add_cut_node(
             weight = weight - load8(s.cells, raised + level + 1)
         below = below + load8(s.cells, base + level)
         factor = factor + below * weight * load8(s.cells, mark + level)
-    start = s.n[START, 0]
+    start = s.table.start[0]
     store8(cells, start, load8(cells, start) * factor)
     guard(s, start, 1)
     for j in range(live):
-        part = s.n[SPARE + 2, j]
-        u = p.n[P_LONE, part]
-        if u < 0 or s.n[FIXED, u] != 0:
-            if not add_cut_part(p, s, part, v, credit):
+        part = s.lists.live_parts[j]
+        u = p.part.singleton[part]
+        if u < 0 or s.node.fixed[u] != HIDDEN:
+            if not add_conditioned_part(p, s, part, v, explains):
                 return False
             continue
-        start, states = s.n[START, 1 + s.n[LOCAL, u]], p.n[V_CARD, u]
+        start, states = s.table.start[1 + s.node.axis[u]], p.node.card[u]
         for state in range(states):
             below, sum_ = zero8(cells), zero8(cells)
-            at = p.n[P_ENTRY, part] + state
+            at = p.part.entry[part] + state
             if p.table[at] == 1.0:  # nothing is produced in most lowest states
                 continue
             for level in range(card):
@@ -87,28 +74,28 @@ def add_cut_node(
     return True
 
 
-def add_cut_part(p: Packed, s: Scratch, part: int, v: int, credit: bool) -> bool:
+def add_conditioned_part(p: Packed, s: Scratch, part: int, v: int, explains: bool) -> bool:
     """A part of several nodes, or of lanes, at the level of each lane.
 
-    With ``credit``, a leaf is asked what the part produced.
+    With ``explains``, a leaf is asked what the part produced.
     """
-    axes, cells, card, mark = s.n[SPARE + 0], wide(s.cells), p.n[V_CARD, v], s.n[MARKED, v]
+    axes, cells, card, mark = s.lists.axes, wide(s.cells), p.node.card[v], s.node.marked[v]
     n = part_axes(p, s, part, -1, axes)
     size = 1
     for k in range(n):
-        size *= s.n[CARD, axes[k]]
+        size *= s.axis.card[axes[k]]
     t = 1 + axes[0]
     own = n > 1
     if own:
         t = new_table(s, size)
-        if s.n[START, t] < 0:
+        if s.table.start[t] < 0:
             return False
         for k in range(n):
-            put(s.m, 4 * t + SCOPE, axes[k])
-        fill_ones(s, s.n[START, t], size)
-        if credit and p.n[P_CREDIT, part] >= 0:
-            s.n[ASKED, t], s.n[LEAF, part] = 1, t
-    start, kept = s.n[START, t], s.n[COUNT, N_CELLS]
+            put(s.table.scope[t], axes[k])
+        fill_ones(s, s.table.start[t], size)
+        if explains and p.part.target[part] >= 0:
+            s.table.asked[t], s.lists.leaf[part] = 1, t
+    start, kept = s.table.start[t], s.counts[N_CELLS]
     room = take_cells(s, size * card)
     if room < 0:
         return False
@@ -120,7 +107,7 @@ def add_cut_part(p: Packed, s: Scratch, part: int, v: int, credit: bool) -> bool
             below = below + load8(s.cells, room + level * size + i)
             sum_ = sum_ + below * load8(s.cells, mark + level)
         store8(cells, start + i, load8(cells, start + i) * sum_)
-    s.n[COUNT, N_CELLS] = kept
+    s.counts[N_CELLS] = kept
     if not own:
         guard(s, start, size)
     return True
