@@ -52,7 +52,7 @@ from twitchnet.engine.host.batch import (
 from twitchnet.engine.host.packing import new_scratch, pack
 from twitchnet.engine.jit.lanes import (
     BITS,
-    Wide,
+    DoubleDouble,
     above,
     highest,
     lowest,
@@ -291,9 +291,9 @@ numbers = st.floats(-1e30, 1e30).filter(lambda x: x == 0.0 or abs(x) > 1e-30)
 
 @given(st.lists(st.tuples(numbers, numbers), min_size=2, max_size=6))
 def test_wide_cells_have_twice_the_digits(pairs: list[tuple[float, float]]) -> None:
-    wide, exact_, scale = Wide(np.zeros(1)), Fraction(0), Fraction(0)
+    wide, exact_, scale = DoubleDouble(np.zeros(1)), Fraction(0), Fraction(0)
     for a, b in pairs:
-        wide = wide + Wide(np.array([a])) * Wide(np.array([b]))
+        wide = wide + DoubleDouble(np.array([a])) * DoubleDouble(np.array([b]))
         exact_ += Fraction(a) * Fraction(b)
         scale += abs(Fraction(a) * Fraction(b))
     stored = wide.renewed()

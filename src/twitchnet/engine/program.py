@@ -1,7 +1,7 @@
 """The flat arrays that every computation runs on, and the letters of their axes.
 
-No names and no strings may enter the engine; ``lowering.py`` turns a network into
-a :class:`Program` and keeps the names on its side.
+No names and no strings may enter the engine; ``lowering.py`` turns a network into a
+:class:`Program` and keeps the names on its side.
 
 Letters, fixed here for the whole engine:
 
@@ -10,10 +10,10 @@ Letters, fixed here for the whole engine:
     E  entries of the parts' tables
     L  lanes: assignments of the nodes that a plan conditions on
 
-A node is of one of two sorts.  A *table* node has one part, its table.  A *max*
-node is the largest of the levels that its parts produce independently: a noisy-OR
-has two levels, (silent, produced), and is *present* when any part produced it.  A
-noisy-AND is a noisy-OR of blockers with its states reversed (``flip``).
+A node is a table node or a noisy-max node.  A *table* node has one part, its table.  A
+*noisy-max* node is the largest of the levels that its parts produce independently: a noisy-OR
+has two levels, (silent, produced), and is *present* when any part produced it.  A noisy-AND is
+a noisy-OR of blockers with its states reversed (``flip``).
 """
 
 from __future__ import annotations
@@ -31,10 +31,9 @@ Bools = NDArray[np.bool_]
 class Program(NamedTuple):
     """A network as flat read-only arrays.
 
-    ``part_table[part_entry[p]:part_entry[p + 1]]`` is the row-major table of part
-    ``p`` with the owner's levels as first axis and then the nodes of its scope.
-    Entry ``e`` is ``number[e]``-th of the network's numbers (``kind`` 1), one minus
-    it (2), or a constant (0); see ``lowering.py``.
+    ``part_table[part_entry[p]:part_entry[p + 1]]`` is the row-major table of part ``p``, with the
+    owner's levels as first axis and then the nodes of its scope.  ``lowering.py`` knows which of
+    the network's numbers each entry is.
     """
 
     card: Ints  # (V,) number of states
@@ -52,10 +51,10 @@ class Program(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What one record says, as arrays over the nodes.
+    """What one record says, as arrays over the nodes: hard and virtual evidence.
 
-    ``hard[v]`` is a state or -1; ``soft[v]`` is a row of likelihoods over the states,
-    used where ``is_soft[v]``, and to be multiplied by ``2**soft_exponent[v]``.
+    ``hard[v]`` is a state or -1; ``soft[v]`` is a row of likelihoods over the states, used where
+    ``is_soft[v]``, and to be multiplied by ``2**soft_exponent[v]``.
     """
 
     hard: Ints  # (V,)

@@ -1,1 +1,1 @@
-"""What surrounds the kernels: threads, memory, packed programs."""
+"""The host of the kernels: threads, memory, packed programs."""

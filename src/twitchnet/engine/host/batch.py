@@ -24,27 +24,27 @@ from twitchnet.engine.kernels.layout import Packed, Scratch, Task
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 
 WORKSPACE = 64 * 2**20  # bytes per thread; beyond the second-level cache more does not help
-FEWEST_ROWS = 32  # for which a thread is worth it
-MOST_ROWS, SHARES = 256, 8  # of a call; and in so many calls a thread would do its share
+FEWEST_ROWS = 32  # rows for each thread: to start one takes as long as a few records
+MOST_ROWS, SHARES = 256, 8  # rows of a call at most; calls of each thread at least, for balance
 
 STATUS = ("ok", "impossible", "too wide", "bad code")
 LIMITS = ("", "budget", "workspace", "planning", "range", "precision")
-"""What a record that is too wide exceeds: see ``layout``."""
+"""What a record that is too wide exceeds: the values of ``layout.LIMIT``, in order."""
 LEFT_TO_NUMPY = ("range", "precision")
-"""Limits of the numbers that the kernels compute with; numpy has none of them."""
+"""Limits of doubles and double-doubles, which numpy's path does not have."""
 
 CORES = os.cpu_count() or 1
 _SPARE: dict[tuple[float, ...], deque[Scratch]] = {}
 MOST_SHAPES = 2
-"""Workspaces of so many programs are kept, for each core one."""
+"""Programs whose workspaces are kept, one for each core; more would hold memory for nothing."""
 
 
 @contextmanager
 def workspace_for(program: Program, workspace: float) -> Iterator[Scratch]:
-    """A workspace that no other thread uses meanwhile, kept for whoever comes next.
+    """A workspace for one thread at a time, kept for the next caller.
 
-    A new one costs as much as some records: the system clears every page that is touched.
-    No lock is held, so that a process may fork at any time.
+    A new one costs as much as some records: the system clears every page on first use.  No lock is
+    held, so that a process may fork at any time.
     """
     sizes = len(program.card), len(program.part_owner), len(program.part_table)
     key = (*sizes, int(program.card.max(initial=2)), int(program.card.sum()), workspace)
@@ -88,7 +88,7 @@ class BatchOutput(NamedTuple):
 
     @classmethod
     def empty(cls, count: int, columns: int, explained: int = 0) -> BatchOutput:
-        """Room for ``count`` rows, that begin with the first form."""
+        """Room for ``count`` rows, to be tried in doubles first."""
         return cls(
             np.full((count, columns), np.nan),
             np.full((count, explained), np.nan),
@@ -100,13 +100,13 @@ class BatchOutput(NamedTuple):
         )
 
     def refuse(self) -> None:
-        """All rows are too wide: the program is larger than the kernels serve."""
+        """Marks all rows as too wide: the program is larger than the kernels serve."""
         self.status[:], self.limits[:] = STATUS.index("too wide"), LIMITS.index("planning")
         self.cells[:] = np.nan
 
 
 def _plain(array: NDArray[Any]) -> NDArray[Any]:
-    """Contiguous and writable: other layouts would each be compiled anew."""
+    """Contiguous and writable, because kernels are compiled for no other layout."""
     return np.require(array, requirements=["C", "W"])
 
 

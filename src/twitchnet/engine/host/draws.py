@@ -1,11 +1,10 @@
-"""Many draws of one program's numbers, made ready for the kernels together.
+"""Many draws of the numbers of one program, packed together for the kernels.
 
-The kernels read three things besides the tables that depend on their numbers: how much a
-signed link may cancel (``lost_bits``), which nodes only ever make things likelier
-(``monotone``) and how improbable each is (``surprise``); see ``packing.py``.  For one program
-that takes about as long as a light record; for a block of draws, which numpy runs over as
-its innermost axis, a few percent of it.  The answer is that of ``packing.pack`` for each
-draw, to the last bit.
+Besides the tables, three arrays depend on the numbers: how many digits a signed link may lose
+(``lost_bits``), which nodes only make things likelier (``monotone``) and how improbable each is
+(``surprise``); see ``packing.py``.  For one program they take about as long as a cheap record;
+for a block of draws, which numpy computes along its innermost axis, a few percent of that.  The
+result equals ``packing.pack`` for each draw, to the last bit.
 
 Letters: D draws, the last axis of every table here; V, P, E as in ``program``.
 """

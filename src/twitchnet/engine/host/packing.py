@@ -33,10 +33,10 @@ from twitchnet.engine.program import Floats, Ints, Program
 
 
 class Structure(NamedTuple):
-    """What ``pack`` makes of a program whatever its numbers are.
+    """What ``pack`` derives from a program without its numbers.
 
-    ``groups`` are the parts of one shape of table: their numbers (parts,), and the places of
-    their entries (parts, levels, *states of the scope).  ``stages`` divide them so that
+    ``groups`` are the parts whose tables have the same shape: their numbers (parts,), and the
+    places of their entries (parts, levels, *states of the scope).  ``stages`` divide them so that
     parents come before children: a group, and which of its parts.
     """
 
@@ -46,16 +46,16 @@ class Structure(NamedTuple):
     stages: list[tuple[int, Ints]]
 
 
-EQUAL = 1.0 - 1e-14  # what sums of equal levels differ by is no fall, however small they are
+EQUAL = 1.0 - 1e-14  # sums of levels that are equal but for rounding do not count as falling
 MOST_MASKS = 2**29  # bytes of the masks of tables in a workspace, see ``serves``
-MOST_LEAVES = 2**28  # bytes that a workspace may take for a program's own tables
+MOST_LEAVES = 2**28  # bytes of a workspace for the tables of the program itself
 
 _STRUCTURES: dict[int, Structure] = {}
 MOST_STRUCTURES = 16
 
 
 def structure_of(program: Program) -> Structure:
-    """The structure of a program, kept for the next one that differs in its numbers alone."""
+    """The structure of a program, kept for programs that differ from it in numbers alone."""
     found = _STRUCTURES.get(id(program.scope))
     if found is not None and found.scope is program.scope:
         return found
@@ -94,7 +94,7 @@ def structure_of(program: Program) -> Structure:
 
 
 def in_one_piece(array: NDArray[Any]) -> NDArray[Any]:
-    """The same array, with entries that follow each other."""
+    """The same array, contiguous."""
     return np.require(array, requirements="C")
 
 
@@ -115,7 +115,10 @@ def pack(program: Program) -> Packed:
 
 
 def singleton_scopes(program: Program) -> Ints:
-    """The only node of each part's scope, or NOBODY; SEVERAL also for a node's second part."""
+    """The only node of each part's scope, or NOBODY.
+
+    SEVERAL for scopes of more nodes, and where an earlier part of the owner has the same node.
+    """
     lone = np.full(len(program.part_owner), NOBODY, dtype=np.int64)
     sizes = np.diff(program.scope_first)
     lone[sizes == 1] = program.scope[program.scope_first[:-1][sizes == 1]]
@@ -127,7 +130,7 @@ def singleton_scopes(program: Program) -> Ints:
 
 
 def loose_nodes(program: Program) -> Ints:
-    """1 for a node that couples nothing when it is silent: its parts are links of targets."""
+    """1 for a node that couples nothing at its lowest level: its parts are links of targets."""
     lone = singleton_scopes(program)
     loose = np.ones(len(program.card), dtype=np.int64)
     loose[program.part_owner[(lone == SEVERAL) | ((lone >= 0) & (program.part_credit < 0))]] = 0
@@ -200,7 +203,7 @@ def lost_bits(tables: Floats) -> Ints:
 
 
 def monotone(program: Program, structure: Structure, tables: list[Floats]) -> Ints:
-    """Which nodes, in any state above the lowest, make nothing less likely that follows."""
+    """1 for nodes of which no state above the lowest makes anything less likely that follows."""
     falls = np.zeros(len(program.scope), dtype=np.bool_)
     for (parts, _), table in zip(structure.groups, tables, strict=True):
         above = table[:, ::-1].cumsum(axis=1)
@@ -239,10 +242,10 @@ def most_words(program: Program) -> int:
 
 
 def serves(program: Program) -> bool:
-    """Whether the kernels answer for a program at all: their masks grow with its square.
+    """Whether the kernels answer for a program at all: masks grow with the square of its size.
 
-    A network of some 6,500 variables with two parts each is the largest; numpy answers beyond.
-    A record touches a tenth of this memory, or less.
+    About 6,500 variables with two parts each is the largest network; numpy answers beyond.  A
+    record uses a tenth of this memory, or less.
     """
     return 2 * most_tables(program) * most_words(program) * 8 <= MOST_MASKS
 
@@ -250,8 +253,8 @@ def serves(program: Program) -> bool:
 def new_scratch(program: Program, workspace: float) -> Scratch:
     """The workspace of one thread: ``workspace`` bytes for tables and their derivatives.
 
-    More, up to ``MOST_LEAVES`` bytes, where the tables of the program itself take more.  Memory
-    is only taken by what is used.
+    It is larger, up to ``MOST_LEAVES`` bytes, for a program whose own tables are.  The system only
+    takes memory that is used.
     """
     nodes, parts = len(program.card), len(program.part_owner)
     card = int(program.card.max(initial=2))
@@ -292,7 +295,7 @@ def new_scratch(program: Program, workspace: float) -> Scratch:
 
 
 def rows(group: Any, size: int, **others: NDArray[Any]) -> Any:
-    """A group of arrays (size,) of zeros, but for those that are named."""
+    """A group of arrays (size,) of zeros, except for those that are given."""
     kinds = {"Ints": np.int64, "Floats": np.float64}
     return group(
         **{

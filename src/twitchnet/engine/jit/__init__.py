@@ -1,1 +1,1 @@
-"""What the compiler is taught, and where compiled code is kept."""
+"""Extensions of the compiler, and the cache of compiled code."""

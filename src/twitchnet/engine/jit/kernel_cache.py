@@ -1,11 +1,11 @@
-"""How a compiled kernel is loaded from disk, or kept there.
+"""Loading a compiled kernel from disk, and keeping it there.
 
-It stands where numba's own cache stands.  That one unpickles an index before it knows whose
-it is, and hands object code to the linker as it finds it: a truncated file ends the process.
-Here a kernel is one file whose name says for which processor it is and for which arguments;
-the folder says for which sources and libraries (``compiler.cache_directory``).
+It replaces numba's own cache, which unpickles an index before it knows whose it is, and hands
+object code to the linker as it finds it: a truncated file ends the process.  Here a kernel is
+one file; its name depends on the processor and the types of the arguments, its folder on the
+sources and libraries (``compiler.cache_directory``).
 
-Imported by ``kernels/compiler.py`` alone, and by nobody before a batch is worth it.
+Only ``kernels/compiler.py`` imports this, when kernels are first used.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def is_kept(folder: Path, arguments: tuple[Any, ...]) -> bool:
 
 
 class KernelCache(NullCache):  # type: ignore[misc, unused-ignore]
-    """Loads and keeps kernels in a folder, and tells in one line why it compiles.
+    """Loads and keeps kernels in a folder, and logs in one line why it compiles.
 
     Without a folder nothing is loaded or kept, and ``reason`` says why there is none.
     """

@@ -1,12 +1,12 @@
-"""Eight numbers at a time: the smallest vocabulary that the kernels are written in.
+"""Eight numbers at a time: the vocabulary that the kernels are written in.
 
-A *cell* is eight float64, one per lane.  These few functions are all that a kernel
-does with cells and bit masks; written here in numpy, they run as they are (the
-kernels with the compiler off) and are replaced one by one when ``compiler``
-compiles, where a cell is one vector register.  A *wide* cell has twice the digits, in two.
+A *cell* is eight float64, one for each lane.  These few functions are all that a kernel does
+with cells and bit masks.  Written here in numpy, they run as they are (kernels as plain
+Python); in compiled code, ``machine.py`` replaces them one by one, and a cell is a vector
+register.  A *double-double* cell has twice the digits, in two registers.
 
-Masks are sets of axes, ``BITS`` to an int64 word, its sign bit included, so a network may
-have any number of axes.
+Masks are sets of axes, 64 to an int64 word, its sign bit included, so a network may have any
+number of axes.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ import numpy as np
 LANES = 8
 BITS, WORD = 64, 6  # bits of a word, and of the place of a bit in it
 
-HALF = -(2**27)  # a mask for the leading half of the digits of a float64
+HALF = -(2**27)  # mask for the leading half of the digits of a float64
 
-Cell = Any  # eight float64: an array here, a register when compiled; or a ``Wide`` one
+Cell = Any  # eight float64: an array here, a register when compiled; or a ``DoubleDouble`` one
 
 
-class WideCells:
-    """An array of wide cells: their high parts, and from its middle on their low parts."""
+class DoubleDoubleCells:
+    """An array of double-double cells: high parts, and from its middle on low parts."""
 
     def __init__(self, array: np.ndarray) -> None:
         self.array = array
 
 
-class Wide:
+class DoubleDouble:
     """A cell of twice the digits: each lane is the sum of a high and a low part.
 
-    Products and sums as in Dekker (1971), Numer. Math. 18, 224-242; errors are some 2**-104 of
-    what is added.  The low part of a result takes what comes, and only when it is stored does the
-    high part get all digits it can hold: sums that follow each other need not wait for it.
+    Products and sums as in Dekker (1971), Numer. Math. 18, 224-242; their error is about 2**-104
+    of the operands.  Low parts are added to high parts only when a result is stored, so that sums
+    that follow each other need not wait.
     """
 
     __array_ufunc__ = None  # numpy leaves products and sums with arrays to this class
@@ -44,27 +44,27 @@ class Wide:
         self.high = high
         self.low = np.zeros(LANES) if low is None else low
 
-    def __add__(self, other: Cell) -> Wide:
-        a, b = self, other if isinstance(other, Wide) else Wide(other)
+    def __add__(self, other: Cell) -> DoubleDouble:
+        a, b = self, other if isinstance(other, DoubleDouble) else DoubleDouble(other)
         sum_ = a.high + b.high
         back = sum_ - a.high
         rest = ((a.high - (sum_ - back)) + (b.high - back)) + (a.low + b.low)
-        return Wide(sum_, rest)
+        return DoubleDouble(sum_, rest)
 
-    def __sub__(self, other: Cell) -> Wide:
-        b = other if isinstance(other, Wide) else Wide(other)
-        return self + Wide(-b.high, -b.low)
+    def __sub__(self, other: Cell) -> DoubleDouble:
+        b = other if isinstance(other, DoubleDouble) else DoubleDouble(other)
+        return self + DoubleDouble(-b.high, -b.low)
 
-    def __mul__(self, other: Cell) -> Wide:
-        a, b = self, other if isinstance(other, Wide) else Wide(other)
+    def __mul__(self, other: Cell) -> DoubleDouble:
+        a, b = self, other if isinstance(other, DoubleDouble) else DoubleDouble(other)
         product = a.high * b.high
         rest = lost_digits(a.high, b.high, product) + (a.high * b.low + a.low * b.high)
-        return Wide(product, rest)
+        return DoubleDouble(product, rest)
 
-    def renewed(self) -> Wide:
+    def renewed(self) -> DoubleDouble:
         """The same number, with all digits that it can hold in the high part."""
         high = self.high + self.low
-        return Wide(high, self.low - (high - self.high))
+        return DoubleDouble(high, self.low - (high - self.high))
 
 
 def lost_digits(a: np.ndarray, b: np.ndarray, product: np.ndarray) -> np.ndarray:
@@ -78,17 +78,17 @@ def lost_digits(a: np.ndarray, b: np.ndarray, product: np.ndarray) -> np.ndarray
 
 
 class Losses:
-    """Whether a product, since it was asked to forget, left the range of a double.
+    """Whether a product has left the range of a double since ``forget_losses``.
 
-    Compiled code asks the processor, which remembers every result that underflowed with a loss
-    of digits, or overflowed; plain code is told by numpy, see ``watching``.
+    Compiled code reads it from the processor, which remembers every result that underflowed with a
+    loss of digits, or overflowed; in plain code numpy calls this object, see ``watching``.
     """
 
     def __init__(self) -> None:
         self.seen = False
 
     def __call__(self, kind: str, flag: int) -> None:
-        """What numpy calls."""
+        """Called by numpy."""
         self.seen = True
 
 
@@ -96,12 +96,12 @@ _LOSSES = Losses()
 
 
 def watching() -> np.errstate:
-    """Lets numpy tell of every result that leaves the range, for kernels as plain Python."""
+    """Makes numpy report every result that leaves the range, for kernels as plain Python."""
     return np.errstate(under="call", over="call", invalid="ignore", call=_LOSSES)
 
 
 def forget_losses() -> None:
-    """Nothing has left the range of a double yet."""
+    """Begins anew: nothing has left the range of a double."""
     _LOSSES.seen = False
 
 
@@ -117,42 +117,43 @@ def kinds_of(structure: Any) -> dict[str, str]:
 
 
 def bare(array: np.ndarray) -> np.ndarray:
-    """An array of which compiled code keeps the address and one length alone."""
+    """An array; compiled code keeps only its address and one length."""
     return array
 
 
 def bundle(structure: Any) -> Any:
-    """Nested structures of arrays, of which compiled code passes on one address.
+    """Nested structures of arrays; compiled code keeps only one address.
 
-    Plain code calls this with the structure; compiled code with its ``at``, which alone enters
-    a kernel.
+    Plain code calls this with the structure, compiled code with its field ``at``.
     """
     return structure
 
 
-def wide(array: np.ndarray) -> Any:
-    """The same array, read as wide cells."""
-    return WideCells(array)
+def double_doubles(array: np.ndarray) -> Any:
+    """The same array, read as double-double cells."""
+    return DoubleDoubleCells(array)
 
 
-def widen(scratch: Any) -> Any:
-    """The same workspace, read as wide cells."""
-    return scratch._replace(cells=wide(scratch.cells), adjoint=wide(scratch.adjoint))
+def in_double_doubles(scratch: Any) -> Any:
+    """The same workspace, read as double-double cells."""
+    return scratch._replace(
+        cells=double_doubles(scratch.cells), adjoint=double_doubles(scratch.adjoint)
+    )
 
 
 def load8(cells: Any, cell: int) -> Cell:
     """The eight lanes of a cell."""
-    if isinstance(cells, WideCells):
+    if isinstance(cells, DoubleDoubleCells):
         low = len(cells.array) // 2
-        return Wide(load8(cells.array, cell), load8(cells.array[low:], cell))
+        return DoubleDouble(load8(cells.array, cell), load8(cells.array[low:], cell))
     return cells[LANES * cell : LANES * cell + LANES].copy()
 
 
 def store8(cells: Any, cell: int, value: Cell) -> None:
     """Writes the eight lanes of a cell."""
-    if isinstance(cells, WideCells):
+    if isinstance(cells, DoubleDoubleCells):
         low = len(cells.array) // 2
-        value = value.renewed() if isinstance(value, Wide) else Wide(value)
+        value = value.renewed() if isinstance(value, DoubleDouble) else DoubleDouble(value)
         store8(cells.array, cell, value.high)
         store8(cells.array[low:], cell, value.low)
         return
@@ -160,8 +161,10 @@ def store8(cells: Any, cell: int, value: Cell) -> None:
 
 
 def zero8(cells: Any) -> Cell:
-    """Zeros, of the kind of cells that an array has."""
-    return Wide(np.zeros(LANES)) if isinstance(cells, WideCells) else np.zeros(LANES)
+    """Zeros, of the same kind as the cells of an array."""
+    return (
+        DoubleDouble(np.zeros(LANES)) if isinstance(cells, DoubleDoubleCells) else np.zeros(LANES)
+    )
 
 
 def splat8(value: float) -> Cell:
@@ -175,8 +178,8 @@ def max8(first: Cell, second: Cell) -> Cell:
 
 
 def abs8(value: Cell) -> Cell:
-    """Absolute values; of a wide cell those of its high part."""
-    return np.abs(value.high if isinstance(value, Wide) else value)
+    """Absolute values; of a double-double cell those of its high part."""
+    return np.abs(value.high if isinstance(value, DoubleDouble) else value)
 
 
 def total8(value: Cell) -> float:
@@ -188,12 +191,12 @@ def total8(value: Cell) -> float:
 
 
 def pair8(value: Cell) -> tuple[float, float]:
-    """The sum of the lanes, and what it is short of: not 0 for wide cells alone."""
-    if not isinstance(value, Wide):
+    """The sum of the lanes in two parts; the low part is 0 but for double-doubles."""
+    if not isinstance(value, DoubleDouble):
         return total8(value), 0.0
     while (half := len(value.high) // 2) > 0:
-        upper = Wide(value.high[half:], value.low[half:])
-        value = Wide(value.high[:half], value.low[:half]) + upper
+        upper = DoubleDouble(value.high[half:], value.low[half:])
+        value = DoubleDouble(value.high[:half], value.low[:half]) + upper
     value = value.renewed()
     return float(value.high[0]), float(value.low[0])
 

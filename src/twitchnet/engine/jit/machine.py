@@ -1,15 +1,14 @@
-"""What the compiler is taught on import: cells of eight lanes, and bare arrays.
+"""Types and instructions for the compiler: cells of eight lanes, bare arrays, bundles.
 
 A *cell* is eight float64 in one vector register; it has the few operations of ``lanes.py``.
-
-Whether a result left the range of a double is read from the processor's own register.
+Whether a result left the range of a double is read from the processor's status register.
 
 A *bare array* is the address of an array's data and one length (of a matrix: of its rows),
 instead of the nine numbers that numba keeps for any array.  Indices are never negative and
-never checked.  A *bundle* is one address, where those of several arrays lie: calls pass it on
-instead of all of them.  Bundles may hold bundles.
+never checked.  A *bundle* is one address, at which those of several arrays, and of bundles in
+it, lie: calls pass on this address alone.
 
-Imported by ``kernels/compiler.py`` alone, and by nobody before a batch is worth it.
+Only ``kernels/compiler.py`` imports this, when kernels are first used.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ class CellType(types.Type):  # type: ignore[misc, unused-ignore]
         super().__init__(name="Cell")
 
 
-class WideType(types.Type):  # type: ignore[misc, unused-ignore]
+class DoubleDoubleType(types.Type):  # type: ignore[misc, unused-ignore]
     """Eight sums of two float64."""
 
     def __init__(self) -> None:
@@ -48,17 +47,17 @@ class WideType(types.Type):  # type: ignore[misc, unused-ignore]
 
 
 class BareType(types.Type):  # type: ignore[misc, unused-ignore]
-    """An array of one or two axes that lies in one piece; its cells may be wide."""
+    """An array of one or two axes that lies in one piece; its cells may be double-doubles."""
 
-    def __init__(self, dtype: Any, ndim: int, wide: bool = False) -> None:
-        self.dtype, self.ndim, self.wide = dtype, ndim, wide
-        super().__init__(name=f"Bare({dtype}, {ndim}, {wide})")
+    def __init__(self, dtype: Any, ndim: int, double_double: bool = False) -> None:
+        self.dtype, self.ndim, self.double_double = dtype, ndim, double_double
+        super().__init__(name=f"Bare({dtype}, {ndim}, {double_double})")
 
 
 class BundleType(types.Type):  # type: ignore[misc, unused-ignore]
-    """Bare arrays, and bundles of them, by name; addresses and lengths lie in one place.
+    """Bare arrays, and bundles of them, by name; their addresses and lengths lie in one place.
 
-    ``members`` are (name, type, how many arrays lie before it).
+    ``members`` are (name, type, number of arrays before it).
     """
 
     def __init__(self, name: str, members: tuple[tuple[str, Any, int], ...], size: int) -> None:
@@ -67,7 +66,7 @@ class BundleType(types.Type):  # type: ignore[misc, unused-ignore]
         super().__init__(name=name)
 
 
-CELL, WIDE = CellType(), WideType()
+CELL, DOUBLE_DOUBLE = CellType(), DoubleDoubleType()
 
 
 @register_default(CellType)
@@ -78,8 +77,8 @@ class CellModel(PrimitiveModel):  # type: ignore[misc, unused-ignore]
         super().__init__(manager, fe_type, VECTOR)
 
 
-@register_default(WideType)
-class WideModel(StructModel):  # type: ignore[misc, unused-ignore]
+@register_default(DoubleDoubleType)
+class DoubleDoubleModel(StructModel):  # type: ignore[misc, unused-ignore]
     """Two vector registers."""
 
     def __init__(self, manager: Any, fe_type: Any) -> None:
@@ -109,9 +108,9 @@ def fields(context: Any, builder: Any, bare_type: Any, value: Any) -> Any:
 
 
 def teach(function: Any, resolve: Any) -> Any:
-    """Makes what is decorated the instructions for a function of ``lanes``.
+    """Registers what is decorated as the instructions for a function of ``lanes``.
 
-    ``resolve`` has the same arguments, of which it gets the types, and returns a signature.
+    ``resolve`` takes the types of the same arguments and returns a signature.
     """
 
     def register(generate: Any) -> Any:
@@ -132,8 +131,8 @@ def strip(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return result._getvalue()
 
 
-_BUNDLES: dict[type, BundleType] = {}  # by the class of what enters a kernel
-_WIDE: dict[str, BundleType] = {}  # with double-double cells, by name of the same without
+_BUNDLES: dict[type, BundleType] = {}  # by the class of the field ``at``
+_DOUBLE_DOUBLES: dict[str, BundleType] = {}  # with double-double cells, by name of the same without
 
 
 _KINDS = {
@@ -145,27 +144,29 @@ _KINDS = {
 
 
 def learn(structure: type) -> None:
-    """Teaches a structure of arrays, which enters kernels as its last field, ``at``."""
+    """Registers a structure of arrays; its last field, ``at``, stands for it in kernels."""
     names = vars(sys.modules[structure.__module__])
     at = names[lanes.kinds_of(structure)["at"]]
-    _BUNDLES[at], wide = bundle_type(structure, False), bundle_type(structure, True)
-    _WIDE[_BUNDLES[at].name] = wide
+    _BUNDLES[at], double_double = bundle_type(structure, False), bundle_type(structure, True)
+    _DOUBLE_DOUBLES[_BUNDLES[at].name] = double_double
 
 
-def bundle_type(structure: type, wide: bool) -> BundleType:
-    """The type of a structure of arrays; ``wide``: with double-double cells."""
+def bundle_type(structure: type, double_double: bool) -> BundleType:
+    """The type of a structure of arrays; ``double_double``: with double-double cells."""
     names = vars(sys.modules[structure.__module__])
     members, size = [], 0
     for name, annotation in lanes.kinds_of(structure).items():
         if name == "at":
             continue
         if annotation in _KINDS:
-            kind: Any = BareType(*_KINDS[annotation], wide and name in ("cells", "adjoint"))
+            kind: Any = BareType(
+                *_KINDS[annotation], double_double and name in ("cells", "adjoint")
+            )
         else:
             kind = bundle_type(names[annotation], False)
         members.append((name, kind, size))
         size += kind.size if isinstance(kind, BundleType) else 1
-    return BundleType(f"{structure.__name__}({wide})", tuple(members), size)
+    return BundleType(f"{structure.__name__}({double_double})", tuple(members), size)
 
 
 @teach(lanes.bundle, lambda at: _BUNDLES[at.instance_class](at))
@@ -189,7 +190,7 @@ class BundleAttribute(AttributeTemplate):  # type: ignore[misc, unused-ignore]
 
 @lower_getattr_generic(BundleType)
 def take(context: Any, builder: Any, bundle: Any, value: Any, name: str) -> Any:
-    """An array's address and length, which never change; or where a bundle begins."""
+    """The address and length of an array, which never change; or where an inner bundle begins."""
     kind, at = bundle.by_name[name]
     first = builder.gep(value, [ir.Constant(ir.IntType(64), 2 * at)])
     if isinstance(kind, BundleType):
@@ -256,7 +257,7 @@ def address(context: Any, builder: Any, bare_type: Any, value: Any, index: Any) 
 
 
 def tag(builder: Any, access: Any, kind: Any) -> Any:
-    """Says of a load or store that it meets none of the other kind, integers or numbers."""
+    """Declares that a load or store of an integer never meets a number, and vice versa."""
     module = builder.module
     root = module.add_metadata([ir.MetaDataString(module, "kernels")])
     nothing = ir.Constant(ir.IntType(64), 0)
@@ -303,9 +304,9 @@ def lower_length(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 
 
 def add_cells(builder: Any, first: Any, second: Any) -> Any:
-    """Sums by lane; cells are pairs of vectors, of which the low one may be None.
+    """Sums by lane; cells are pairs of vectors, the low one None for a cell of doubles.
 
-    The first low part comes last, so that a running sum is waited for as little as can be.
+    The first low part comes last, so that a running sum waits as little as possible.
     """
     if first[1] is None and second[1] is None:
         return builder.fadd(first[0], second[0]), None
@@ -329,7 +330,7 @@ def subtract_cells(builder: Any, first: Any, second: Any) -> Any:
 
 
 def multiply_cells(builder: Any, first: Any, second: Any) -> Any:
-    """Products by lane."""
+    """Products by lane; pairs of vectors as above."""
     product = builder.fmul(first[0], second[0])
     if first[1] is None and second[1] is None:
         return product, None
@@ -358,7 +359,7 @@ def parts_of(context: Any, builder: Any, cell_type: Any, value: Any) -> Any:
     """High and low vector of a cell; no low one of an ordinary cell."""
     if cell_type == CELL:
         return value, None
-    both = context.make_helper(builder, WIDE, value=value)
+    both = context.make_helper(builder, DOUBLE_DOUBLE, value=value)
     return both.high, both.low
 
 
@@ -366,7 +367,7 @@ def cell_of(context: Any, builder: Any, high: Any, low: Any) -> Any:
     """The cell of a high and a low vector, or None."""
     if low is None:
         return high
-    both = context.make_helper(builder, WIDE)
+    both = context.make_helper(builder, DOUBLE_DOUBLE)
     both.high, both.low = high, low
     return both._getvalue()
 
@@ -378,12 +379,12 @@ for operation, rule in (
 ):
 
     def type_cells(context: Any) -> Any:
-        """Cells go with cells; one wide cell makes the result wide."""
+        """Cells go with cells; one double-double cell makes the result one."""
 
         def resolve(first: Any, second: Any) -> Any:
-            if first not in (CELL, WIDE) or second not in (CELL, WIDE):
+            if first not in (CELL, DOUBLE_DOUBLE) or second not in (CELL, DOUBLE_DOUBLE):
                 return None
-            return (CELL if first == second == CELL else WIDE)(first, second)
+            return (CELL if first == second == CELL else DOUBLE_DOUBLE)(first, second)
 
         return resolve
 
@@ -396,7 +397,12 @@ for operation, rule in (
         return cell_of(context, builder, *rule(builder, first, second))
 
     type_callable(operation)(type_cells)
-    for kinds in ((CELL, CELL), (CELL, WIDE), (WIDE, CELL), (WIDE, WIDE)):
+    for kinds in (
+        (CELL, CELL),
+        (CELL, DOUBLE_DOUBLE),
+        (DOUBLE_DOUBLE, CELL),
+        (DOUBLE_DOUBLE, DOUBLE_DOUBLE),
+    ):
         lower_builtin(operation, *kinds)(lower_cells)
 
 
@@ -404,7 +410,7 @@ def cell_addresses(context: Any, builder: Any, bare_type: Any, value: Any, cell:
     """Where a cell lies among numbers, and where its low part does."""
     place = builder.mul(cell, ir.Constant(cell.type, lanes.LANES))
     places = [place]
-    if bare_type.wide:
+    if bare_type.double_double:
         length = fields(context, builder, bare_type, value).length
         places.append(builder.add(place, builder.ashr(length, ir.Constant(length.type, 1))))
     return [
@@ -415,21 +421,21 @@ def cell_addresses(context: Any, builder: Any, bare_type: Any, value: Any, cell:
 
 def kind_of(cells: Any) -> Any:
     """The type of an array's cells."""
-    return WIDE if cells.wide else CELL
+    return DOUBLE_DOUBLE if cells.double_double else CELL
 
 
-@teach(lanes.wide, lambda array: BareType(array.dtype, array.ndim, True)(array))
+@teach(lanes.double_doubles, lambda array: BareType(array.dtype, array.ndim, True)(array))
 def widen_array(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     """The same address and length."""
     return args[0]
 
 
 def widened(scratch: Any) -> Any:
-    """The type of a bundle whose cells are wide."""
-    return _WIDE[scratch.name]
+    """The type of a bundle whose cells are double-doubles."""
+    return _DOUBLE_DOUBLES[scratch.name]
 
 
-@teach(lanes.widen, lambda scratch: widened(scratch)(scratch))
+@teach(lanes.in_double_doubles, lambda scratch: widened(scratch)(scratch))
 def widen_cells(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     """The same address."""
     return args[0]
@@ -449,7 +455,7 @@ def load(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 
 @teach(lanes.store8, lambda cells, cell, value: types.void(cells, types.int64, value))
 def store(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    """One or two vectors; an ordinary cell among wide ones has zeros as its low part."""
+    """One or two vectors; an ordinary cell among double-doubles has zeros as its low part."""
     parts = parts_of(context, builder, signature.args[2], args[2])
     if parts[1] is not None:
         parts = renew(builder, *parts)
@@ -463,7 +469,7 @@ def store(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 @teach(lanes.zero8, lambda cells: kind_of(cells)(cells))
 def zero(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     """One or two vectors of zeros."""
-    return cell_of(context, builder, ZERO, ZERO if signature.return_type == WIDE else None)
+    return cell_of(context, builder, ZERO, ZERO if signature.return_type == DOUBLE_DOUBLE else None)
 
 
 @teach(lanes.splat8, lambda value: CELL(types.float64))
@@ -487,7 +493,7 @@ def maximum(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 
 @teach(lanes.abs8, lambda value: CELL(value))
 def absolute(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    """Without signs; high parts of wide cells."""
+    """Without signs; high parts of double-double cells."""
     high = parts_of(context, builder, signature.args[0], args[0])[0]
     shape = ir.FunctionType(VECTOR, [VECTOR])
     name = f"llvm.fabs.v{lanes.LANES}f64"
@@ -533,7 +539,7 @@ def total(context: Any, builder: Any, signature: Any, args: Any) -> Any:
 
 @teach(lanes.pair8, lambda value: types.UniTuple(types.float64, 2)(value))
 def total_pair(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    """The sum of the lanes, and what it is short of."""
+    """The sum of the lanes in two parts."""
     nothing = ir.Constant(ir.DoubleType(), 0.0)
     high, low = parts_of(context, builder, signature.args[0], args[0])
     if low is None:

@@ -1,14 +1,14 @@
-"""How the compiler is asked to work on the kernels once, and not once per caller.
+"""How each kernel function is compiled once, instead of once for each caller.
 
-Numba compiles every function for itself: what it calls is linked in, all of it is
-optimised, and machine code is made of it, so that a helper five calls deep goes through
-the optimiser six times.  The helpers of the kernels are never called from outside, so
-they are compiled as *pieces*: checked and translated, and then left alone until the
-kernel that is called from outside takes them in.  Only passes that plain loops need are
-run, and loops are left as they are written: cells are vectors already, most other loops are
-short, and unrolling them makes more code that runs slower (docs/performance.md).
+Numba compiles every function by itself: what it calls is linked in, all of it is optimised,
+and machine code is made of it, so that a helper five calls deep goes through the optimiser six
+times.  The helpers of the kernels are never called from outside, so they are compiled as
+*pieces*: type-checked and translated, and then left alone until they are linked into the
+kernel that is called from outside.  Only the passes that plain loops need are run, and loops
+stay as they are written: cells are vectors already, most other loops are short, and unrolled
+they are more code that takes longer (docs/performance.md).
 
-Imported by ``kernels/compiler.py`` alone, and by nobody before a batch is worth it.
+Only ``kernels/compiler.py`` imports this, when kernels are first used.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from numba.core.untyped_passes import FixupArgs, ReconstructSSA, TranslateByteCo
 
 
 def optimizer(codegen: Any, level: int) -> Any:
-    """Optimisation at a level, but loops are neither unrolled nor vectorised."""
+    """Optimisation at a level, without unrolling or vectorising loops."""
     tuning = llvm.create_pipeline_tuning_options(speed_level=level)
     tuning.loop_unrolling = tuning.loop_vectorization = tuning.slp_vectorization = False
     return llvm.create_pass_builder(codegen._tm, tuning)
@@ -44,7 +44,7 @@ class Kernel(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
     _linking_libraries: list[Any]
 
     def _optimize_functions(self, ll_module: Any) -> None:
-        """First one function at a time and lightly, which keeps what is linked small."""
+        """Optimises each function lightly first, which keeps what is linked small."""
         ll_module.data_layout = self._codegen._data_layout
         builder = optimizer(self._codegen, 1)
         manager = builder.getFunctionPassManager()
@@ -57,7 +57,7 @@ class Kernel(JITCodeLibrary):  # type: ignore[misc, unused-ignore]
         builder.getModulePassManager().run(self._final_module, builder)
 
     def finalize(self) -> None:
-        """Takes in all pieces, those that pieces call included, each once."""
+        """Links all pieces, with those that pieces call, each once."""
         found = dict.fromkeys(self._linking_libraries)
         for library in (queue := list(found)):
             for other in library._linking_libraries:
@@ -73,15 +73,15 @@ class Piece(Kernel):  # type: ignore[misc, unused-ignore]
 
     @property
     def codegen(self) -> Any:
-        """What is asked to set a function's environment, which pieces have no use for."""
+        """Stands in for the code generator, which would set a function's environment."""
         return NoEnvironment
 
     def finalize(self) -> None:
-        """Neither linked nor optimised further, nor made machine code of."""
+        """Neither links, nor optimises further, nor makes machine code."""
         self._raise_if_finalized()
         for function in self._final_module.functions:
             if not function.is_declaration:
-                function.linkage = "linkonce_odr"  # goes where it is taken in and called no more
+                function.linkage = "linkonce_odr"  # dropped where all calls of it were inlined
         self._shared_module, self._finalized = self._final_module, True
 
     def get_pointer_to_function(self, name: str) -> int:
@@ -122,15 +122,15 @@ class LowerKernel(LowerPiece):
 
 @register_pass(mutates_CFG=True, analysis_only=False)
 class InferTypes(NopythonTypeInference):  # type: ignore[misc, unused-ignore]
-    """Asks only once what a function makes of the same types.
+    """Infers the result of each function for the same types only once.
 
-    Numba tries every rule that it has for an operator, at every place where one stands.
+    Numba tries every rule for an operator at every place where the operator stands.
     """
 
     _name = "infer_types"
 
     def run_pass(self, state: Any) -> bool:
-        """The outermost function's inference remembers; that of its callees runs inside it."""
+        """Remembers during the outermost function's inference, which contains all others."""
         context, known = state.typingctx, dict[Any, Any]()
         if "resolve_function_type" in vars(context):
             return bool(super().run_pass(state))
@@ -154,15 +154,15 @@ class InferTypes(NopythonTypeInference):  # type: ignore[misc, unused-ignore]
 
 @register_pass(mutates_CFG=False, analysis_only=False)
 class AssignOnce(ReconstructSSA):  # type: ignore[misc, unused-ignore]
-    """Every variable gets its value in one place.
+    """Static single assignment: every variable gets its value in one place.
 
-    Nobody asks how long it lives: none holds a reference.
+    Lifetimes are not analysed, since no variable holds a reference.
     """
 
     _name = "assign_once"
 
     def run_pass(self, state: Any) -> bool:
-        """Where ways meet, phi nodes choose."""
+        """Inserts phi nodes where branches meet."""
         state.func_ir = reconstruct_ssa(state.func_ir)
         state.func_ir._definitions = build_definitions(state.func_ir.blocks)
         return True
@@ -175,7 +175,7 @@ class ReplacePhis(PreLowerStripPhis):  # type: ignore[misc, unused-ignore]
     _name = "replace_phis"
 
     def run_pass(self, state: Any) -> bool:
-        """At the end of the blocks that the values come from."""
+        """Assigns at the end of the blocks that the values come from."""
         state.func_ir = self._strip_phi_nodes(state.func_ir)
         state.func_ir._definitions = build_definitions(state.func_ir.blocks)
         return True
@@ -205,6 +205,6 @@ class PieceCompiler(CompilerBase):  # type: ignore[misc, unused-ignore]
 
 
 class KernelCompiler(PieceCompiler):
-    """The same for what is called from outside."""
+    """The same passes for the function that is called from outside."""
 
     lowering = LowerKernel

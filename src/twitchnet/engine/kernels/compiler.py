@@ -1,8 +1,8 @@
-"""The one owner of the compiler: flags, and where compiled code is cached.
+"""The one owner of the compiler: its flags, and where compiled code is cached.
 
-Nothing else imports numba, and nothing imports it before a batch is worth it:
-:func:`compiled` does, once per process.  Kernels stay plain Python functions; their
-helpers are registered so that compiled code may call them by the same names.
+Nothing else imports numba, and this module imports it only when :func:`compiled` is first
+called.  Kernels stay plain Python functions; their helpers are registered so that compiled
+code may call them by the same names.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ from twitchnet.engine.kernels.layout import (
 
 FLAGS = {"nogil": True, "error_model": "numpy", "boundscheck": False, "_nrt": False}
 # No fastmath: it would allow reordering, and answers would differ between machines.
-INNER_FLAGS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # of what only kernels call
+INNER_FLAGS = {
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}  # of what only kernels call: no code for calls from Python
 
 _KERNELS = (
     layout, leaves, signs, levels, reduce, ordering, schedule, joints, sweep, responsibility,
@@ -57,7 +60,7 @@ _READY: list[Callable[..., Any]] = []  # the compiled kernel, once it is there
 
 @cache
 def _version() -> str:
-    """A digest of all that compiled code depends on but the processor: sources and libraries."""
+    """A digest of what compiled code depends on, except the processor: sources and libraries."""
     digest = hashlib.sha256()
     for name in _SOURCES:
         for path in sorted((Path(__file__).parents[1] / name).glob("*.py")):
@@ -82,10 +85,9 @@ def is_compiled() -> bool:
 
 
 def is_cached() -> bool:
-    """Whether kernels that this process can use lie on disk, so that no compiler is needed.
+    """Whether this process can load its kernels from disk, without the compiler.
 
-    numba is imported only where something lies in the folder of this installation: it knows
-    for which processor it compiles.
+    numba, which knows the processor, is imported only if there are files for this installation.
     """
     try:
         folder = cache_directory()
@@ -120,7 +122,7 @@ def _alone() -> AbstractContextManager[None]:
 
 
 def _compile() -> Callable[..., Any]:
-    """Registers the kernels with numba, and makes or reads the code by a call without rows."""
+    """Registers the kernels with numba; compiles or loads them by a call without rows."""
     import numba
 
     from twitchnet.engine.jit import machine
@@ -144,14 +146,14 @@ def _compile() -> Callable[..., Any]:
     finally:
         if collects:
             if gc.get_freeze_count() == 0:
-                gc.freeze()  # the next collection of what is young need not look at all of it
+                gc.freeze()  # or the next collection would look at all of it
                 gc.unfreeze()
             gc.enable()
     return run  # type: ignore[no-any-return, unused-ignore]
 
 
 def _kernel_cache() -> Any:
-    """What loads and keeps kernels, also where there is no folder for them."""
+    """The cache of kernels, which may be without a folder."""
     from twitchnet.engine.jit.kernel_cache import KernelCache
 
     try:
@@ -161,7 +163,7 @@ def _kernel_cache() -> Any:
 
 
 def caller(function: Callable[..., Any]) -> Any:
-    """What numba makes of a function that calls kernels, once they are registered."""
+    """A compiled function that may call kernels; they must be registered before."""
     import numba
 
     from twitchnet.engine.jit.pieces import KernelCompiler
@@ -170,7 +172,7 @@ def caller(function: Callable[..., Any]) -> Any:
 
 
 def no_records() -> tuple[Any, ...]:
-    """Arguments of ``record.run_records`` for an empty batch: their types are all that counts."""
+    """Arguments of ``record.run_records`` for an empty batch; only their types matter."""
     i1, b1, f1, f2 = np.zeros(1, np.int64), np.zeros(1, np.int8), np.zeros(1), np.zeros((1, 1))
     task = Task(
         wanted=i1, codes=b1[None], node_of=i1, soft=f2[None], soft_of=i1, column_node=i1,

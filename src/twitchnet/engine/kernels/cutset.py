@@ -1,13 +1,13 @@
-"""What is conditioned on?
+"""Cutset conditioning: which nodes are conditioned on, in lanes and in passes.
 
-A hidden node by its states, or an observed max node by its *level*: P(evidence) is a signed sum
-over levels of P(at most that level).  In each term the node's parts are independent factors, and
-the term of the highest level does without the node altogether (see ``signs.py`` for what the
-signs may cost).  So the findings that most causes speak of do not couple them.
+A hidden node is conditioned on by its states, an observed noisy-max node by its *level*:
+P(evidence) is a signed sum over levels of P(at most that level).  In each term the node's
+parts are independent factors, and in the term of the highest level they are all 1 (see
+``signs.py`` for what the signs may cost).  So a finding of many causes does not couple them.
 
 Eight assignments fill the lanes of a cell and cost nothing.  A record whose tables do not fit
-the workspace, or fast memory, has more conditioned on, in passes: nodes that most cells of its
-plan are about, so that each pass is that much smaller in the same order.
+the workspace, or fast memory, is conditioned on further nodes in passes: those that most
+cells of its plan depend on, so that each pass is smaller by almost their number of states.
 """
 
 from __future__ import annotations
@@ -33,15 +33,16 @@ from twitchnet.engine.kernels.ordering import MOST_LOST, spend
 from twitchnet.engine.kernels.signs import least_share
 from twitchnet.engine.program import Ints
 
-GROWTH = 0.12  # how much of a doubling of the work a doubling of passes may cost, where it is
-MOST_GROWTH = 0.5  # for faster memory alone, and where tables do not fit otherwise
-FEWEST_USES = 4  # an unknown modifier of fewer parts stays an ordinary variable
+# 0.12 and 0.5: doublings of the work that a doubling of the passes may cost, if it is only for
+# fast memory, and if tables do not fit the workspace.  At more, passes cost what memory saves.
+GROWTH, MOST_GROWTH = 0.12, 0.5
+FEWEST_USES = 4  # parts: an unknown modifier of fewer leaves its lanes to nodes that couple more
 
 
 def count_uses(p: Packed, s: Scratch, uses: Ints, links: Ints) -> None:
-    """How many parts each hidden node modifies or heads, and how many factors it couples.
+    """Counts the parts that each hidden node modifies or heads, and the factors that it couples.
 
-    An observed max node, unless at its lowest level, counts like a node that its parts couple.
+    An observed noisy-max node above its lowest level counts like a node that its parts couple.
     """
     for v in range(len(p.node.card)):
         uses[v] = links[v] = 0
@@ -73,17 +74,23 @@ def count_uses(p: Packed, s: Scratch, uses: Ints, links: Ints) -> None:
                     links[u] += 1 if free > 1 else heard
 
 
-def may_cut(p: Packed, s: Scratch, v: int) -> bool:
-    """Whether the level of an observed node may be conditioned on: few digits may cancel."""
+def may_condition(s: Scratch, v: int) -> bool:
+    """Whether a node is neither conditioned on already nor one that must stay a variable."""
+    fixed = s.node.fixed[v] >= BY_LANE or s.node.level_fixed[v] != 0
+    return not fixed and s.node.wanted[v] != COLUMN
+
+
+def may_fix_level(p: Packed, s: Scratch, v: int) -> bool:
+    """Whether few enough digits can cancel to condition on the level of an observed node."""
     return least_share(p, s, v) * 2.0**MOST_LOST >= 2.0
 
 
 def condition(p: Packed, s: Scratch) -> int:
     """Chooses the nodes of the lanes; returns the number of their assignments, at most 8.
 
-    Unknown modifiers come first (age and sex, typically), then what couples most factors, a
-    hidden node by its states or an observed max node by its level: lanes cost nothing, so they
-    are always filled.
+    Unknown modifiers come first (age and sex, typically), then the nodes that couple most
+    factors, hidden ones by their states and observed noisy-max nodes by their level.  Lanes cost
+    nothing, so as many as possible are used.
     """
     uses, links, nodes = s.lists.uses, s.lists.links, s.lists.lane_nodes
     count_uses(p, s, uses, links)
@@ -95,23 +102,19 @@ def condition(p: Packed, s: Scratch) -> int:
             for v in range(len(p.node.card)):
                 if scores[v] <= most:
                     continue
-                if (
-                    s.node.fixed[v] >= BY_LANE
-                    or s.node.level_fixed[v] != 0
-                    or s.node.wanted[v] == COLUMN
-                ):
+                if not may_condition(s, v):
                     continue
                 if lanes * p.node.card[v] <= LANES:
                     best, most = v, scores[v]
             if best < 0:
                 break
             if s.node.fixed[best] == OBSERVED:
-                if not may_cut(p, s, best):
+                if not may_fix_level(p, s, best):
                     links[best] = 0
                     continue
                 s.node.level_fixed[best] = BY_LANE
             else:
-                s.node.fixed[best] = BY_LANE  # not to be chosen again
+                s.node.fixed[best] = BY_LANE  # so that it is not chosen again
             nodes[n] = best
             n += 1
             lanes *= p.node.card[best]
@@ -120,7 +123,7 @@ def condition(p: Packed, s: Scratch) -> int:
 
 
 def set_lanes(p: Packed, s: Scratch, nodes: Ints, n: int) -> None:
-    """Conditions on some nodes and no others: one assignment to a lane."""
+    """Conditions on some nodes in lanes and on no others: each lane has one assignment."""
     for v in range(len(p.node.card)):
         if s.node.fixed[v] == BY_LANE:
             s.node.fixed[v] = HIDDEN
@@ -138,10 +141,10 @@ def set_lanes(p: Packed, s: Scratch, nodes: Ints, n: int) -> None:
 
 
 def condition_more(p: Packed, s: Scratch, enough: float, better: float) -> int:
-    """Conditions, in passes, on the nodes that most cells of a plan are about.
+    """Conditions, in passes, on the nodes that most cells of a plan depend on.
 
-    Until it would take ``enough`` of its cells, or ``better`` where passes cost little, if its
-    order is kept.  Returns the number of passes: 1 if there is nothing worth it.
+    Continues until a pass has the share ``enough`` of the cells, or, where passes cost little,
+    the share ``better``.  Returns the number of passes: 1 if none is worth its cost.
     """
     order, leaves, tables = s.lists.order, s.counts[N_LEAVES], s.counts[N_TABLES]
     passes, whole = 1, 0.0
@@ -153,14 +156,10 @@ def condition_more(p: Packed, s: Scratch, enough: float, better: float) -> int:
         for turn in range(s.counts[N_AXES]):
             a = order[turn]
             v, card = s.axis.node[a], float(s.axis.card[a])
-            if (
-                s.node.wanted[v] == COLUMN
-                or s.node.level_fixed[v] != 0
-                or s.node.fixed[v] >= BY_LANE
-            ):
+            if not may_condition(s, v):
                 continue
             if s.axis.kind[a] != STATES and (
-                s.node.fixed[v] == HIDDEN or s.node.is_soft[v] != 0 or not may_cut(p, s, v)
+                s.node.fixed[v] == HIDDEN or s.node.is_soft[v] != 0 or not may_fix_level(p, s, v)
             ):
                 continue
             held = 0.0
@@ -184,9 +183,9 @@ def condition_more(p: Packed, s: Scratch, enough: float, better: float) -> int:
 
 
 def leaves_fit(p: Packed, s: Scratch) -> bool:
-    """Whether the workspace holds the leaves, by their sizes alone: none has been written yet.
+    """Whether the workspace holds the leaves, judged by their sizes before any is written.
 
-    Only a program with more entries than there are cells is looked at.
+    Only a program with more entries than the workspace has cells is checked.
     """
     room, size = len(s.cells) // (2 * LANES), 0
     if len(p.table) <= room:
@@ -219,24 +218,20 @@ def couple_less(p: Packed, s: Scratch) -> int:
     while True:
         best = -1
         for v in range(len(p.node.card)):
-            free = (
-                s.node.needed[v] != 0 and s.node.level_fixed[v] == 0 and s.node.wanted[v] != COLUMN
-            )
-            free = free and (
-                s.node.fixed[v] == HIDDEN or (s.node.fixed[v] == OBSERVED and links[v] > 0)
-            )
+            free = s.node.needed[v] != 0 and may_condition(s, v)
+            free = free and (s.node.fixed[v] == HIDDEN or links[v] > 0)
             if free and (best < 0 or links[v] > links[best]):
                 best = v
         if best < 0:
             return 1
-        if s.node.fixed[best] == HIDDEN or may_cut(p, s, best):
+        if s.node.fixed[best] == HIDDEN or may_fix_level(p, s, best):
             condition_in_passes(s, best)
             return int(p.node.card[best])
         links[best] = 0
 
 
 def condition_in_passes(s: Scratch, v: int) -> None:
-    """Conditions on a node, or on the level of an observed one: on the first, to begin with."""
+    """Conditions on a node, or on the level of an observed one, beginning with the first."""
     if s.node.fixed[v] == OBSERVED:
         s.node.level_fixed[v] = BY_PASS
     else:

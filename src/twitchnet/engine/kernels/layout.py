@@ -1,12 +1,12 @@
-"""The arrays that the kernels work on: one name, one meaning, one owner for each.
+"""The arrays that the kernels work on: each has one name and one meaning.
 
-Rules.  An array has one meaning.  What it is indexed by is said at the head of its group, in
-the letters of ``program.py``, and A axes, T tables (leaves first), W words of a mask.  Each group
-says who writes its arrays, and until when they are valid.  Single numbers have a named place in
-``counts``; their values have names too.  Cells are counted in eights: one number for each lane.
+A group is indexed by what its docstring says, in the letters of ``program.py`` and A axes,
+T tables (leaves first), W words of a mask.  Each group says who writes its arrays and until
+when they are valid.  Single numbers have named places in ``counts``, and codes have named
+values.  Cells are counted in eights: one number for each lane.
 
-Compiled code knows each structure by one address (see ``lanes.bundle``), so that another array
-costs nothing where a structure is passed on.
+Compiled code knows each structure by one address (see ``lanes.bundle``), so that an additional
+array costs nothing where a structure is passed on.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ N_AXES, N_TABLES, N_CELLS, N_ROWS, N_WORDS, N_OPEN, EXPONENT, LOST = range(8)
 # first; whether all axes have two states; whether the tape is too short; whether products are
 # kept for the way down; the most bits that an elimination by difference may lose, and their
 # improbable findings in 16ths of a bit (see ``record.is_doubtful``)
-N_LEAVES, N_SINGLETONS, ALL_BINARY, UNFIT, KEPT, FAINTEST, DOUBT = range(8, 15)
+N_LEAVES, N_SINGLETONS, ALL_BINARY, UNFIT, KEPT, LOST_BITS, DOUBT = range(8, 15)
 # by ``record``, for the whole record: steps of planning; the form that answers; its limit; the
 # assignments in lanes, and passes; the cell for P(evidence); whether responsibilities are wanted
 STEPS, FORM, LIMIT, N_LANES, N_PASSES, RESULT, EXPLAINS = range(15, 22)
@@ -137,12 +137,14 @@ class Nodes(NamedTuple):
     is_soft: Ints  # 1: has virtual evidence
     wanted: Ints  # TARGET, COLUMN (reported, but no target) or UNWANTED
     fixed: Ints  # HIDDEN, OBSERVED, BY_LANE, BY_PASS
-    level_fixed: Ints  # of an observed max node conditioned on by its level: BY_LANE, BY_PASS; 0
-    silent: Ints  # 1: a max node that was observed at its lowest level
+    level_fixed: (
+        Ints  # of an observed noisy-max node conditioned on by its level: BY_LANE, BY_PASS; 0
+    )
+    silent: Ints  # 1: a noisy-max node that was observed at its lowest level
     needed: Ints  # 0: a barren node
     axis: Ints  # of a hidden node, or -1
     marked: Ints  # first of the cells that mark the lanes of each state or level
-    leakless: Ints  # 1: a max node that nothing but its open parts can raise
+    leakless: Ints  # 1: a noisy-max node that nothing but its open parts can raise
     present: Ints  # 1: a finding that was observed present
     mass: Ints  # first cell of its masses by level, see fast/responsibility.py
     mass_kind: Ints  # CONSTANT, CUMULATIVE, SEPARATE
@@ -183,7 +185,7 @@ class Tables(NamedTuple):
 
     start: Ints  # first cell
     size: Ints  # cells
-    asked: Ints  # 1: a leaf whose link is asked what it produced
+    traced: Ints  # 1: a leaf whose link is asked what it produced
     exponent: Ints  # the power of two that was taken out; by ``sweep``
     level_axis: Ints  # of a leaf that holds the levels of a part, or -1
     form: Ints  # AS_WRITTEN, SUMMED or MEANING
@@ -223,7 +225,7 @@ class Lists(NamedTuple):
     open: Ints  # (V,) nodes that are needed and not observed
     leaf: Ints  # (P,) the leaf of a part that is asked, or -1
     lane_nodes: Ints  # (V,) nodes that are conditioned on in lanes
-    live_parts: Ints  # (P,) parts of a max node that hold a hidden node
+    live_parts: Ints  # (P,) parts of a noisy-max node that hold a hidden node
     trial: Ints  # (A,) an order that is tried
     axes: Ints  # (A,) of a table, or neighbours of an axis
     axes_of: Ints  # (A,) the same in ``leaves.stride_in``

@@ -1,7 +1,7 @@
-"""From parts of a program to leaves: tables over what the evidence leaves open.
+"""From parts of a program to leaves: factors over the hidden nodes.
 
-Nodes that are fixed, or fixed lane by lane, are taken out of a part's table as it is read.
-What speaks about a single node is multiplied into its row, what speaks about none into
+Nodes that are fixed, in all lanes or lane by lane, are taken out of a part's table as it is
+read.  A factor over a single node is multiplied into the row of that node, a number into
 leaf 0; both are rescaled before they underflow.
 """
 
@@ -15,12 +15,12 @@ from twitchnet.engine.jit.lanes import (
     LANES,
     Cell,
     abs8,
+    double_doubles,
     largest8,
     load8,
     max8,
     splat8,
     store8,
-    wide,
 )
 from twitchnet.engine.kernels.layout import (
     AS_WRITTEN,
@@ -40,13 +40,19 @@ from twitchnet.engine.kernels.layout import (
 )
 from twitchnet.engine.program import Ints
 
-TINY = 2.0**-40  # rows that fall below are rescaled; a bucket may multiply two dozen of them
-SMALL, LARGE = 2.0**-40, 2.0**40  # tables outside are rescaled, and scalars always
-FAR, OFTEN = 2.0**-20, 16  # a row is looked at after a small factor, and after so many
+# 2**-40: rows below are rescaled.  One elimination multiplies up to two dozen rows: at 2**-80
+# their product could underflow.
+TINY = 2.0**-40
+# 2**-40 and 2**40: tables outside are rescaled (scalars always): further out, products of some
+# tables would leave the range of a double, and the record would be computed again
+SMALL, LARGE = 2.0**-40, 2.0**40
+# 2**-20 and 16: a row is checked after a factor below the first, and after every 16 factors.
+# At most 2**-320 can gather between two checks; with 2**-64 it would be 2**-1024.
+FAR, OFTEN = 2.0**-20, 16
 
 
 def new_axis(s: Scratch, node: int, card: int, kind: int) -> int:
-    """A fresh axis."""
+    """A fresh axis; returns its number."""
     a = s.counts[N_AXES]
     s.counts[N_AXES] += 1
     s.axis.node[a] = node
@@ -58,9 +64,9 @@ def new_axis(s: Scratch, node: int, card: int, kind: int) -> int:
 
 
 def take_cells(s: Scratch, size: int) -> int:
-    """Reserves cells, and as many for their low parts; returns the first, or -1 for no room.
+    """Reserves cells, and as many for their low parts, which are set to 0.
 
-    Low parts are 0 to begin with.
+    Returns the first cell, or -1 if there is no room.
     """
     start, half = s.counts[N_CELLS], len(s.cells) // (2 * LANES)
     if start + size > half:
@@ -73,12 +79,12 @@ def take_cells(s: Scratch, size: int) -> int:
 
 
 def new_table(s: Scratch, size: int) -> int:
-    """A fresh table without axes; its cells are not initialised."""
+    """A fresh table without axes, whose cells hold nothing yet; returns its number."""
     t = s.counts[N_TABLES]
     s.counts[N_TABLES] += 1
     s.table.start[t] = take_cells(s, size)
     s.table.size[t] = size
-    s.table.asked[t] = 0
+    s.table.traced[t] = 0
     s.table.level_axis[t] = -1
     s.table.form[t] = AS_WRITTEN
     s.table.pending[t] = 0
@@ -89,7 +95,7 @@ def new_table(s: Scratch, size: int) -> int:
 
 
 def fill_ones(s: Scratch, start: int, size: int) -> None:
-    """Ones in a run of cells that were just reserved."""
+    """Ones in freshly reserved cells."""
     one = splat8(1.0)
     for i in range(start, start + size):
         store8(s.cells, i, one)
@@ -98,11 +104,11 @@ def fill_ones(s: Scratch, start: int, size: int) -> None:
 def read_part(
     p: Packed, s: Scratch, part: int, row: int, axes: Ints, n: int, own: int, out: int
 ) -> None:
-    """Writes part ``part`` with fixed nodes taken out to the cells from ``out`` on.
+    """Writes a part, with the fixed nodes taken out, to the cells from ``out`` on.
 
-    ``axes[:n]`` are the axes of the result, ascending.  ``own`` is the axis that runs
-    over the owner's levels (-1: none, then the level is ``row``, or lane by lane the
-    owner's conditioned state when ``row`` is -2).
+    ``axes[:n]`` are the axes of the result, ascending.  ``own`` is the axis of the owner's levels
+    or states.  If it is -1, one level is read: ``row``, or, if ``row`` is -2, the owner's
+    conditioned state in each lane.
     """
     v = p.part.owner[part]
     first, last = p.part.scope_first[part], p.part.scope_first[part + 1]
@@ -162,7 +168,7 @@ def read_part(
 
 
 def part_axes(p: Packed, s: Scratch, part: int, own: int, out: Ints) -> int:
-    """The axes of part ``part`` (and ``own`` if not -1), ascending; returns how many."""
+    """The axes of a part, and ``own`` if not -1, ascending; returns their number."""
     n = 0
     if own >= 0:
         out[0] = own
@@ -180,8 +186,8 @@ def part_axes(p: Packed, s: Scratch, part: int, own: int, out: Ints) -> int:
     return n
 
 
-def guard(s: Scratch, start: int, size: int) -> None:
-    """Rescales a row that has become small; the exponent is kept in COUNT."""
+def rescale_row(s: Scratch, start: int, size: int) -> None:
+    """Rescales cells that have become small; the exponent is added to counts[EXPONENT]."""
     top = splat8(0.0)
     for i in range(start, start + size):
         top = max8(top, abs8(load8(s.cells, i)))
@@ -189,14 +195,17 @@ def guard(s: Scratch, start: int, size: int) -> None:
     if largest >= TINY or largest == 0.0:
         return
     exponent = max(int(np.floor(np.log2(largest))), -1000)
-    cells, factor = wide(s.cells), splat8(ldexp(1.0, -exponent))
+    cells, factor = double_doubles(s.cells), splat8(ldexp(1.0, -exponent))
     for i in range(start, start + size):
         store8(cells, i, load8(cells, i) * factor)
     s.counts[EXPONENT] += exponent
 
 
 def rescale(s: Scratch, row: int) -> int:
-    """Brings the largest entry of a table near 1 when it is far off; returns the exponent."""
+    """Scales a table so that its largest entry is near 1, unless that is needless.
+
+    Returns the exponent that was taken out.
+    """
     start, size = s.table.start[row], s.table.size[row]
     top = splat8(0.0)
     for i in range(size):
@@ -213,8 +222,8 @@ def rescale(s: Scratch, row: int) -> int:
     return exponent
 
 
-def undo(s: Scratch, row: int) -> None:
-    """Derivatives by a table before ``rescale``."""
+def undo_rescale(s: Scratch, row: int) -> None:
+    """Derivatives by a rescaled table become derivatives by the table before that."""
     exponent = s.table.exponent[row]
     if exponent != 0:
         back = splat8(ldexp(1.0, -int(exponent)))
@@ -227,20 +236,20 @@ def multiply_row(s: Scratch, into: int, start: int) -> None:
     first = s.table.start[into]
     for i in range(s.table.size[into]):
         store8(s.cells, first + i, load8(s.cells, first + i) * load8(s.cells, start + i))
-    guard(s, first, s.table.size[into])
+    rescale_row(s, first, s.table.size[into])
 
 
 def add_factor(p: Packed, s: Scratch, part: int, row: int, own: int) -> int:
-    """A part as a leaf; folded into a row or into leaf 0 when it speaks of one node or none.
+    """A part as a leaf, or multiplied into a row or leaf 0 if it has at most one axis.
 
-    Returns the table it went to.
+    Returns the table that it went to, or -1 if there is no room.
     """
     if own >= 0 and p.part.singleton[part] == NOBODY:  # a root
         start, states, at = s.table.start[1 + own], s.axis.card[own], p.part.entry[part]
         for state in range(states):
             entry = splat8(p.table[at + state])
             store8(s.cells, start + state, load8(s.cells, start + state) * entry)
-        guard(s, start, states)
+        rescale_row(s, start, states)
         return int(1 + own)
     axes = s.lists.axes
     n = part_axes(p, s, part, own, axes)
@@ -267,7 +276,10 @@ def add_factor(p: Packed, s: Scratch, part: int, row: int, own: int) -> int:
 
 
 def entry8(p: Packed, s: Scratch, at: int, u: int) -> Cell:
-    """The entry of each lane in a row of a table over the states of a fixed node (-1: none)."""
+    """The entry of each lane in a row of a table over the states of a fixed node ``u``.
+
+    If ``u`` is -1, all lanes have the one entry of the row.
+    """
     if u < 0:
         return splat8(p.table[at])
     if s.node.fixed[u] == OBSERVED:
@@ -280,7 +292,7 @@ def entry8(p: Packed, s: Scratch, at: int, u: int) -> Cell:
 
 
 def mark_lanes(p: Packed, s: Scratch) -> bool:
-    """For each state or level that is conditioned on, a cell of ones in its lanes."""
+    """For each state or level that is conditioned on, a cell with 1 in its lanes, 0 in others."""
     for v in range(len(p.node.card)):
         if s.node.fixed[v] >= BY_LANE or s.node.level_fixed[v] != 0:
             card = p.node.card[v]
@@ -295,10 +307,10 @@ def mark_lanes(p: Packed, s: Scratch) -> bool:
 
 
 def scale_scalar(s: Scratch, factor: Cell) -> None:
-    """Multiplies leaf 0, which speaks about no node."""
+    """Multiplies leaf 0, which has no axes."""
     start = s.table.start[0]
     store8(s.cells, start, load8(s.cells, start) * factor)
-    guard(s, start, 1)
+    rescale_row(s, start, 1)
 
 
 def raise_cells(s: Scratch, base: int, start: int, card: int, stride: int, size: int) -> None:
@@ -321,7 +333,7 @@ def raise_cells(s: Scratch, base: int, start: int, card: int, stride: int, size:
 
 
 def stride_in(s: Scratch, t: int, a: int) -> int:
-    """The stride of axis ``a`` in table ``t``, in cells."""
+    """The stride of axis ``a`` in table ``t``, in cells; -1 if it is not in the table."""
     axes = s.lists.axes_of
     n = list_axes(s, s.table.scope[t], axes)
     stride = 1
@@ -333,7 +345,7 @@ def stride_in(s: Scratch, t: int, a: int) -> int:
 
 
 def write_weights(p: Packed, s: Scratch, v: int, start: int) -> None:
-    """The weight of each level of a max node: its evidence, per lane."""
+    """The weight of each level of a noisy-max node, which is its evidence, by lane."""
     card = p.node.card[v]
     for level in range(card):
         state = card - 1 - level if p.node.flip[v] else level
@@ -349,22 +361,22 @@ def write_weights(p: Packed, s: Scratch, v: int, start: int) -> None:
 
 
 def soft_row(p: Packed, s: Scratch, v: int) -> None:
-    """Multiplies the likelihood of a table node in: a row, or a number per lane."""
+    """Multiplies the virtual evidence of a node into its row, or into leaf 0 by lane."""
     if s.node.fixed[v] == HIDDEN:
         t = 1 + s.node.axis[v]
         for state in range(p.node.card[v]):
             i = s.table.start[t] + state
             store8(s.cells, i, load8(s.cells, i) * splat8(s.node.soft[state, v]))
-        guard(s, s.table.start[t], s.table.size[t])
+        rescale_row(s, s.table.start[t], s.table.size[t])
     else:
         for lane in range(LANES):
             state = s.node.hard[v] if s.node.fixed[v] == OBSERVED else s.node.lane[lane, v]
             s.cells[LANES * s.table.start[0] + lane] *= s.node.soft[state, v]
-        guard(s, s.table.start[0], 1)
+        rescale_row(s, s.table.start[0], 1)
 
 
 def read_levels(p: Packed, s: Scratch, part: int, out: int) -> None:
-    """The levels of a part whose scope is fixed, to the cells from ``out`` on."""
+    """The levels of a part without hidden nodes, to the cells from ``out`` on."""
     v = p.part.owner[part]
     card = p.node.card[v]
     for level in range(card):

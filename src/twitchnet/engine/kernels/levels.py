@@ -1,13 +1,13 @@
-"""A max node whose level is conditioned on: factors of its parts' nodes, lane by lane.
+"""A noisy-max node that is conditioned on by its level: factors over its parts, lane by lane.
 
-Which nodes those are is chosen in ``cutset.py``.  What is written here has signs, and may
-cancel between lanes, so it is written with low parts (see ``lanes.Wide``), and last: what all
-lanes share is the same in them to the bit.
+``cutset.py`` chooses these nodes.  Their factors have signs and may cancel between lanes, so
+they are written with low parts (``lanes.DoubleDouble``), and after all others: what lanes
+share is then the same in them to the last bit.
 """
 
 from __future__ import annotations
 
-from twitchnet.engine.jit.lanes import load8, splat8, store8, wide, zero8
+from twitchnet.engine.jit.lanes import double_doubles, load8, splat8, store8, zero8
 from twitchnet.engine.kernels.layout import (
     HIDDEN,
     N_CELLS,
@@ -17,10 +17,10 @@ from twitchnet.engine.kernels.layout import (
 )
 from twitchnet.engine.kernels.leaves import (
     fill_ones,
-    guard,
     new_table,
     part_axes,
     read_part,
+    rescale_row,
     take_cells,
     write_weights,
 )
@@ -35,14 +35,14 @@ def add_conditioned_node(
     raised: int,
     explains: bool,
 ) -> bool:
-    """An observed max node whose level is conditioned on: each lane is one of its sums.
+    """Multiplies in the factors of an observed noisy-max node: one term of the sum in each lane.
 
-    P(evidence) is a sum of signed weights times P(at most that level), and a level's parts
-    are independent factors.  Where the node is left out of a sum, it couples nothing.
+    P(evidence) is a sum of signed weights times P(at most that level), and in each term the
+    parts are independent factors.  In the term of the highest level they are all 1.
     """
     card, mark = p.node.card[v], s.node.marked[v]
     write_weights(p, s, v, raised)
-    cells = wide(s.cells)
+    cells = double_doubles(s.cells)
     below, factor = zero8(cells), zero8(cells)
     for level in range(card):
         weight = load8(s.cells, raised + level)
@@ -52,7 +52,7 @@ def add_conditioned_node(
         factor = factor + below * weight * load8(s.cells, mark + level)
     start = s.table.start[0]
     store8(cells, start, load8(cells, start) * factor)
-    guard(s, start, 1)
+    rescale_row(s, start, 1)
     for j in range(live):
         part = s.lists.live_parts[j]
         u = p.part.singleton[part]
@@ -64,22 +64,27 @@ def add_conditioned_node(
         for state in range(states):
             below, sum_ = zero8(cells), zero8(cells)
             at = p.part.entry[part] + state
-            if p.table[at] == 1.0:  # nothing is produced in most lowest states
+            if p.table[at] == 1.0:  # most parents in their lowest state produce nothing
                 continue
             for level in range(card):
                 below = below + splat8(p.table[at + level * states])
                 sum_ = sum_ + below * load8(s.cells, mark + level)
             store8(cells, start + state, load8(cells, start + state) * sum_)
-        guard(s, start, states)
+        rescale_row(s, start, states)
     return True
 
 
 def add_conditioned_part(p: Packed, s: Scratch, part: int, v: int, explains: bool) -> bool:
-    """A part of several nodes, or of lanes, at the level of each lane.
+    """A part over several nodes, or over nodes that are fixed, at the level of each lane.
 
-    With ``explains``, a leaf is asked what the part produced.
+    With ``explains``, a leaf of its own is traced.
     """
-    axes, cells, card, mark = s.lists.axes, wide(s.cells), p.node.card[v], s.node.marked[v]
+    axes, cells, card, mark = (
+        s.lists.axes,
+        double_doubles(s.cells),
+        p.node.card[v],
+        s.node.marked[v],
+    )
     n = part_axes(p, s, part, -1, axes)
     size = 1
     for k in range(n):
@@ -94,7 +99,7 @@ def add_conditioned_part(p: Packed, s: Scratch, part: int, v: int, explains: boo
             put(s.table.scope[t], axes[k])
         fill_ones(s, s.table.start[t], size)
         if explains and p.part.target[part] >= 0:
-            s.table.asked[t], s.lists.leaf[part] = 1, t
+            s.table.traced[t], s.lists.leaf[part] = 1, t
     start, kept = s.table.start[t], s.counts[N_CELLS]
     room = take_cells(s, size * card)
     if room < 0:
@@ -109,5 +114,5 @@ def add_conditioned_part(p: Packed, s: Scratch, part: int, v: int, explains: boo
         store8(cells, start + i, load8(cells, start + i) * sum_)
     s.counts[N_CELLS] = kept
     if not own:
-        guard(s, start, size)
+        rescale_row(s, start, size)
     return True

@@ -31,21 +31,23 @@ from twitchnet.engine.kernels.layout import (
 )
 from twitchnet.engine.program import Ints
 
-SEARCH_ABOVE = 1e5  # work; cheaper records are done before a better order would be found
-WORK_PER_RUN = 2e5  # one more perturbed order per so much work
-MOST_RUNS = 256
+# 1e5: multiply-adds, in cells, from which orders are searched.  Cheaper records are computed in
+# less time than a search takes.
+SEARCH_ABOVE = 1e5
+WORK_PER_RUN = 2e5  # of work for each order that is tried: at half, 1-4 % less work is found
+MOST_RUNS = 256  # orders for one plan: more find little, and take seconds on the widest records
 MOST_LOST = 12  # bits that eliminating one axis by differences may lose: more cancel too often
 NO_FILL = 0.5  # score of an axis that needs no fill edge: at 0, noise could not choose among them
 NOISE = 2.0  # doublings of its score that a choice may overlook: 1.2 to 3.2 find much the same
-INFINITE = 1e300
-HOPELESS = 1e18  # cells of one table beyond which no order is looked for: no budget is as large
-# Planning of one form of a record, in steps of one or two nanoseconds: loops over axes, tables
-# and words of masks are counted, and no clock is asked, so that all machines agree.
+INFINITE = 1e300  # work of a record for which no order was found
+HOPELESS = 1e18  # cells of one table that end a search: no budget is as large
+# 5e8: steps of planning for one form of a record, one or two nanoseconds each.  Loops over axes,
+# tables and words of masks are counted, and not timed, so that all machines give the same answer.
 MOST_STEPS = 5 * 10**8
 
 
 def size_of(s: Scratch, mask: Ints) -> float:
-    """Cells of a table over the axes of a mask."""
+    """Cells of a table over the axes of a mask (W,)."""
     n = 1.0
     for word in range(s.counts[N_WORDS]):
         m = mask[word]
@@ -60,7 +62,7 @@ def size_of(s: Scratch, mask: Ints) -> float:
 
 
 def mark_axes(s: Scratch) -> None:
-    """Which axes are binary."""
+    """Marks the axes of two states."""
     for word in range(s.counts[N_WORDS]):
         s.masks[BINARY, word] = 0
     for a in range(s.counts[N_AXES]):
@@ -68,28 +70,28 @@ def mark_axes(s: Scratch) -> None:
             put(s.masks[BINARY], a)
 
 
-def urgency(s: Scratch, a: int, haste: float) -> float:
-    """What the price of closing an axis is multiplied with: ``haste`` below 1 for axes of levels.
+def level_factor(s: Scratch, a: int, levels_first: float) -> float:
+    """What the score of an axis is multiplied by: ``levels_first`` below 1 for intensity axes.
 
-    The fast form closes them without loss while there are only leaves about them; those that
-    it could not close otherwise go first at almost any price.
+    Eliminated while only leaves hold them, they lose no digits.  Those that would lose too many
+    otherwise are eliminated first at almost any price.
     """
-    if s.axis.kind[a] == STATES or haste == 1.0:
+    if s.axis.kind[a] == STATES or levels_first == 1.0:
         return 1.0
-    return haste if s.axis.lost_bits[a] <= MOST_LOST else 0.01 * haste
+    return levels_first if s.axis.lost_bits[a] <= MOST_LOST else 0.01 * levels_first
 
 
 def spend(s: Scratch, steps: int) -> bool:
-    """Counts steps of planning; whether there are any left."""
+    """Counts steps of planning; whether any are left."""
     s.counts[STEPS] += steps
     return bool(s.counts[STEPS] <= MOST_STEPS)
 
 
 def couple_axes(s: Scratch, order: Ints, rest: Ints) -> int:
-    """The neighbours of each axis: the axes that share a leaf with it, and itself.
+    """Finds the neighbours of each axis: the axes that share a leaf with it, and itself.
 
-    Axes without any are eliminated first (N_LONE of them, as most causes of records with few
-    findings); the others are listed in ``rest``.  Returns how many others there are.
+    Singleton axes, without any other, are eliminated first (counts[N_SINGLETONS]; most causes of
+    a record of few findings are).  The others are listed in ``rest``; returns their number.
     """
     n, words = s.counts[N_AXES], s.counts[N_WORDS]
     axes, coupled = s.lists.axes, s.lists.coupled
@@ -117,7 +119,7 @@ def couple_axes(s: Scratch, order: Ints, rest: Ints) -> int:
 
 
 def join_neighbours(s: Scratch, best: int, axes: Ints) -> int:
-    """Eliminates an axis from the graph: its neighbours become each other's; returns how many."""
+    """Eliminates an axis from the graph: its neighbours become neighbours of each other."""
     k = list_axes(s, s.axis.near[best], axes)
     for i in range(k):
         a = axes[i]
@@ -135,10 +137,10 @@ def take_out(rest: Ints, at: int, count: int) -> int:
     return count - 1
 
 
-def order_by_degree(s: Scratch, order: Ints, haste: float) -> float:
-    """Minimum degree, weighted by the number of states, and by ``urgency``.
+def order_by_degree(s: Scratch, order: Ints, levels_first: float) -> float:
+    """Minimum degree, weighted by the number of states and by ``level_factor``.
 
-    Returns 0, or else what ended the search: the cells of a table that is ``HOPELESS``, or
+    Returns 0, or what ended the search: the cells of a table that is ``HOPELESS``, or
     ``INFINITE`` when no steps were left.
     """
     n, words = s.counts[N_AXES], s.counts[N_WORDS]
@@ -147,7 +149,7 @@ def order_by_degree(s: Scratch, order: Ints, haste: float) -> float:
     count = couple_axes(s, order, rest)
     for i in range(count):
         a = rest[i]
-        factor[a] = urgency(s, a, haste)
+        factor[a] = level_factor(s, a, levels_first)
         weight[a] = size_of(s, s.axis.near[a]) * factor[a]
     for step in range(n - count, n):
         at, least = 0, weight[rest[0]]
@@ -234,5 +236,5 @@ def order_by_fill(s: Scratch, order: Ints, noise: float, seed: int) -> bool:
 
 
 def searches(work: float) -> int:
-    """How many orders by fill are worth trying for so much work."""
+    """How many orders by fill are worth trying for a plan of this much work."""
     return min(MOST_RUNS, 1 + int(min(work, 1e15) / WORK_PER_RUN))

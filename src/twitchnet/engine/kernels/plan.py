@@ -1,6 +1,6 @@
-"""In which order a record is going to be computed.
+"""The plan of a record: its leaves, the order of elimination, the tape, and their cost.
 
-A cheap record takes the first order by degree; a dear one is worth a search.
+A cheap record takes the first order by minimum degree; for an expensive one, more are tried.
 """
 
 from __future__ import annotations
@@ -34,21 +34,25 @@ from twitchnet.engine.kernels.ordering import (
 from twitchnet.engine.kernels.reduce import reduce_evidence
 from twitchnet.engine.program import Ints
 
-HASTE = 0.6  # level axes are closed sooner by this, where that costs little
-PLAIN_ABOVE, FAINT_ABOVE = 10_000.0, 1000.0  # work from which that may cost much; see ``urgency``
-PLAIN_GAIN = 0.85  # and gain by which it does
+# 0.6: factor of the scores of intensity axes; at 1, more records need double-doubles
+LEVELS_FIRST = 0.6
+# 10,000 and 1,000: work above which an order without that factor is tried as well, the second if
+# an intensity axis may lose many digits; lower, cheap records are ordered twice
+PLAIN_ABOVE, LOSSY_ABOVE = 10_000.0, 1000.0
+PLAIN_GAIN = 0.85  # share of the work below which that order is taken; at 1, digits for nothing
 
 
 def plan(s: Scratch, order: Ints, trial: Ints) -> tuple[float, float]:
     """An order by degree and its tape; returns (work, cells stored).
 
-    Without an order there is nothing to store: the work is that of its widest table, or infinite.
+    If there is no order, the work is that of its widest table, or infinite, and -1 cells are
+    stored.
     """
-    hopeless = order_by_degree(s, order, HASTE)
+    hopeless = order_by_degree(s, order, LEVELS_FIRST)
     if hopeless > 0.0:
         return hopeless, -1.0
     work, stored = write_buckets(s, order)
-    if work > (FAINT_ABOVE if has_faint(s) else PLAIN_ABOVE):
+    if work > (LOSSY_ABOVE if has_lossy_level(s) else PLAIN_ABOVE):
         if order_by_degree(s, trial, 1.0) > 0.0:
             return work, stored
         other, other_stored = write_buckets(s, trial)
@@ -59,8 +63,8 @@ def plan(s: Scratch, order: Ints, trial: Ints) -> tuple[float, float]:
     return work, stored
 
 
-def has_faint(s: Scratch) -> bool:
-    """Whether there are level axes that ordinary cells can only close without a difference."""
+def has_lossy_level(s: Scratch) -> bool:
+    """Whether an intensity axis would lose too many digits of a double by a difference."""
     for a in range(s.counts[N_AXES]):
         if s.axis.kind[a] == LEVELS and s.axis.lost_bits[a] > MOST_LOST:
             return True
@@ -68,11 +72,11 @@ def has_faint(s: Scratch) -> bool:
 
 
 def planned(p: Packed, s: Scratch, known: int) -> tuple[float, float]:
-    """Leaves and plan of a record; infinite work if the workspace is too small for its leaves.
+    """Leaves and plan of a record; returns (work, cells stored).
 
-    Fewer than no cells are stored if there is no order, see ``plan``.
-
-    The order of ``known`` axes (0: of none) is kept, if it was named before.
+    The work is infinite if the workspace is too small for the leaves; -1 cells are stored if
+    there is no order (see ``plan``).  If ``known`` is not 0, the order of that many axes, named by
+    ``name_order``, is kept.
     """
     order, trial = s.lists.order, s.lists.trial
     s.counts[N_CELLS] = s.counts[N_TABLES] = s.counts[N_WORDS] = 0
@@ -84,18 +88,21 @@ def planned(p: Packed, s: Scratch, known: int) -> tuple[float, float]:
     s.counts[N_LEAVES] = s.counts[N_TABLES]
     mark_axes(s)
     if known > 0 and recall_order(s, order, trial, known):
-        s.counts[N_SINGLETONS] = 0  # they had other numbers, and go the way of all others
+        s.counts[N_SINGLETONS] = 0  # singleton axes are treated like all others
         return write_buckets(s, order)
     return plan(s, order, trial)
 
 
 def name_of(s: Scratch, a: int) -> int:
-    """What an axis is called, whatever its number: its node, and whether it runs over levels."""
+    """An axis' name, the same in every pass: its node, and whether it runs over levels."""
     return int(2 * s.axis.node[a] + (1 if s.axis.kind[a] != STATES else 0))
 
 
 def name_order(s: Scratch, order: Ints) -> int:
-    """Axes become names, which they have after the next decoding, too; returns how many."""
+    """Replaces axes by their names, which stay when evidence is reduced again.
+
+    Returns their number.
+    """
     n = int(s.counts[N_AXES])
     for turn in range(n):
         order[turn] = name_of(s, order[turn])
@@ -103,7 +110,7 @@ def name_order(s: Scratch, order: Ints) -> int:
 
 
 def recall_order(s: Scratch, order: Ints, axis_of: Ints, n: int) -> bool:
-    """Names become axes again, without those that are no more; False if others came."""
+    """Replaces names by axes again, without those that are gone; False if there are new ones."""
     for i in range(n):
         axis_of[order[i]] = -1
     for a in range(s.counts[N_AXES]):
@@ -118,7 +125,7 @@ def recall_order(s: Scratch, order: Ints, axis_of: Ints, n: int) -> bool:
 
 
 def search(s: Scratch, work: float, passes: int) -> tuple[float, float]:
-    """Orders by fill for a plan whose work is worth it; returns the better (work, stored)."""
+    """Tries orders by fill, as many as the work is worth; returns the best (work, cells stored)."""
     order, trial = s.lists.order, s.lists.trial
     for run in range(searches(work * passes)):
         if not spend(s, 0):
@@ -132,6 +139,6 @@ def search(s: Scratch, work: float, passes: int) -> tuple[float, float]:
 
 
 def copy_order(s: Scratch, source: Ints, to: Ints) -> None:
-    """One order over another."""
+    """Copies one order over another."""
     for i in range(s.counts[N_AXES]):
         to[i] = source[i]

@@ -1,14 +1,14 @@
-"""Many records, one after the other: decode, order, sweep up, sweep down.
+"""Many records, one after the other: reduce, order, sweep up, sweep down.
 
-The product of the scalars that are left upward is P(evidence); downward, its derivatives
-(reverse-mode differentiation; Darwiche 2003, JACM 50(3), section 4) give all posteriors.
-A record is first tried in doubles (``fast/sweep.py``); where that does not agree with itself,
-the same is run in cells of twice the digits; and what not even those answer is left to numpy,
-which subtracts nothing.
+The product of the scalars that are left on the way up is P(evidence).  On the way down, its
+derivatives (reverse-mode differentiation; Darwiche 2003, JACM 50(3), section 4) give all
+posteriors.  A record is first computed in doubles (``fast/sweep.py``), and again in
+double-doubles where the answer does not agree with itself.  A record that these cannot answer
+either is left to numpy, which subtracts nothing.
 
-Lanes are eight assignments of what the record is conditioned on (``cutset.py``); if eight
-are not enough to fit the workspace, there are more in passes that reuse the tape.  Each record
-is computed by itself, so neither threads nor the order of rows can change a bit of its answer.
+Eight lanes hold assignments of the conditioned nodes (``cutset.py``); if the tables do not fit
+the workspace, there are more assignments in passes, which use the same tape.  Each record is
+computed by itself, so that neither threads nor the order of rows can change a bit of an answer.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from twitchnet.engine.jit.lanes import (
     bare,
     bundle,
     forget_losses,
+    in_double_doubles,
     load8,
     lost_any,
     pair8,
     store8,
     total8,
-    widen,
     zero8,
 )
 from twitchnet.engine.kernels.cutset import condition, condition_more, couple_less
@@ -40,10 +40,10 @@ from twitchnet.engine.kernels.layout import (
     BY_PASS,
     DOUBT,
     EXPLAINS,
-    FAINTEST,
     FORM,
     LIMIT,
     LOST,
+    LOST_BITS,
     N_AXES,
     N_LANES,
     N_OPEN,
@@ -70,13 +70,14 @@ from twitchnet.engine.kernels.plan import name_order, planned, search
 from twitchnet.engine.kernels.reduce import mark_fixed, mark_needed, reduce_evidence
 from twitchnet.engine.program import Floats
 
-FLOOR = 50.0  # posteriors below 1 / FLOOR may need a closer agreement; see ``agrees``
+FLOOR = 50.0  # posteriors below 1 / 50 may need a closer agreement, see ``agrees``; at less, errors
+# of rare causes pass
 LEAST, LEAST_DOUBLE_DOUBLE = 1e-15, 1e-30  # smallest relative error that is assumed, by form
 SPREAD = 3e-12  # relative difference of two evaluations that is still believed: errors of 1.8e-10
 # were seen at most, and of 3.4e-10 at twice as much; 1e-9 is promised
-ROUNDING, ROUNDING_DOUBLE_DOUBLE = 2.0**-53, 2.0**-100  # relative, of a row or leaf 0 in a lane
+ROUNDING, ROUNDING_DOUBLE_DOUBLE = 2.0**-53, 2.0**-100  # relative, of a row in a lane; by form
 MANY = 300  # axes up to which ``SPREAD`` keeps 1e-9 even if all roundings add up
-UNSEEN = 1e-11  # most of P(evidence) that lanes may lose where no two evaluations differ
+UNSEEN = 1e-11  # share of P(evidence) that lanes may lose without a difference that shows it
 OK, IMPOSSIBLE, TOO_WIDE, BAD_CODE = 0, 1, 2, 3
 UNSURE = 4  # status of a form whose answer is not believed: the next form must answer
 DOUBLE, DOUBLE_DOUBLE = 0, 1  # forms
@@ -84,8 +85,8 @@ MOST_LOST_DOUBLE_DOUBLE = 40  # see ``ordering.MOST_LOST``
 MOST_DOUBT = 8 * 16  # 16ths of a bit, see ``is_doubtful``; at more, doubles are often in vain
 MOST_PASSES = 2**16  # passes of one record; more would take hours within any budget
 AT_HAND = 262144.0  # numbers that fast memory holds: passes are added until the tables fit it
-BEYOND = 1e5  # times the budget: no search finds an order that is cheaper by so much
-LEEWAY = 1.3  # to the budget, for passes that are for faster memory alone
+BEYOND = 1e5  # times the budget: no search finds an order that is 1e5 times cheaper
+LEEWAY = 1.3  # share of the budget kept for passes for fast memory; at 1 they could exceed it
 
 
 def scale_all(values: Floats, rows: int, factor: float) -> None:
@@ -136,7 +137,7 @@ def evaluate(
     if explains:
         scale_all(responsibility, nodes, 0.0)
     scale_marginals(p, s, 0.0)
-    double_double = widen(s)
+    double_double = in_double_doubles(s)
     tables, total, bulk, top = s.counts[N_TABLES], 0.0, 0.0, 0
     lost = s.counts[LOST] != 0
     forget_losses()
@@ -144,11 +145,11 @@ def evaluate(
         if index > 0 or (again and passes > 1):
             lost = lost or lost_any()
             next_pass(p, s, index)
-            faintest = s.counts[FAINTEST]
+            lost_bits = s.counts[LOST_BITS]
             reduce_evidence(p, s)
             lost = lost or s.counts[LOST] != 0
             s.counts[N_TABLES] = tables  # leaves lie where they lay: the tape holds
-            s.counts[FAINTEST] = faintest
+            s.counts[LOST_BITS] = lost_bits
             forget_losses()
         if form == DOUBLE:
             exponent, here = sweep_up(s, result)
@@ -219,13 +220,16 @@ def sweep_up(s: Scratch, result: int) -> tuple[int, float]:
 
 
 def is_void(p: Packed, s: Scratch) -> bool:
-    """Whether a pass that is 0 in all lanes is impossible: no sum of numbers with signs made it."""
-    differences = s.counts[FAINTEST]  # 0 where no axis is eliminated by a difference
+    """Whether a pass that is 0 in all lanes proves that the evidence is impossible.
+
+    It does if no sum of numbers with signs made the 0.
+    """
+    differences = s.counts[LOST_BITS]  # 0 where no axis is eliminated by a difference
     for v in range(len(p.node.card)):
         differences += s.node.level_fixed[v]
     if differences == 0:
         return True
-    for t in range(s.counts[N_ROWS]):  # products of probabilities of nothing or of one node
+    for t in range(s.counts[N_ROWS]):  # products of probabilities over at most one node
         sum_ = zero8(s.cells)
         for i in range(s.table.start[t], s.table.start[t] + s.table.size[t]):
             sum_ = sum_ + abs8(load8(s.cells, i))
@@ -246,7 +250,7 @@ def sweep_down(p: Packed, s: Scratch, responsibility: Floats, factor: float) -> 
 
 
 def scale_marginals(p: Packed, s: Scratch, factor: float) -> None:
-    """Both evaluations of all marginals, times a factor; 0 clears them."""
+    """Multiplies both evaluations of all marginals by a factor; 0 clears them."""
     for i in range(s.counts[N_OPEN]):
         v = s.lists.open[i]
         for state in range(p.node.card[v]):
@@ -259,7 +263,7 @@ def scale_marginals(p: Packed, s: Scratch, factor: float) -> None:
 
 
 def next_pass(p: Packed, s: Scratch, index: int) -> None:
-    """The assignment of a pass to the nodes that are conditioned on in passes."""
+    """Gives the nodes that are conditioned on in passes the assignment of a pass."""
     for v in range(len(p.node.card)):
         if s.node.fixed[v] == BY_PASS or s.node.level_fixed[v] == BY_PASS:
             for lane in range(LANES):
@@ -297,7 +301,7 @@ def settle(p: Packed, s: Scratch, budget: float, form: int) -> tuple[int, float]
             room, near, most_lost = 0.5 * room, 0.5 * near, MOST_LOST_DOUBLE_DOUBLE
         if fits and SEARCH_ABOVE < work * passes <= BEYOND * budget:
             work, stored = search(s, work, passes)
-        if s.counts[UNFIT] != 0 or s.counts[FAINTEST] > most_lost:
+        if s.counts[UNFIT] != 0 or s.counts[LOST_BITS] > most_lost:
             s.counts[LIMIT] = ROOM if s.counts[UNFIT] != 0 else PRECISION
             return UNSURE, np.nan
         cells, size = (work if fits else np.nan) * LANES * passes, LANES * (stored + 2.0)

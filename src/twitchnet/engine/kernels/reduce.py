@@ -1,22 +1,22 @@
-"""What is left of a network once the evidence is in?  Plain loops over flat arrays.
+"""From evidence to factors: the first stage of a record.  Plain loops over flat arrays.
 
-``decode`` fixes the observed nodes in every part and writes what remains as *leaves*:
+``reduce_evidence`` takes the evidence out of every part and writes what remains as *leaves*
+(factors):
 
-* a node without observed descendants that nobody asks about vanishes;
-* an *absent* noisy-OR node is its parts' silent rows, one factor per parent;
-* an observed parent folds into the *base* of its children (their leak);
-* a max node with at most one part left is a plain table;
-* any other max node becomes a *level axis* with its parts, and either a *terminal*
-  (a weight per level: the evidence) or the node itself as *partner*.
+* a barren node, without observed descendants and not wanted, is left out;
+* an *absent* noisy-OR node becomes the silent rows of its parts, one factor for each parent;
+* an observed parent is folded into the *base* of its children (their leak);
+* a noisy-max node with at most one open part becomes a plain table;
+* any other noisy-max node becomes an *intensity axis* with a leaf for each open part, and
+  either a *terminal* (the evidence as a weight for each level) or the node's own states.
 
-Nodes that are *conditioned* on have one state per lane; they are fixed like observed
-ones, lane by lane.  A max node whose level is conditioned on is factors of its parts' nodes.
-Leaves that speak about a single node are multiplied into one row per node, and what speaks
-about none into leaf 0.
+Nodes that are *conditioned* on are fixed like observed ones, with a state of their own in
+each lane.  A noisy-max node that is conditioned on by its level becomes factors over the
+nodes of its parts (``levels.py``).  Factors over a single node are multiplied into one row
+for each node, and those over none into leaf 0.
 
-Every level axis is signed (``signs.py``).  Where a link is asked what it produced, its leaf
-says so, and its finding keeps a place for what the links of observed nodes produced
-(``fast/responsibility.py``).
+Every intensity axis is signed (``signs.py``).  Where responsibilities are wanted, leaves of
+links and findings keep what ``fast/responsibility.py`` needs.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from twitchnet.engine.kernels.layout import (
     CUMULATIVE,
     EXPLAINS,
     EXPONENT,
-    FAINTEST,
     HIDDEN,
     LEVELS,
     LOST,
+    LOST_BITS,
     N_AXES,
     N_CELLS,
     N_LANES,
@@ -56,7 +56,6 @@ from twitchnet.engine.kernels.leaves import (
     add_factor,
     entry8,
     fill_ones,
-    guard,
     mark_lanes,
     new_axis,
     new_table,
@@ -64,6 +63,7 @@ from twitchnet.engine.kernels.leaves import (
     raise_cells,
     read_levels,
     read_part,
+    rescale_row,
     reverse_axis,
     scale_scalar,
     soft_row,
@@ -76,7 +76,7 @@ from twitchnet.engine.kernels.signs import accumulate, sign_levels
 
 
 def mark_needed(p: Packed, s: Scratch) -> None:
-    """Which nodes matter: the observed, the wanted, and their ancestors."""
+    """Marks the nodes that are observed or wanted, and their ancestors; others are barren."""
     n = 0
     for v in range(len(p.node.card) - 1, -1, -1):
         keep = s.node.wanted[v] != UNWANTED or s.node.hard[v] >= 0 or s.node.is_soft[v] != 0
@@ -93,7 +93,7 @@ def mark_needed(p: Packed, s: Scratch) -> None:
 
 
 def mark_fixed(p: Packed, s: Scratch) -> None:
-    """Which nodes were observed, and which max nodes at their lowest level."""
+    """Marks the nodes that are observed, and the noisy-max nodes observed at their lowest level."""
     for v in range(len(p.node.card)):
         s.node.fixed[v] = OBSERVED if s.node.hard[v] >= 0 else HIDDEN
         s.node.level_fixed[v] = 0
@@ -103,7 +103,10 @@ def mark_fixed(p: Packed, s: Scratch) -> None:
 
 
 def add_silent(p: Packed, s: Scratch, v: int) -> bool:
-    """The silent rows of all parts of a node; parts of one parent go the short way."""
+    """The silent rows of all parts of a node.
+
+    A part over a single node takes a short way: its row is multiplied in where it lies.
+    """
     common = 1.0
     for part in range(p.node.part_first[v], p.node.part_first[v + 1]):
         u, at = p.part.singleton[part], p.part.entry[part]
@@ -124,7 +127,9 @@ def add_silent(p: Packed, s: Scratch, v: int) -> bool:
         else:
             t = 1 + s.node.axis[u]
             start, least = s.table.start[t], 1.0
-            first = 1 if p.table[at] == 1.0 else 0  # nothing is produced in most lowest states
+            first = (
+                1 if p.table[at] == 1.0 else 0
+            )  # most parents in their lowest state produce nothing
             for state in range(first, p.node.card[u]):
                 entry = p.table[at + state]
                 least = min(least, entry)
@@ -133,14 +138,17 @@ def add_silent(p: Packed, s: Scratch, v: int) -> bool:
             s.table.pending[t] += 1
             if least < FAR or s.table.pending[t] >= OFTEN:
                 s.table.pending[t] = 0
-                guard(s, start, s.table.size[t])
+                rescale_row(s, start, s.table.size[t])
     if common != 1.0:
         scale_scalar(s, splat8(common))
     return True
 
 
 def add_max_node(p: Packed, s: Scratch, v: int) -> bool:
-    """The leaves of a max node that was not observed silent; False when cells run out."""
+    """The leaves of a noisy-max node that is not observed silent.
+
+    Returns False when there are too few cells.
+    """
     card = p.node.card[v]
     hidden = s.node.fixed[v] == HIDDEN
     explains = s.counts[EXPLAINS] != 0 and s.node.present[v] != 0
@@ -161,7 +169,7 @@ def add_max_node(p: Packed, s: Scratch, v: int) -> bool:
             sum_ = sum_ + load8(s.cells, base + level) * load8(s.cells, raised + level)
         start = s.table.start[0]
         store8(s.cells, start, load8(s.cells, start) * sum_)
-        guard(s, start, 1)
+        rescale_row(s, start, 1)
         if explains:
             keep_share(s, v, base)
         else:
@@ -190,7 +198,7 @@ def add_max_node(p: Packed, s: Scratch, v: int) -> bool:
             return False
         if explains and p.part.target[part] >= 0:
             s.lists.leaf[part] = s.counts[N_TABLES] - 1
-            s.table.asked[s.lists.leaf[part]] = 1
+            s.table.traced[s.lists.leaf[part]] = 1
     if not sign_levels(p, s, a, leaf, live):
         return False
     if explains:
@@ -199,7 +207,7 @@ def add_max_node(p: Packed, s: Scratch, v: int) -> bool:
 
 
 def keep_share(s: Scratch, v: int, base: int) -> None:
-    """P(below the observed level) over P(that level) of a node about which nothing is open."""
+    """Keeps P(below the observed level) / P(that level) of a node without open parts."""
     for lane in range(LANES):
         below, here = 0.0, s.cells[LANES * (base + s.node.hard[v]) + lane]
         for level in range(s.node.hard[v]):
@@ -209,14 +217,14 @@ def keep_share(s: Scratch, v: int, base: int) -> None:
 
 
 def fold_fixed(p: Packed, s: Scratch, v: int, explains: bool, base: int, raised: int) -> int:
-    """Folds the parts of a max node whose nodes are fixed into ``card`` cells from ``base`` on.
+    """Folds the parts without hidden nodes into ``card`` cells from ``base`` on.
 
-    Returns how many parts are left, in the list ``live_parts``.
+    Returns the number of the other parts, which are listed in ``live_parts``.
     """
     card = p.node.card[v]
     live_parts = s.lists.live_parts
     live = 0
-    below, above = 1.0, 0.0  # what the lanes share, of two levels
+    below, above = 1.0, 0.0  # of two levels, the same in all lanes
     for level in range(card):
         store8(s.cells, base + level, splat8(1.0 if level == 0 else 0.0))
     for part in range(p.node.part_first[v], p.node.part_first[v + 1]):
@@ -257,7 +265,7 @@ def fold_fixed(p: Packed, s: Scratch, v: int, explains: bool, base: int, raised:
 def add_plain_node(
     p: Packed, s: Scratch, v: int, live: int, base: int, raised: int, mark: int
 ) -> bool:
-    """A hidden max node with at most one part left: a row, or a table."""
+    """A hidden noisy-max node with at most one open part: a row, or a table."""
     card, own = p.node.card[v], s.node.axis[v]
     if live == 0:
         write_weights(p, s, v, raised)
@@ -267,7 +275,7 @@ def add_plain_node(
             i = s.table.start[t] + state
             weighted = load8(s.cells, base + level) * load8(s.cells, raised + level)
             store8(s.cells, i, load8(s.cells, i) * weighted)
-        guard(s, s.table.start[t], card)
+        rescale_row(s, s.table.start[t], card)
         s.counts[N_CELLS] = mark
         return True
     t = add_factor(p, s, s.lists.live_parts[0], 0, own)
@@ -284,7 +292,7 @@ def add_plain_node(
 
 
 def add_live_part(p: Packed, s: Scratch, part: int, a: int) -> bool:
-    """A part with unknown nodes as a leaf over them and its owner's levels."""
+    """An open part as a leaf over its hidden nodes and the levels of its owner."""
     u, card = p.part.singleton[part], s.axis.card[a]
     if u >= 0 and s.node.fixed[u] == HIDDEN:
         states = p.node.card[u]
@@ -319,17 +327,17 @@ def add_live_part(p: Packed, s: Scratch, part: int, a: int) -> bool:
 
 
 def reduce_evidence(p: Packed, s: Scratch) -> bool:
-    """All leaves of one record; False when the workspace is too small for them.
+    """Writes all leaves of one record; False when the workspace is too small for them.
 
-    Expects ``hard``, ``fixed``, ``lane_state``, ``soft``, ``is_soft`` and ``keep`` of
-    ``s``.  Lanes from ``lanes_used`` on count nothing.  With ``explains`` the links to present
-    findings are asked what they produced.
+    Reads ``hard``, ``is_soft``, ``soft``, ``fixed``, ``level_fixed``, ``lane`` and ``needed`` of
+    the nodes; lanes from counts[N_LANES] on are 0.  Where counts[EXPLAINS] is set, the leaves of
+    links to present findings are traced.
     """
     s.counts[N_AXES] = s.counts[N_TABLES] = s.counts[N_CELLS] = 0
-    s.counts[UNFIT] = s.counts[FAINTEST] = 0  # what a tape of this record finds, if any
+    s.counts[UNFIT] = s.counts[LOST_BITS] = 0  # until there is a tape
     s.counts[EXPONENT] = s.counts[LOST] = 0
     forget_losses()
-    most = 0  # axes that there can be: hidden nodes, and the levels of max nodes
+    most = 0  # axes there can be: hidden nodes, and levels of noisy-max nodes
     for v in range(len(p.node.card)):
         s.node.axis[v] = -1
         s.node.leakless[v] = 0
@@ -376,12 +384,12 @@ def reduce_evidence(p: Packed, s: Scratch) -> bool:
                 return False
         elif not add_max_node(p, s, v):
             return False
-    for v in range(len(p.node.card)):  # last: what all lanes share is the same in them to the bit
+    for v in range(len(p.node.card)):  # last, so that all lanes agree to the bit on what they share
         if s.node.level_fixed[v] != 0 and not add_max_node(p, s, v):
             return False
     for t in range(1 + nodes):
         if s.table.pending[t] != 0:
-            guard(s, s.table.start[t], s.table.size[t])
+            rescale_row(s, s.table.start[t], s.table.size[t])
             s.table.pending[t] = 0
     s.counts[LOST] = 1 if lost_any() else 0
     return True

@@ -1,8 +1,8 @@
-"""Signed level axes: cumulative sums that multiply pointwise.
+"""Signed intensity axes: cumulative sums, which multiply pointwise.
 
-Leaves of a signed axis hold (U, U + E), and the difference is taken when it is closed.
-Every entry of E is at least b times U + E, where b is the base of the node, so closing the
-axis by a difference loses at most a factor 2 / b of relative accuracy: BITS_LOST.  The answer
+Leaves of a signed axis hold (U, U + E), and the difference is taken when the axis is
+eliminated.  Every entry of E is at least b times U + E, where b is the base of the node, so
+the difference loses at most a factor 2 / b of relative accuracy: ``lost_bits``.  The answer
 is checked (see ``record.py``).
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from twitchnet.engine.jit.lanes import LANES, load8, splat8, store8, wide, zero8
+from twitchnet.engine.jit.lanes import LANES, double_doubles, load8, splat8, store8, zero8
 from twitchnet.engine.kernels.layout import (
     HIDDEN,
     MEANING,
@@ -23,10 +23,9 @@ from twitchnet.engine.kernels.leaves import new_table, stride_in, take_cells
 
 
 def least_share(p: Packed, s: Scratch, v: int) -> float:
-    """A bound from below of P(level) / P(at most that level) of a max node above its lowest level.
+    """A lower bound of P(level) / P(at most that level) of a noisy-max node.
 
-    From the parts about which nothing is open but what is conditioned on; 0 when they make a
-    level impossible.
+    Over all levels above 0, from its parts without hidden nodes; 0 if they make one impossible.
     """
     least = 1.0
     for level in range(1, p.node.card[v]):
@@ -38,7 +37,10 @@ def least_share(p: Packed, s: Scratch, v: int) -> float:
 
 
 def share_of(p: Packed, s: Scratch, part: int, level: int) -> float:
-    """The smallest share of one part, over the states that its nodes can have; 0 if one is open."""
+    """The smallest P(level) / P(at most that level) of one part, over the states of its nodes.
+
+    It is 0 if a node is hidden.
+    """
     first, last = p.part.scope_first[part], p.part.scope_first[part + 1]
     places, least = 1, 1.0
     for i in range(first, last):
@@ -65,17 +67,17 @@ def share_of(p: Packed, s: Scratch, part: int, level: int) -> float:
 
 
 def sign_levels(p: Packed, s: Scratch, a: int, base: int, live: int) -> bool:
-    """Readies a level axis; the tape decides later how it is closed.
+    """Prepares an intensity axis; the tape decides how it is eliminated.
 
-    Its leaves of two axes keep their levels.  Cells from SUMS on are the base as cumulative
-    sums, weighed; BITS_LOST is what closing it by differences may cost, in bits.
+    The leaves of its parts over one node keep their levels.  Cells from ``sums`` on hold the
+    base as weighed cumulative sums; ``lost_bits`` is what eliminating it by differences may cost.
     """
     card, start = s.axis.card[a], s.table.start[base]
     bits, leakless = lost_bits(s, start, card), False
     for i in range(LANES * (start + 1), LANES * (start + card)):
         if s.cells[i] == 0.0:
             leakless = True
-    if leakless:  # nothing but its links makes a level
+    if leakless:  # a level that only the links can make
         for j in range(live):
             bits = max(bits, p.part.lost_bits[s.lists.live_parts[j]])
         s.node.leakless[s.axis.node[a]] = 1
@@ -84,7 +86,7 @@ def sign_levels(p: Packed, s: Scratch, a: int, base: int, live: int) -> bool:
     first = s.axis.sums[a] = take_cells(s, card)
     if first < 0:
         return False
-    cells = wide(s.cells)
+    cells = double_doubles(s.cells)
     sum_ = zero8(cells)
     for level in range(card):
         sum_ = sum_ + load8(s.cells, start + level)
@@ -96,7 +98,7 @@ def sign_levels(p: Packed, s: Scratch, a: int, base: int, live: int) -> bool:
 
 
 def lost_bits(s: Scratch, start: int, card: int) -> int:
-    """Bits of the smallest entry above level 0 over what lies below it; zeros do not count."""
+    """Bits of the smallest ratio of a level's mass to the mass up to it; zeros do not count."""
     smallest = 1.0
     for lane in range(LANES):
         below = s.cells[LANES * start + lane]
@@ -111,7 +113,7 @@ def lost_bits(s: Scratch, start: int, card: int) -> int:
 def accumulate(s: Scratch, t: int, a: int) -> None:
     """In place: a leaf's levels become cumulative sums."""
     card, stride = s.axis.card[a], stride_in(s, t, a)
-    start, cells = s.table.start[t], wide(s.cells)
+    start, cells = s.table.start[t], double_doubles(s.cells)
     for o in range(s.table.size[t] // (card * stride)):
         for i in range(stride):
             place = start + o * card * stride + i
@@ -122,8 +124,8 @@ def accumulate(s: Scratch, t: int, a: int) -> None:
 
 
 def weigh_sums(s: Scratch, start: int, weights: int, card: int) -> None:
-    """A weight w of levels is w[i] - w[i + 1] of cumulative sums."""
-    cells = wide(s.cells)
+    """Weights w of levels become weights w[i] - w[i + 1] of cumulative sums."""
+    cells = double_doubles(s.cells)
     for level in range(card):
         weight = load8(s.cells, weights + level)
         if level + 1 < card:
@@ -132,9 +134,9 @@ def weigh_sums(s: Scratch, start: int, weights: int, card: int) -> None:
 
 
 def add_meaning(s: Scratch, a: int) -> bool:
-    """A leaf that says which cumulative sums make each state of an axis' own node."""
+    """A leaf of signs that says which cumulative sums make each state of the axis' own node."""
     card = s.axis.card[a]
-    node = s.node.axis[s.axis.node[a]]  # the node's axis comes before its level axis
+    node = s.node.axis[s.axis.node[a]]  # the node's axis comes before its intensity axis
     t = new_table(s, card * card)
     if s.table.start[t] < 0:
         return False

@@ -1,17 +1,27 @@
-"""What a sweep leaves of the joint probabilities that responsibilities are made of.
+"""Joint probabilities that a sweep leaves for the responsibilities.
 
-They take the place of derivatives that nobody reads: a table's value times its derivative, summed
-over everything else, is the joint probability of its axes with the evidence.  It is left
+They replace derivatives that nothing else reads.  A table's values times its derivatives,
+summed over all other axes, are the joint probabilities of its axes with the evidence.  They
+are left
 
-* for a node, by state, where its row of leaves is;
-* for an asked leaf, by its entries, where the leaf is;
-* for a finding that was observed present, by level, where its SUMS are.
+* for a node, by state, in the place of its row of leaves;
+* for a traced leaf, by entry, in the place of the leaf;
+* for a finding that was observed present, by level, in the place of its ``sums``.
 """
 
 from __future__ import annotations
 
 from twitchnet.engine.jit.lanes import load8, store8
-from twitchnet.engine.kernels.fast.schedule import PAIR, PAIRS, ROW_HEAD
+from twitchnet.engine.kernels.fast.schedule import (
+    CLOSED_STEP,
+    ENTRIES,
+    LEAF,
+    LENGTH,
+    OTHER_STEP,
+    PAIR,
+    PAIRS,
+    ROW_HEAD,
+)
 from twitchnet.engine.kernels.layout import (
     N_LEAVES,
     STATES,
@@ -26,10 +36,10 @@ def to_joint(s: Scratch, to: int, left: int, given: int, size: int) -> None:
 
 
 def leave_joints(s: Scratch, row: int, at: int, given: int, block: int, step: int) -> None:
-    """The masses of a row, from its product and the derivatives of that.
+    """Leaves the joint probabilities of a row, from its product and the derivatives of that.
 
-    Values from cell ``at`` on, ``block`` for each state of the closed axis; derivatives from
-    ``given`` on, ``step`` apart.
+    Values lie from cell ``at`` on, ``block`` for each state of the eliminated axis; derivatives
+    from ``given`` on, ``step`` apart.
     """
     card = s.turn.card[row - s.counts[N_LEAVES]]
     for state in range(card):
@@ -39,25 +49,31 @@ def leave_joints(s: Scratch, row: int, at: int, given: int, block: int, step: in
 
 
 def share_out(s: Scratch, row: int, at: int, block: int, card: int, first: int) -> None:
-    """Sums joint probabilities over all axes of a row but some, and leaves them.
+    """Sums joint probabilities over all axes of a row but those that are kept, and leaves them.
 
-    They lie from cell ``at`` on, ``block`` for each of ``card`` entries of the closed axis, of
-    which the first is its level ``first``; and are overwritten.
+    They lie from cell ``at`` on, ``block`` for each of ``card`` entries of the eliminated axis,
+    whose first is its level ``first``.  They are overwritten.
     """
     adjoint, tape, place, a = s.adjoint, s.tape, s.row.first[row], s.row.axis[row]
     for i in range(tape[place + PAIRS] - 1, -1, -1):
         pair = place + ROW_HEAD + PAIR * i
-        length, closed, other = tape[pair + 1], tape[pair + 2], tape[pair + 3]
-        leaf = tape[pair + 5]
+        length, closed, other = (
+            tape[pair + LENGTH],
+            tape[pair + CLOSED_STEP],
+            tape[pair + OTHER_STEP],
+        )
+        leaf = tape[pair + LEAF]
         inner = block // length
-        if s.table.asked[leaf] != 0:
+        if s.table.traced[leaf] != 0:
             for state in range(card):
                 for j in range(length):
                     cell = at + state * block + j * inner
                     sum_ = load8(adjoint, cell)
                     for k in range(cell + 1, cell + inner):
                         sum_ = sum_ + load8(adjoint, k)
-                    store8(adjoint, tape[pair] + (first + state) * closed + j * other, sum_)
+                    store8(
+                        adjoint, tape[pair + ENTRIES] + (first + state) * closed + j * other, sum_
+                    )
         for state in range(card):
             for k in range(inner):
                 cell = at + state * block + k

@@ -1,18 +1,19 @@
-"""Which link produced which finding?
+"""The responsibility of each link for each finding: which link produced which finding.
 
 The responsibility of a link for a finding that was observed present, at level k, is
-P(the link produced something, evidence).  With the link's levels p, its sums U = p[0] up to level
-k - 1 and k, ``below`` and ``upto``, and the joint probabilities of its parents' states with
+P(the link produced something, evidence).  Let p be the link's levels, U = p[0] + ... its
+cumulative sums up to level k - 1 (``below``) and up to k (``upto``), and let the joint
+probabilities of its parents' states be
 
-* the evidence, A, and
-* the evidence, but with the finding below level k, B,
+* A with the evidence, and
+* B with the evidence, but with the finding below level k.
 
-both of which hold the link's own factor, it is the sum over the states of
+Both contain the link's own factor.  The responsibility is the sum over the states of
 
     A (upto - p[0]) / upto + B (p[k] / upto) (p[0] / below).
 
-Nothing is subtracted: ``upto - p[0]`` is a sum of levels.  A finding that is closed by differences
-has cumulative masses: ``upto`` k, which is A + B, and -B.
+Nothing is subtracted: ``upto - p[0]`` is a sum of levels.  A finding that is eliminated by
+differences has cumulative masses: A + B up to level k, and -B.
 """
 
 from __future__ import annotations
@@ -32,9 +33,10 @@ from twitchnet.engine.program import Floats
 
 
 def add_responsibilities(p: Packed, s: Scratch, totals: Floats, result: int, factor: float) -> None:
-    """Adds those of all links of targets, times ``factor``, to ``totals``.
+    """Adds the responsibilities of the links of all targets, times ``factor``, to ``totals``.
 
-    After ``sweep_back``, which leaves the masses; P(evidence) by lane is in cell ``result``.
+    Called after ``sweep_back``, which leaves the joint probabilities; P(evidence) by lane is in
+    cell ``result``.
     """
     for v in range(len(p.node.card)):
         if s.node.needed[v] == 0 or s.node.present[v] == 0:
@@ -60,7 +62,7 @@ def responsibility(p: Packed, s: Scratch, v: int, part: int, result: int) -> flo
 
 
 def shares(p: Packed, at: int, step: int, level: int) -> tuple[float, float]:
-    """What A and B are multiplied by, see above, from the levels of a part."""
+    """The factors of A and B (see the head of this file), from the levels of a part."""
     silent = p.table[at]
     made = 0.0
     for lower in range(1, level):
@@ -75,9 +77,9 @@ def shares(p: Packed, at: int, step: int, level: int) -> tuple[float, float]:
 def masses(
     p: Packed, s: Scratch, v: int, part: int, place: int, result: int
 ) -> tuple[float, float]:
-    """A and B, see above, at the states of a part's nodes that ``place`` stands for."""
+    """A and B (see the head of this file) at the states of the nodes that ``place`` encodes."""
     leaf, level, kind = s.lists.leaf[part], s.node.hard[v], s.node.mass_kind[v]
-    mark = zero8(s.cells) + splat8(1.0)  # the lanes that have these states
+    mark = zero8(s.cells) + splat8(1.0)  # 1 in the lanes that have these states
     start = -1
     if leaf >= 0:
         start = s.table.start[leaf]
@@ -94,7 +96,7 @@ def masses(
             start += state * stride_in(s, leaf, s.node.axis[u])
         else:
             start = s.table.start[1 + s.node.axis[u]] + state
-    if s.node.level_fixed[v] != 0:  # one level to a lane
+    if s.node.level_fixed[v] != 0:  # each lane has one level
         kind = CUMULATIVE
         mark = mark * (load8(s.adjoint, start) if start >= 0 else load8(s.cells, result))
         below = mark * load8(s.cells, s.node.marked[v] + level - 1)

@@ -1,10 +1,10 @@
 """The tape of a record: which tables meet at which axis, and where their cells go.
 
-Written once for a record, and read on the way up and on the way down (``sweep.py``).
-Axes are named by their *turn*, the place at which they are closed, and tables are laid
-out with the earliest turn outermost.  So the axis that is closed is always the outermost
-one of its tables, and axes that live long, which most tables share, are innermost: loops
-are long *runs* over neighbouring axes that all operands have, or lack, alike.
+It is written once for a plan, and read on the way up and on the way down (``sweep.py``).
+Axes are numbered by their *turn*, in the order of elimination, and tables are laid out with
+the earliest turn outermost.  So the axis that is eliminated is always the outermost axis of
+its tables, and long-lived axes, which most tables share, are innermost: loops are long *runs*
+over neighbouring axes that each operand either has or lacks.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from twitchnet.engine.jit.lanes import BITS, WORD, above, highest, lowest, popco
 from twitchnet.engine.kernels.layout import (
     ALL_BINARY,
     DOUBT,
-    FAINTEST,
     KEPT,
     KNOWN,
+    LOST_BITS,
     MEANING,
     N_AXES,
     N_CELLS,
@@ -38,23 +38,25 @@ from twitchnet.engine.kernels.layout import (
 )
 from twitchnet.engine.program import Ints
 
-MOST_KEPT = 8192.0  # cells of products: half a megabyte, well within the second-level cache
-# The tape.  A row: its counts, the leaf about its axis alone, the weights of a level axis that
-# is closed by levels (-1: by differences), the stride of its node (0: none); then the pairs;
-# then the place of each message.
-PAIRS, MESSAGES, ALONE, WEIGHTS, NODE_AT, ROW_HEAD = 0, 1, 2, 3, 4, 5
-# numbers of a pair: start, states of the other axis, strides, which levels to sum, leaf
-PAIR = 6
-PLAIN, SUM_CLOSED, SUM_OTHER = 0, 1, 2
-# a message: its table; the stride of the closed axis in the product so far; where that product and
-# the result lie among the products; whether each cell of the product, and of the table, has one
-# term; number of runs without the closed axis; then four numbers for each run, the closed axis
-# last: length, and strides in the result, the product and the table
+MOST_KEPT = 8192.0  # cells of kept products: half a megabyte; more would leave the fast memory
+# The tape.  The row of an axis: how many pairs and messages it has; the leaf over its axis alone;
+# the weights of an intensity axis that is eliminated by levels (-1: by differences); the stride
+# of its node (0: none).  Then the pairs; then the place of each message.
+PAIRS, MESSAGES, ALONE, WEIGHTS, NODE_AT, ROW_HEAD = range(6)
+# A pair: the first cell of its leaf; states of the other axis; the strides of the eliminated
+# axis and of the other one; which levels to sum; the leaf.
+ENTRIES, LENGTH, CLOSED_STEP, OTHER_STEP, SUMMING, LEAF, PAIR = range(7)
+PLAIN, SUM_CLOSED, SUM_OTHER = 0, 1, 2  # values of SUMMING
+# A message: its table; the stride of the eliminated axis in the product so far; where that product
+# and the result lie among the products; whether each cell of the product, and of the table, gets
+# one term; the number of runs without the eliminated axis.  Then its runs, that axis last.
 TABLE, V_LEFT, LEFT_AT, OUT_AT, LEFT_ONCE, RIGHT_ONCE, RUNS, MESSAGE_HEAD = range(8)
+# A run: its length, and its strides in the result, the product and the table.
+RUN_LENGTH, OUT_STEP, LEFT_STEP, RIGHT_STEP, RUN = range(5)
 
 
 def first_turn(s: Scratch, mask: Ints) -> int:
-    """The earliest turn of a mask, or -1 for none."""
+    """The earliest turn of a mask (W,), or -1 for none."""
     for word in range(s.counts[N_WORDS]):
         if mask[word] != 0:
             return word * BITS + lowest(mask[word])
@@ -62,7 +64,7 @@ def first_turn(s: Scratch, mask: Ints) -> int:
 
 
 def cells_of(s: Scratch, mask: Ints) -> float:
-    """Cells of a table over a mask of turns."""
+    """Cells of a table over a mask (W,) of turns."""
     n = 1.0
     for word in range(s.counts[N_WORDS]):
         m = mask[word]
@@ -77,7 +79,7 @@ def cells_of(s: Scratch, mask: Ints) -> float:
 
 
 def file_table(s: Scratch, t: int) -> None:
-    """Puts a table among those of the axis that is closed first."""
+    """Files a table under the axis of its scope that is eliminated first."""
     turn = first_turn(s, s.table.turns[t])
     if turn >= 0:
         s.table.next[t] = s.turn.head[turn]
@@ -85,7 +87,7 @@ def file_table(s: Scratch, t: int) -> None:
 
 
 def name_turns(s: Scratch, order: Ints) -> None:
-    """Turns of all axes, and the leaves filed by them."""
+    """Numbers all axes by turn, and files the leaves under their first turns."""
     words = s.counts[N_WORDS]
     s.counts[STEPS] += s.counts[N_LEAVES] * words
     binary = 1
@@ -138,10 +140,10 @@ def leaf_stride(s: Scratch, t: int, turn: int, order: Ints) -> int:
 
 
 def sort_bucket(s: Scratch, turn: int, items: Ints) -> tuple[int, int, int]:
-    """The tables of an axis by sort: returns (leaf about it alone, end of pairs, end).
+    """Sorts the tables of an axis; returns (leaf over it alone, end of the pairs, end).
 
-    Pairs, leaves of two axes that bring a new one each, come first, latest turn first; then
-    all others by rising size.  UNION becomes the axes of the pairs.
+    Pairs, leaves of two axes that each bring a new one, come first, the latest turn first; then
+    all others by rising size.  The mask UNION becomes the axes of the pairs.
     """
     leaves = s.counts[N_LEAVES]
     for word in range(s.counts[N_WORDS]):
@@ -184,9 +186,9 @@ def sort_bucket(s: Scratch, turn: int, items: Ints) -> tuple[int, int, int]:
 
 
 def write_runs(s: Scratch, message: int, t: int, turn: int, order: Ints, last: bool) -> int:
-    """The runs of a product over SO_FAR times a table, over UNION; returns their end.
+    """Writes the runs of a product over SO_FAR times a table, over UNION; returns their end.
 
-    The axis that is closed, the outermost one, is a run of its own; the ``last`` product of an
+    The eliminated axis, which is the outermost, is a run of its own; the ``last`` product of an
     axis is summed over it.
     """
     tape = s.tape
@@ -206,22 +208,22 @@ def write_runs(s: Scratch, message: int, t: int, turn: int, order: Ints, last: b
                 stride = leaf_stride(s, t, u, order)
             if u == turn:
                 tape[message + V_LEFT] = left
-                tape[at] = s.turn.card[u]
-                tape[at + 1] = 0 if last else out
-                tape[at + 2] = left
-                tape[at + 3] = stride
+                tape[at + RUN_LENGTH] = s.turn.card[u]
+                tape[at + OUT_STEP] = 0 if last else out
+                tape[at + LEFT_STEP] = left
+                tape[at + RIGHT_STEP] = stride
                 break
             card = s.turn.card[u]
             left_once &= in_left
             right_once &= in_right
             if sort == 2 * in_left + in_right and not leaf:
-                tape[at - 4] *= card
+                tape[at - RUN + RUN_LENGTH] *= card
             else:
-                tape[at] = card
-                tape[at + 1] = out
-                tape[at + 2] = left * in_left
-                tape[at + 3] = stride * in_right
-                at += 4
+                tape[at + RUN_LENGTH] = card
+                tape[at + OUT_STEP] = out
+                tape[at + LEFT_STEP] = left * in_left
+                tape[at + RIGHT_STEP] = stride * in_right
+                at += RUN
                 count += 1
                 sort = 2 * in_left + in_right
             out *= card
@@ -231,11 +233,11 @@ def write_runs(s: Scratch, message: int, t: int, turn: int, order: Ints, last: b
                 right *= card
     tape[message + RUNS] = count
     tape[message + LEFT_ONCE], tape[message + RIGHT_ONCE] = left_once, right_once
-    return at + 4
+    return at + RUN
 
 
 def write_row(s: Scratch, row: int, order: Ints, at: int) -> tuple[int, float, float]:
-    """The tape of one axis from ``at`` on; its result's axes are left in UNION.
+    """Writes the tape of one axis from ``at`` on; leaves the axes of its result in UNION.
 
     Returns (end of the tape, or -1 when it is too short; multiply-adds; cells of the products).
     """
@@ -250,7 +252,7 @@ def write_row(s: Scratch, row: int, order: Ints, at: int) -> tuple[int, float, f
     levels = s.axis.kind[a] != STATES
     early = levels and n == pairs  # closed by levels, without a difference
     if levels and not early:
-        s.counts[FAINTEST] = max(s.counts[FAINTEST], s.axis.lost_bits[a])
+        s.counts[LOST_BITS] = max(s.counts[LOST_BITS], s.axis.lost_bits[a])
         s.counts[DOUBT] += s.axis.surprise[a]
     s.row.first[row] = at
     tape[at + MESSAGES] = n - pairs
@@ -269,14 +271,14 @@ def write_row(s: Scratch, row: int, order: Ints, at: int) -> tuple[int, float, f
         later *= s.turn.card[u]
         work += float(later * s.turn.card[turn])
         outer = a < order[u]  # leaves lie by number of their axes, not by turn
-        tape[place] = s.table.start[leaf]
-        tape[place + 1] = s.turn.card[u]
-        tape[place + 2] = s.turn.card[u] if outer else 1
-        tape[place + 3] = 1 if outer else s.turn.card[turn]
-        tape[place + 4] = PLAIN
+        tape[place + ENTRIES] = s.table.start[leaf]
+        tape[place + LENGTH] = s.turn.card[u]
+        tape[place + CLOSED_STEP] = s.turn.card[u] if outer else 1
+        tape[place + OTHER_STEP] = 1 if outer else s.turn.card[turn]
+        tape[place + SUMMING] = PLAIN
         if s.table.level_axis[leaf] >= 0:
-            tape[place + 4] = SUM_CLOSED if s.table.level_axis[leaf] == a else SUM_OTHER
-        tape[place + 5] = leaf
+            tape[place + SUMMING] = SUM_CLOSED if s.table.level_axis[leaf] == a else SUM_OTHER
+        tape[place + LEAF] = leaf
         place += PAIR
     tape[at + PAIRS] = (place - at - ROW_HEAD) // PAIR
     message = place + n - pairs
@@ -302,8 +304,11 @@ def write_row(s: Scratch, row: int, order: Ints, at: int) -> tuple[int, float, f
     return message, work, room if n > pairs else size
 
 
-def place_lone(s: Scratch, order: Ints, stored: float) -> tuple[float, float]:
-    """Rows of the lone axes, which need no tape: a sum each; returns (work, cells stored)."""
+def place_singletons(s: Scratch, order: Ints, stored: float) -> tuple[float, float]:
+    """Places the results of the singleton axes, a sum each, which need no tape.
+
+    Returns (work, cells stored).
+    """
     work = 0.0
     for turn in range(s.counts[N_SINGLETONS]):
         row = s.counts[N_LEAVES] + turn
@@ -317,18 +322,18 @@ def place_lone(s: Scratch, order: Ints, stored: float) -> tuple[float, float]:
 
 
 def write_buckets(s: Scratch, order: Ints) -> tuple[float, float]:
-    """The tape of an order, and where its tables go; returns (work, cells stored).
+    """Writes the tape of an order, and places its tables; returns (work, cells stored).
 
-    Row ``N_LEAVES + turn`` is the table that closing an axis leaves.  Work is the
-    multiply-adds of the way up, in cells.  Few products are kept for the way down, many
-    share one place.
+    Row ``N_LEAVES + turn`` is the table that the elimination of an axis leaves.  Work is the
+    multiply-adds of the way up, in cells.  Products are kept for the way down if they are few;
+    otherwise all rows share one place.
     """
     name_turns(s, order)
     words, leaves = s.counts[N_WORDS], s.counts[N_LEAVES]
     lone, at = s.counts[N_SINGLETONS], 0
-    work, stored = place_lone(s, order, float(s.counts[N_CELLS]))
+    work, stored = place_singletons(s, order, float(s.counts[N_CELLS]))
     room = most = 0.0
-    s.counts[UNFIT] = s.counts[FAINTEST] = s.counts[DOUBT] = 0
+    s.counts[UNFIT] = s.counts[LOST_BITS] = s.counts[DOUBT] = 0
     for turn in range(lone, s.counts[N_AXES]):
         row = leaves + turn
         s.row.axis[row] = order[turn]

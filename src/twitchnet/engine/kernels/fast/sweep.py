@@ -1,22 +1,21 @@
-"""Sums of products over signed leaves, one fused loop per axis.
+"""Sums of products over signed leaves, one fused loop for each axis.
 
-When every level axis is signed (see ``signs.py``), a record is an ordinary product of
-tables, and closing an axis v takes one step:
+When every intensity axis is signed (see ``signs.py``), a record is an ordinary product of
+tables, and eliminating an axis v takes one step:
 
     out[N] = sum over v of  P[v, ..] * M1[v, ..] * ... * Mm[v, ..]
 
-P is the product of the leaves about v, which are small and grow by outer products, and
-the M are *messages*: what earlier axes left behind (or large leaves).  Only ``out`` is
-stored.  Downward, P and its products with the messages are computed again, unless they are
-few: arithmetic is cheaper than memory.
+P is the product of the small leaves over v, which grows by outer products, and the M are
+*messages*: results of earlier axes (or large leaves).  Only ``out`` is stored.  On the way
+down, P and its products with the messages are computed again, unless they are few, because
+arithmetic is cheaper than memory.
 
-What meets where, and in which loops, is written on a tape before (``schedule.py``).
+The tape says which tables meet, and in which loops (``schedule.py``).
 
-Signed sums may cancel, so the answer is kept only if it agrees with itself: every
-marginal is evaluated at two places of the sweep, where its axis is closed and at the
-first table that holds it, and all of them must also sum to P(evidence).  What differs
-by more than ``SPREAD`` is computed again, in wide cells: the same functions run on arrays of
-either kind.
+Signed sums may cancel, so the answer is kept only if it agrees with itself: every marginal is
+evaluated at two places of the sweep, where its axis is eliminated and at the first table that
+holds it, and each must sum to P(evidence).  A record whose evaluations differ by more than
+``record.SPREAD`` is computed again in double-double cells, by the same functions.
 """
 
 from __future__ import annotations
@@ -41,19 +40,29 @@ from twitchnet.engine.jit.lanes import (
 from twitchnet.engine.kernels.fast.joints import leave_joints, share_out, to_joint
 from twitchnet.engine.kernels.fast.schedule import (
     ALONE,
+    CLOSED_STEP,
+    ENTRIES,
     LEFT_AT,
     LEFT_ONCE,
+    LEFT_STEP,
+    LENGTH,
     MESSAGE_HEAD,
     MESSAGES,
     NODE_AT,
+    OTHER_STEP,
     OUT_AT,
+    OUT_STEP,
     PAIR,
     PAIRS,
     PLAIN,
     RIGHT_ONCE,
+    RIGHT_STEP,
     ROW_HEAD,
+    RUN,
+    RUN_LENGTH,
     RUNS,
     SUM_OTHER,
+    SUMMING,
     TABLE,
     V_LEFT,
     WEIGHTS,
@@ -69,20 +78,20 @@ from twitchnet.engine.kernels.layout import (
     STATES,
     Scratch,
 )
-from twitchnet.engine.kernels.leaves import rescale, undo
+from twitchnet.engine.kernels.leaves import rescale, undo_rescale
 from twitchnet.engine.program import Ints
 
-RUN = 64  # scalars that are multiplied before their product is rescaled
+SCALARS = 64  # scalars between two rescalings of their product: at 2,000 it could underflow
 
 Plane = tuple[int, int, int]  # two nested runs of cells: the first, and both strides
 
 
 def run_of(tape: Ints, runs: int, count: int, k: int) -> tuple[int, int, int, int]:
-    """Length and strides of run ``k``, innermost first, if there is one."""
+    """Length and strides of run ``k``, innermost first; length 1 if there is none."""
     if k >= count:
         return 1, 0, 0, 0
-    at = runs + 4 * k
-    return tape[at], tape[at + 1], tape[at + 2], tape[at + 3]
+    at = runs + RUN * k
+    return tape[at + RUN_LENGTH], tape[at + OUT_STEP], tape[at + LEFT_STEP], tape[at + RIGHT_STEP]
 
 
 def outer_count(tape: Ints, runs: int, count: int, digit: Ints) -> int:
@@ -90,22 +99,22 @@ def outer_count(tape: Ints, runs: int, count: int, digit: Ints) -> int:
     outer = 1
     for k in range(3, count):
         digit[k] = 0
-        outer *= tape[runs + 4 * k]
+        outer *= tape[runs + RUN * k + RUN_LENGTH]
     return outer
 
 
 def advance(tape: Ints, runs: int, count: int, digit: Ints) -> tuple[int, int, int]:
-    """The next place of the runs beyond the third: how far each operand moves."""
+    """Moves to the next place of the runs beyond the third; returns the move of each operand."""
     o = x = y = 0
     for k in range(3, count):
-        at = runs + 4 * k
+        at = runs + RUN * k
         digit[k] += 1
-        if digit[k] < tape[at]:
-            return o + tape[at + 1], x + tape[at + 2], y + tape[at + 3]
-        back = tape[at] - 1
-        o -= back * tape[at + 1]
-        x -= back * tape[at + 2]
-        y -= back * tape[at + 3]
+        if digit[k] < tape[at + RUN_LENGTH]:
+            return o + tape[at + OUT_STEP], x + tape[at + LEFT_STEP], y + tape[at + RIGHT_STEP]
+        back = tape[at + RUN_LENGTH] - 1
+        o -= back * tape[at + OUT_STEP]
+        x -= back * tape[at + LEFT_STEP]
+        y -= back * tape[at + RIGHT_STEP]
         digit[k] = 0
     return o, x, y
 
@@ -128,11 +137,11 @@ def multiply(s: Scratch, message: int, out: int, left: int, right: int) -> None:
         out, left, right = out + do, left + dx, right + dy
 
 
-def close(s: Scratch, message: int, card: int, out: int, left: int, right: int) -> None:
-    """Out = sum over the closed axis, which is the last run, of left * right."""
+def multiply_and_sum(s: Scratch, message: int, card: int, out: int, left: int, right: int) -> None:
+    """Out = sum over the eliminated axis, which is the last run, of left * right."""
     cells, digit, tape = s.cells, s.lists.run_digits, s.tape
     count, runs = tape[message + RUNS], message + MESSAGE_HEAD
-    v_left, v_right = tape[message + V_LEFT], tape[runs + 4 * count + 3]
+    v_left, v_right = tape[message + V_LEFT], tape[runs + RUN * count + RIGHT_STEP]
     n0, o0, x0, y0 = run_of(tape, runs, count, 0)
     n1, o1, x1, y1 = run_of(tape, runs, count, 1)
     n2, o2, x2, y2 = run_of(tape, runs, count, 2)
@@ -157,9 +166,9 @@ def close(s: Scratch, message: int, card: int, out: int, left: int, right: int) 
 def pull(
     s: Scratch, message: int, out: int, left: int, right: int, want_left: bool, want_right: bool
 ) -> None:
-    """D left += d out * right and d right += d out * left, over all runs.
+    """Adds d out * right to d left, and d out * left to d right, over all runs.
 
-    Cells that have one term are written without being read.
+    A cell that gets a single term is written without being read.
     """
     cells, adjoint, digit, tape = s.cells, s.adjoint, s.lists.run_digits, s.tape
     left_once, right_once = tape[message + LEFT_ONCE] != 0, tape[message + RIGHT_ONCE] != 0
@@ -203,7 +212,7 @@ def cell_at(plane: Plane, j: int, i: int) -> int:
 
 
 def pull_one(s: Scratch, n1: int, n0: int, o: Plane, x: Plane, y: Plane, once: bool) -> None:
-    """D x += d out * y along two runs; a single place of x is kept in a register."""
+    """Adds d out * y to d x along two runs; a single place of x stays in a register."""
     cells, adjoint = s.cells, s.adjoint
     for j in range(n1):
         if x[2] == 0:
@@ -222,7 +231,7 @@ def pull_one(s: Scratch, n1: int, n0: int, o: Plane, x: Plane, y: Plane, once: b
 
 
 def pull_both(s: Scratch, n1: int, n0: int, o: Plane, x: Plane, y: Plane, once: bool) -> None:
-    """D x += d out * y and d y += d out * x along two runs; the inner has a single place of y."""
+    """Adds d out * y to d x, and d out * x to d y, along two runs; y has one place in the inner."""
     cells, adjoint = s.cells, s.adjoint
     for j in range(n1):
         place = cell_at(y, j, 0)
@@ -238,7 +247,7 @@ def pull_both(s: Scratch, n1: int, n0: int, o: Plane, x: Plane, y: Plane, once: 
 
 
 def grow(s: Scratch, row: int, at: int) -> None:
-    """The product of the leaves about the axis of a row, from cell ``at`` on."""
+    """The product of the small leaves over the axis of a row, from cell ``at`` on."""
     cells, tape, place = s.cells, s.tape, s.row.first[row]
     card = s.turn.card[row - s.counts[N_LEAVES]]
     for state in range(card):
@@ -246,16 +255,20 @@ def grow(s: Scratch, row: int, at: int) -> None:
     n = 1
     for i in range(tape[place + PAIRS]):
         pair = place + ROW_HEAD + PAIR * i
-        length, sort = tape[pair + 1], tape[pair + 4]
+        length, sort = tape[pair + LENGTH], tape[pair + SUMMING]
         for state in range(card - 1, -1, -1):  # backward: in place
             source = at + state * n
             for j in range(length - 1, -1, -1):
-                entry = tape[pair] + state * tape[pair + 2] + j * tape[pair + 3]
+                entry = (
+                    tape[pair + ENTRIES]
+                    + state * tape[pair + CLOSED_STEP]
+                    + j * tape[pair + OTHER_STEP]
+                )
                 weight = load8(cells, entry)
                 if sort != PLAIN:
-                    steps, back = state, tape[pair + 2]
+                    steps, back = state, tape[pair + CLOSED_STEP]
                     if sort == SUM_OTHER:
-                        steps, back = j, tape[pair + 3]
+                        steps, back = j, tape[pair + OTHER_STEP]
                     for _ in range(steps):
                         entry -= back
                         weight = load8(cells, entry) + weight
@@ -266,7 +279,7 @@ def grow(s: Scratch, row: int, at: int) -> None:
 
 
 def grow_levels(s: Scratch, row: int, at: int) -> int:
-    """The levels of an axis about which there are only leaves, from cell ``at`` on: their maximum.
+    """The maximum of all leaves over an intensity axis that no message holds, from ``at`` on.
 
     Returns the number of cells of a level.
     """
@@ -274,15 +287,15 @@ def grow_levels(s: Scratch, row: int, at: int) -> int:
     card, pairs = s.turn.card[row - s.counts[N_LEAVES]], tape[place + PAIRS]
     block = 1
     for i in range(pairs):
-        block *= tape[place + ROW_HEAD + PAIR * i + 1]
+        block *= tape[place + ROW_HEAD + PAIR * i + LENGTH]
     for level in range(card):
         store8(cells, at + level * block, load8(cells, tape[place + ALONE] + level))
     n = 1
     for i in range(pairs):
         pair = place + ROW_HEAD + PAIR * i
-        length, step = tape[pair + 1], tape[pair + 2]
+        length, step = tape[pair + LENGTH], tape[pair + CLOSED_STEP]
         for j in range(length - 1, -1, -1):  # backward: in place
-            leaf, to = tape[pair] + j * tape[pair + 3], at + j * n
+            leaf, to = tape[pair + ENTRIES] + j * tape[pair + OTHER_STEP], at + j * n
             for k in range(n):
                 below = made = zero8(cells)  # mass below a level: of the product, of the leaf
                 for level in range(card):
@@ -295,10 +308,10 @@ def grow_levels(s: Scratch, row: int, at: int) -> int:
     return int(block)
 
 
-def close_levels(s: Scratch, row: int, at: int) -> None:
-    """Closes a level axis about which there are only leaves: by maximum, without differences.
+def eliminate_levels(s: Scratch, row: int, at: int) -> None:
+    """Eliminates an intensity axis that no message holds: by maximum, without differences.
 
-    The result is the sum of its levels by weight, or its levels as the states of its node.
+    The result is the weighted sum of its levels, or its levels as the states of its node.
     """
     cells, tape, place, out = s.cells, s.tape, s.row.first[row], s.table.start[row]
     card, weights = s.turn.card[row - s.counts[N_LEAVES]], tape[place + WEIGHTS]
@@ -326,7 +339,7 @@ def message_of(s: Scratch, row: int, i: int) -> int:
 
 
 def build(s: Scratch, row: int, at: int) -> None:
-    """The products of all leaves and messages about an axis but the last, from ``at`` on."""
+    """The products of all leaves and messages of an axis but the last, from ``at`` on."""
     tape = s.tape
     grow(s, row, at)
     for i in range(tape[s.row.first[row] + MESSAGES] - 1):
@@ -336,12 +349,12 @@ def build(s: Scratch, row: int, at: int) -> None:
 
 
 def leaf_of(s: Scratch, row: int) -> int:
-    """The first cell of the leaf about a lone axis, from its row."""
+    """The first cell of the leaf over a singleton axis, from its row."""
     return int(s.table.start[1 + s.row.axis[row]])
 
 
 def sweep(s: Scratch) -> int:
-    """Closes all axes; returns the exponent that was taken out of the tables."""
+    """Eliminates all axes; returns the exponent that was taken out of the tables."""
     exponent = int(s.counts[EXPONENT])
     leaves = s.counts[N_LEAVES]
     for row in range(leaves, leaves + s.counts[N_SINGLETONS]):
@@ -355,14 +368,14 @@ def sweep(s: Scratch) -> int:
         card, out = s.turn.card[row - leaves], s.table.start[row]
         count = s.tape[s.row.first[row] + MESSAGES]
         if s.tape[s.row.first[row] + WEIGHTS] >= 0:
-            close_levels(s, row, at)
+            eliminate_levels(s, row, at)
             exponent += rescale(s, row)
             continue
         build(s, row, at)
         if count > 0:
             m = message_of(s, row, count - 1)
             left = at + s.tape[m + LEFT_AT]
-            close(s, m, card, out, left, s.table.start[s.tape[m + TABLE]])
+            multiply_and_sum(s, m, card, out, left, s.table.start[s.tape[m + TABLE]])
         else:
             size = s.table.size[row]
             for i in range(size):
@@ -377,16 +390,17 @@ def sweep(s: Scratch) -> int:
 def sweep_back(s: Scratch, order: Ints, check: int, factor: float, explains: bool) -> None:
     """Derivatives of P(evidence), from the last axis to the first.
 
-    Adds the joint probabilities of all nodes' states with the evidence, times ``factor``, to
-    the MARGINAL rows where they are closed, and to the AGAIN rows where they are seen first:
-    unwanted nodes, too, tell whether the record is to be believed.  The sum over the states
-    of the first node that others couple is left in cell ``check``, by lane; a lone one would
-    tell nothing, so they come before.  ``explains`` leaves what ``responsibility.py`` reads.
+    Adds the joint probabilities of the states of all nodes with the evidence, times ``factor``, to
+    ``marginal`` where their axes are eliminated, and to ``again`` at the first table that holds
+    them; nodes that are not wanted help to judge the record, too.  The sum over the states of the
+    first coupled node that is eliminated is left in cell ``check``, by lane.  A singleton axis
+    would check nothing, so these come before.  ``explains`` leaves what ``responsibility.py``
+    reads.
     """
     tape, leaves, kept = s.tape, s.counts[N_LEAVES], s.counts[KEPT] != 0
     lone = s.counts[N_SINGLETONS]
     for row in range(leaves, leaves + lone):
-        undo(s, row)
+        undo_rescale(s, row)
         add_joint(s, s.row.axis[row], leaf_of(s, row), s.table.start[row], 1, 0, check, factor)
         if explains:
             for i in range(leaf_of(s, row), leaf_of(s, row) + s.turn.card[row - leaves]):
@@ -396,18 +410,18 @@ def sweep_back(s: Scratch, order: Ints, check: int, factor: float, explains: boo
         card, a = s.turn.card[turn], order[turn]
         if s.row.fresh[row] != 0:
             add_again(s, row, order, factor)
-        undo(s, row)
-        asked = s.axis.kind[a] == STATES
-        told = explains and (asked or s.node.present[s.axis.node[a]] != 0)
+        undo_rescale(s, row)
+        is_node = s.axis.kind[a] == STATES
+        leaves_joint = explains and (is_node or s.node.present[s.axis.node[a]] != 0)
         count = tape[s.row.first[row] + MESSAGES]
         if count == 0:
-            if asked:
+            if is_node:
                 if not kept:
                     grow(s, row, at)
                 add_joint(s, a, at, s.table.start[row], s.table.size[row], 0, check, factor)
                 if explains:
                     leave_joints(s, row, at, s.table.start[row], s.table.size[row], 0)
-            elif told:
+            elif leaves_joint:
                 leave_levels(s, row, at, kept)
             continue
         if not kept:
@@ -416,9 +430,9 @@ def sweep_back(s: Scratch, order: Ints, check: int, factor: float, explains: boo
         for i in range(count - 1, -1, -1):
             m = message_of(s, row, i)
             t, left = tape[m + TABLE], at + tape[m + LEFT_AT]
-            want_left, want_right = asked or told or i > 0, t >= leaves
+            want_left, want_right = is_node or leaves_joint or i > 0, t >= leaves
             if explains and t < leaves:
-                want_right = s.table.asked[t] != 0
+                want_right = s.table.traced[t] != 0
             if want_left and tape[m + LEFT_ONCE] == 0:
                 clear(s, left, card * tape[m + V_LEFT])
             if want_right and tape[m + RIGHT_ONCE] == 0:
@@ -428,14 +442,14 @@ def sweep_back(s: Scratch, order: Ints, check: int, factor: float, explains: boo
             if want_right and t < leaves:
                 to_joint(s, s.table.start[t], s.table.start[t], s.table.start[t], s.table.size[t])
         block = tape[message_of(s, row, 0) + V_LEFT]
-        if asked:
+        if is_node:
             add_joint(s, a, at, at, block, block, check, factor)
-        if told:
+        if leaves_joint:
             leave_joints(s, row, at, at, block, block)
 
 
 def leave_levels(s: Scratch, row: int, at: int, kept: bool) -> None:
-    """The masses of a row that ``close_levels`` made; see ``joints.py``."""
+    """Leaves the joint probabilities of a row that ``eliminate_levels`` made (``joints.py``)."""
     cells, v, start = s.cells, s.axis.node[s.row.axis[row]], s.table.start[row]
     level = s.node.hard[v]
     block = s.table.size[row] if kept else grow_levels(s, row, at)
@@ -451,7 +465,7 @@ def leave_levels(s: Scratch, row: int, at: int, kept: bool) -> None:
 
 
 def clear(s: Scratch, start: int, size: int) -> None:
-    """No derivatives yet for a run of cells."""
+    """Sets the derivatives by a run of cells to 0."""
     zero = zero8(s.adjoint)
     for i in range(start, start + size):
         store8(s.adjoint, i, zero)
@@ -460,9 +474,9 @@ def clear(s: Scratch, start: int, size: int) -> None:
 def add_joint(
     s: Scratch, a: int, left: int, given: int, block: int, step: int, check: int, factor: float
 ) -> None:
-    """Adds the joint probability of each state of an axis that is closed.
+    """Adds the joint probability of each state of an eliminated axis.
 
-    Values from cell ``left`` on, ``block`` for each state; derivatives from ``given`` on,
+    Values lie from cell ``left`` on, ``block`` for each state; derivatives from ``given`` on,
     ``step`` apart.
     """
     v = s.axis.node[a]
@@ -483,7 +497,7 @@ def add_joint(
 
 
 def add_again(s: Scratch, row: int, order: Ints, factor: float) -> None:
-    """The same for the axes that appear here first, from this table."""
+    """The same for the axes that this table is the first to hold."""
     start, size = s.table.start[row], s.table.size[row]
     stride = size
     for word in range(s.counts[N_WORDS]):
@@ -517,7 +531,7 @@ def is_scalar(s: Scratch, t: int) -> bool:
 
 
 def multiply_scalars(s: Scratch, result: int) -> int:
-    """The product of all scalars, per lane, to cell ``result``; and each one's derivative.
+    """The product of all scalars, by lane, in cell ``result``; and the derivative of each.
 
     Returns the exponent that was taken out of the product, and so of the derivatives.
     """
@@ -534,7 +548,7 @@ def multiply_scalars(s: Scratch, result: int) -> int:
         store8(s.adjoint, start, running)
         before[i] = total
         running = running * load8(s.cells, start)
-        if i % RUN == RUN - 1:
+        if i % SCALARS == SCALARS - 1:
             shift = exponent_of(running)
             running = running * splat8(ldexp(1.0, -int(shift)))
             total += shift
@@ -548,7 +562,7 @@ def multiply_scalars(s: Scratch, result: int) -> int:
             value = value * splat8(ldexp(1.0, int(shift)))
         store8(s.adjoint, start, value)
         running = running * load8(s.cells, start)
-        if i % RUN == 0:
+        if i % SCALARS == 0:
             shift = exponent_of(running)
             running = running * splat8(ldexp(1.0, -int(shift)))
             after += shift
@@ -556,6 +570,6 @@ def multiply_scalars(s: Scratch, result: int) -> int:
 
 
 def exponent_of(cell: Cell) -> int:
-    """The power of two nearest to the largest lane; 0 if all are 0."""
+    """The power of two nearest to the largest lane; 0 if all lanes are 0."""
     largest = largest8(abs8(cell))
     return 0 if largest == 0.0 else int(np.floor(np.log2(largest) + 0.5))
