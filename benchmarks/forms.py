@@ -113,8 +113,8 @@ def main() -> None:
     rng = np.random.default_rng(20_241_126)
     legs, causes = tn.load("twitchy_legs").network, rare()
     run = compiled_forms()
-    print("| records | finished | believed: fast / wide ", end="")
-    print("| median us: fast / wide / as used | mean us | error: fast |")
+    print("| records | finished | believed: double / double-double ", end="")
+    print("| median us: double / double-double / as used | mean us | error: double |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for title, network, codes in (
         ("stand-in", standin(), standin_records(count, rng).codes),
