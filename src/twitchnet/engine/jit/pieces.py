@@ -16,19 +16,17 @@ from __future__ import annotations
 from typing import Any
 
 import llvmlite.binding as llvm
+from numba.core import ir
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase
-from numba.core.compiler_machinery import PassManager, register_pass
-from numba.core.ir_utils import build_definitions
-from numba.core.ssa import reconstruct_ssa
+from numba.core.compiler_machinery import FunctionPass, PassManager, register_pass
 from numba.core.typed_passes import (
     AnnotateTypes,
     NativeLowering,
     NoPythonBackend,
     NopythonTypeInference,
-    PreLowerStripPhis,
 )
-from numba.core.untyped_passes import FixupArgs, ReconstructSSA, TranslateByteCode
+from numba.core.untyped_passes import FixupArgs, TranslateByteCode
 
 
 def optimizer(codegen: Any, level: int) -> Any:
@@ -153,31 +151,26 @@ class InferTypes(NopythonTypeInference):  # type: ignore[misc, unused-ignore]
 
 
 @register_pass(mutates_CFG=False, analysis_only=False)
-class AssignOnce(ReconstructSSA):  # type: ignore[misc, unused-ignore]
-    """Static single assignment: every variable gets its value in one place.
+class NameConstants(FunctionPass):  # type: ignore[misc, unused-ignore]
+    """Numbers of a module become constants, which may be assigned to variables again and again.
 
-    Lifetimes are not analysed, since no variable holds a reference.
+    Numba lets a global number lock the type of a variable; without that, the kernels need no
+    static single assignment, which would take a tenth of the compilation.
     """
 
-    _name = "assign_once"
+    _name = "name_constants"
+
+    def __init__(self) -> None:
+        """Has no state."""
+        super().__init__()
 
     def run_pass(self, state: Any) -> bool:
-        """Inserts phi nodes where branches meet."""
-        state.func_ir = reconstruct_ssa(state.func_ir)
-        state.func_ir._definitions = build_definitions(state.func_ir.blocks)
-        return True
-
-
-@register_pass(mutates_CFG=False, analysis_only=False)
-class ReplacePhis(PreLowerStripPhis):  # type: ignore[misc, unused-ignore]
-    """Assignments take the place of phi nodes."""
-
-    _name = "replace_phis"
-
-    def run_pass(self, state: Any) -> bool:
-        """Assigns at the end of the blocks that the values come from."""
-        state.func_ir = self._strip_phi_nodes(state.func_ir)
-        state.func_ir._definitions = build_definitions(state.func_ir.blocks)
+        """Replaces them in every assignment."""
+        for block in state.func_ir.blocks.values():
+            for assign in block.find_insts(ir.Assign):
+                value = assign.value
+                if isinstance(value, ir.Global) and type(value.value) in (int, float):
+                    assign.value = ir.Const(value.value, value.loc, use_literal_type=False)
         return True
 
 
@@ -192,9 +185,8 @@ class PieceCompiler(CompilerBase):  # type: ignore[misc, unused-ignore]
         for step in (
             TranslateByteCode,
             FixupArgs,
-            AssignOnce,
+            NameConstants,
             InferTypes,
-            ReplacePhis,
             AnnotateTypes,
             self.lowering,
             NoPythonBackend,
