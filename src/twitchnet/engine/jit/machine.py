@@ -558,35 +558,26 @@ def total_pair(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return context.make_tuple(builder, signature.return_type, sums)
 
 
-@teach(lanes.single, lambda bit: types.int64(types.int64))
-def one_bit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    """A word with one bit."""
-    return builder.shl(ir.Constant(ir.IntType(64), 1), args[0])
-
-
-@teach(lanes.above, lambda bit: types.int64(types.int64))
-def higher_bits(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    """A word with all bits above one."""
-    return builder.shl(ir.Constant(ir.IntType(64), -2), args[0])
-
-
-@teach(lanes.popcount, lambda word: types.int64(types.int64))
-def count_bits(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    """Number of set bits."""
-    return builder.ctpop(args[0])
-
-
-@teach(lanes.lowest, lambda word: types.int64(types.int64))
-def first_bit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    """Zeros below the lowest set bit."""
-    return builder.cttz(args[0], ir.Constant(ir.IntType(1), 0))
-
-
-@teach(lanes.highest, lambda word: types.int64(types.int64))
-def last_bit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-    """Zeros above the highest set bit, from the other end."""
-    leading = builder.ctlz(args[0], ir.Constant(ir.IntType(1), 0))
+def last_bit(builder: Any, word: Any) -> Any:
+    """The position of the highest set bit: zeros above it, from the other end."""
+    leading = builder.ctlz(word, ir.Constant(ir.IntType(1), 0))
     return builder.sub(ir.Constant(ir.IntType(64), 63), leading)
+
+
+for function, instruction in (
+    (lanes.single, lambda builder, bit: builder.shl(ir.Constant(ir.IntType(64), 1), bit)),
+    (lanes.above, lambda builder, bit: builder.shl(ir.Constant(ir.IntType(64), -2), bit)),
+    (lanes.popcount, lambda builder, word: builder.ctpop(word)),
+    (lanes.lowest, lambda builder, word: builder.cttz(word, ir.Constant(ir.IntType(1), 0))),
+    (lanes.highest, last_bit),
+):
+
+    @teach(function, lambda word: types.int64(types.int64))
+    def lower_bits(
+        context: Any, builder: Any, signature: Any, args: Any, emit: Any = instruction
+    ) -> Any:
+        """One instruction on a word."""
+        return emit(builder, args[0])
 
 
 class Status:

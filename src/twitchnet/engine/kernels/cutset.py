@@ -29,6 +29,7 @@ from twitchnet.engine.kernels.layout import (
     Scratch,
     has,
 )
+from twitchnet.engine.kernels.leaves import hidden_in
 from twitchnet.engine.kernels.ordering import MOST_LOST, spend
 from twitchnet.engine.kernels.signs import least_share
 from twitchnet.engine.program import Ints
@@ -61,9 +62,7 @@ def count_uses(p: Packed, s: Scratch, uses: Ints, links: Ints) -> None:
                 uses[u] += hidden if p.part.target[part] < 0 else 0
                 links[u] += heard * hidden
                 continue
-            free = 0
-            for i in range(p.part.scope_first[part], p.part.scope_first[part + 1]):
-                free += s.node.fixed[p.scope[i]] == HIDDEN
+            free = hidden_in(p, s, part)
             if free == 0:
                 continue
             links[v] += counts

@@ -94,6 +94,30 @@ def new_table(s: Scratch, size: int) -> int:
     return t
 
 
+def size_over(s: Scratch, axes: Ints, n: int) -> int:
+    """Cells of a table over the first ``n`` of some axes."""
+    size = 1
+    for k in range(n):
+        size *= s.axis.card[axes[k]]
+    return size
+
+
+def table_over(s: Scratch, axes: Ints, n: int) -> int:
+    """A fresh table over the first ``n`` of some axes; -1 if there is no room."""
+    t = new_table(s, size_over(s, axes, n))
+    for k in range(n):
+        put(s.table.scope[t], axes[k])
+    return t if s.table.start[t] >= 0 else -1
+
+
+def hidden_in(p: Packed, s: Scratch, part: int) -> int:
+    """Number of hidden nodes in the scope of a part."""
+    hidden = 0
+    for i in range(p.part.scope_first[part], p.part.scope_first[part + 1]):
+        hidden += s.node.fixed[p.scope[i]] == HIDDEN
+    return hidden
+
+
 def fill_ones(s: Scratch, start: int, size: int) -> None:
     """Ones in freshly reserved cells."""
     one = splat8(1.0)
@@ -145,14 +169,11 @@ def read_part(
             for k in range(n):
                 if axes[k] == s.node.axis[u]:
                     stride_of[k] = stride
-    size = 1
-    for k in range(n):
-        size *= s.axis.card[axes[k]]
     digit = s.lists.digits
     for k in range(n):
         digit[k] = 0
     at = base
-    for i in range(size):
+    for i in range(size_over(s, axes, n)):
         if by_lane:
             for lane in range(LANES):
                 s.cells[LANES * (out + i) + lane] = p.table[at + lane_offset[lane]]
@@ -253,25 +274,19 @@ def add_factor(p: Packed, s: Scratch, part: int, row: int, own: int) -> int:
         return int(1 + own)
     axes = s.lists.axes
     n = part_axes(p, s, part, own, axes)
-    size = 1
-    for k in range(n):
-        size *= s.axis.card[axes[k]]
     if n <= 1:
         t = 0 if n == 0 else 1 + axes[0]
         mark = s.counts[N_CELLS]
-        start = take_cells(s, size)
+        start = take_cells(s, size_over(s, axes, n))
         if start < 0:
             return -1
         read_part(p, s, part, row, axes, n, own, start)
         multiply_row(s, t, start)
         s.counts[N_CELLS] = mark
         return t
-    t = new_table(s, size)
-    if s.table.start[t] < 0:
-        return -1
-    for k in range(n):
-        put(s.table.scope[t], axes[k])
-    read_part(p, s, part, row, axes, n, own, s.table.start[t])
+    t = table_over(s, axes, n)
+    if t >= 0:
+        read_part(p, s, part, row, axes, n, own, s.table.start[t])
     return t
 
 

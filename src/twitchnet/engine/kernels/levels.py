@@ -13,14 +13,14 @@ from twitchnet.engine.kernels.layout import (
     N_CELLS,
     Packed,
     Scratch,
-    put,
 )
 from twitchnet.engine.kernels.leaves import (
     fill_ones,
-    new_table,
     part_axes,
     read_part,
     rescale_row,
+    size_over,
+    table_over,
     take_cells,
     write_weights,
 )
@@ -86,17 +86,12 @@ def add_conditioned_part(p: Packed, s: Scratch, part: int, v: int, explains: boo
         s.node.marked[v],
     )
     n = part_axes(p, s, part, -1, axes)
-    size = 1
-    for k in range(n):
-        size *= s.axis.card[axes[k]]
+    size, own = size_over(s, axes, n), n > 1
     t = 1 + axes[0]
-    own = n > 1
     if own:
-        t = new_table(s, size)
-        if s.table.start[t] < 0:
+        t = table_over(s, axes, n)
+        if t < 0:
             return False
-        for k in range(n):
-            put(s.table.scope[t], axes[k])
         fill_ones(s, s.table.start[t], size)
         if explains and p.part.target[part] >= 0:
             s.table.traced[t], s.lists.leaf[part] = 1, t

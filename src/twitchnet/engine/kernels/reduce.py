@@ -56,6 +56,7 @@ from twitchnet.engine.kernels.leaves import (
     add_factor,
     entry8,
     fill_ones,
+    hidden_in,
     mark_lanes,
     new_axis,
     new_table,
@@ -68,6 +69,7 @@ from twitchnet.engine.kernels.leaves import (
     scale_scalar,
     soft_row,
     stride_in,
+    table_over,
     take_cells,
     write_weights,
 )
@@ -231,12 +233,7 @@ def fold_fixed(p: Packed, s: Scratch, v: int, explains: bool, base: int, raised:
         u, at = p.part.singleton[part], p.part.entry[part]
         if explains:
             s.lists.leaf[part] = -1
-        free = u >= 0 and s.node.fixed[u] == HIDDEN
-        if u == SEVERAL:
-            for i in range(p.part.scope_first[part], p.part.scope_first[part + 1]):
-                if s.node.fixed[p.scope[i]] == HIDDEN:
-                    free = True
-        if free:
+        if hidden_in(p, s, part) > 0:
             live_parts[live] = part
             live += 1
         elif card == 2 and u == NOBODY:
@@ -311,14 +308,9 @@ def add_live_part(p: Packed, s: Scratch, part: int, a: int) -> bool:
         return True
     axes = s.lists.axes
     n = part_axes(p, s, part, a, axes)
-    size = 1
-    for k in range(n):
-        size *= s.axis.card[axes[k]]
-    t = new_table(s, size)
-    if s.table.start[t] < 0:
+    t = table_over(s, axes, n)
+    if t < 0:
         return False
-    for k in range(n):
-        put(s.table.scope[t], axes[k])
     s.table.level_axis[t] = a
     read_part(p, s, part, 0, axes, n, a, s.table.start[t])
     accumulate(s, t, a)
