@@ -33,7 +33,7 @@ from twitchnet.engine.kernels import (
     reduce,
     signs,
 )
-from twitchnet.engine.kernels.fast import joints, responsibility, schedule, sweep
+from twitchnet.engine.kernels.fast import joints, products, responsibility, schedule, sweep
 from twitchnet.engine.kernels.layout import (
     Packed,
     PackedAt,
@@ -50,8 +50,8 @@ INNER_FLAGS = {
 }  # of what only kernels call: no code for calls from Python
 
 _KERNELS = (
-    layout, leaves, signs, levels, reduce, ordering, schedule, joints, sweep, responsibility,
-    cutset, plan, record,
+    layout, leaves, signs, levels, reduce, ordering, schedule, joints, products, sweep,
+    responsibility, cutset, plan, record,
 )  # fmt: skip
 _SOURCES = "kernels", "kernels/fast", "jit"  # folders beside this one
 _LOCK = threading.Lock()
@@ -125,7 +125,7 @@ def _compile() -> Callable[..., Any]:
     """Registers the kernels with numba; compiles or loads them by a call without rows."""
     import numba
 
-    from twitchnet.engine.jit import machine
+    from twitchnet.engine.jit import arrays, machine  # noqa: F401
     from twitchnet.engine.jit.pieces import PieceCompiler
 
     for module in _KERNELS:
@@ -138,8 +138,8 @@ def _compile() -> Callable[..., Any]:
     gc.disable()  # the compiler makes many small objects and keeps most of them
     try:
         run = caller(record.run_records)
-        machine.learn(Packed)
-        machine.learn(Scratch)
+        arrays.learn(Packed)
+        arrays.learn(Scratch)
         if not numba.config.DISABLE_JIT:
             run._cache = _kernel_cache()
         run(*no_records())
