@@ -1,11 +1,11 @@
-"""When are compiled kernels ready, and who waits for them?
+"""When compiled kernels are ready, and which calls wait for them.
 
-A single record never does: it is answered by numpy until the kernels are there.  They come by
-:func:`warm_up`, which compiles in a child process, or with the first batch.  Once they lie on
-disk, a process that has asked ``SOON`` single records loads them in a thread beside its work
-(:func:`one_more`): a web service is quick after its first answers.
+A single record never waits: numpy answers it until the kernels are loaded.  They are loaded by
+:func:`warm_up`, which compiles in a child process, or with the first batch.  Once they are on
+disk, a process that has answered ``SOON`` single records loads them in a thread beside its
+work (:func:`one_more`), so that a web service is fast after its first answers.
 
-Imported by every diagnosis: neither numba nor the kernels may be imported here before they
+Every diagnosis imports this module: it may import neither numba nor the kernels before they
 are needed.
 """
 
@@ -24,11 +24,11 @@ from pathlib import Path
 LOG = logging.getLogger(__name__)
 
 SOON = 3
-"""Single records after which a process looks for kernels on disk; fewer are done before they
-are loaded, which takes half a second of processor time."""
+"""3 single records, after which a process looks for kernels on disk.  To load them takes half a
+second of processor time, which fewer records would not repay."""
 
 AGAIN = 100
-"""Single records between two further looks: others may have compiled meanwhile."""
+"""100 single records between further looks, since other processes may have compiled meanwhile."""
 
 CHILD = "import sys; sys.path[:] = {path!r}; from twitchnet.engine.kernels import compiler as c; "
 CHILD += "c.compiled()"
@@ -46,14 +46,14 @@ def is_ready() -> bool:
 
 
 def is_on_disk() -> bool:
-    """Whether compiled kernels can be had in half a second."""
+    """Whether compiled kernels can be loaded, which takes half a second."""
     from twitchnet.engine.kernels import compiler
 
     return compiler.is_cached()
 
 
 def one_more() -> None:
-    """Counts one more single record of this process, and has the kernels loaded; see the head."""
+    """Counts one more single record of this process, and has the kernels loaded in time."""
     count = next(_asked)
     if (count == SOON or count % AGAIN == 0) and not is_ready():
         _beside(_load, daemon=False)

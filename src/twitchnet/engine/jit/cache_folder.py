@@ -33,7 +33,7 @@ VARIABLE = "TWITCHNET_CACHE"
 MAGIC = b"twitchnet kernels 1\n"
 SUFFIX = ".kernel"
 LARGEST = 1 << 28  # bytes that are read; a kernel has one to two million
-PATIENCE = 120.0  # seconds: who compiles for longer has stopped, and is waited for no more
+PATIENCE = 120.0  # seconds to wait for another process: one that compiles for longer has stopped
 LOOK = 0.1  # seconds between two looks at a lock
 
 
