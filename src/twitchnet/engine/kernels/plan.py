@@ -125,16 +125,22 @@ def recall_order(s: Scratch, order: Ints, axis_of: Ints, n: int) -> bool:
 
 
 def search(s: Scratch, work: float, passes: int) -> tuple[float, float]:
-    """Tries orders by fill, as many as the work is worth; returns the best (work, cells stored)."""
+    """Tries orders by fill, as many as the work is worth; returns the best (work, cells stored).
+
+    An order that is kept from an earlier plan does not begin with the singleton axes; those that
+    are found here do.
+    """
     order, trial = s.lists.order, s.lists.trial
+    singletons = s.counts[N_SINGLETONS]
     for run in range(searches(work * passes)):
         if not spend(s, 0):
             break
         if order_by_fill(s, trial, NOISE if run > 0 else 0.0, run):
             other, _ = write_buckets(s, trial)
             if other < work:
-                work = other
+                work, singletons = other, s.counts[N_SINGLETONS]
                 copy_order(s, trial, order)
+    s.counts[N_SINGLETONS] = singletons
     return write_buckets(s, order)
 
 
