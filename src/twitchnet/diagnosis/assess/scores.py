@@ -132,7 +132,7 @@ def wilson(share: float, count: int) -> tuple[float, float]:
     """The 90 % interval of a share of ``count`` trials.
 
     >>> [round(end, 4) for end in wilson(0.2, 10)]
-    [0.0707, 0.4508]
+    [0.0686, 0.4592]
     """
     if not count:
         return math.nan, math.nan
