@@ -364,12 +364,20 @@ class Wide:
         codes = np.full((1, len(network.nodes)), -1, dtype=np.int8)
         codes[0, len(self.prior) :] = 1
         out, columns = run(inference, codes, form, SHOWN)
-        joint, total, shift = self.exact()
-        assert STATUS[out.status[0]] == "ok"
-        evidence = abs(math.expm1(out.log_evidence[0] - log_of(total, shift)))
-        marginal = {name: [0, joint[i]] for i, (name, _) in enumerate(columns)}
+        answered, log_evidence = int(out.forms[0]), float(out.log_evidence[0])
         found = dict(zip(columns, out.probability[0].tolist(), strict=True))
-        return int(out.forms[0]), evidence, worst_posterior(network, marginal, total, found)
+        if LIMITS[out.limits[0]] in LEFT_TO_NUMPY:
+            beliefs = Inference(network, engine="numpy").beliefs(
+                Answers(hard_of(network, codes[0]))
+            )
+            answered, log_evidence = len(FORMS) - 1, beliefs.log_evidence
+            found = {column: float(beliefs.probability[column[0]][1]) for column in columns}
+        else:
+            assert STATUS[out.status[0]] == "ok"
+        joint, total, shift = self.exact()
+        evidence = abs(math.expm1(log_evidence - log_of(total, shift)))
+        marginal = {name: [0, joint[i]] for i, (name, _) in enumerate(columns)}
+        return answered, evidence, worst_posterior(network, marginal, total, found)
 
 
 def product_of(whole: list[int]) -> int:
