@@ -27,6 +27,7 @@ from twitchnet.engine.kernels import (
     layout,
     leaves,
     levels,
+    lookahead,
     ordering,
     plan,
     record,
@@ -51,7 +52,7 @@ INNER_FLAGS = {
 
 _KERNELS = (
     layout, leaves, signs, levels, reduce, ordering, schedule, joints, products, sweep,
-    responsibility, cutset, plan, record,
+    responsibility, cutset, plan, lookahead, record,
 )  # fmt: skip
 _SOURCES = "kernels", "kernels/fast", "jit"  # folders beside this one
 _LOCK = threading.Lock()

@@ -154,17 +154,10 @@ def condition_more(p: Packed, s: Scratch, enough: float, better: float) -> int:
         best, least, left = -1, GROWTH if size <= enough * whole else MOST_GROWTH, size
         for turn in range(s.counts[N_AXES]):
             a = order[turn]
-            v, card = s.axis.node[a], float(s.axis.card[a])
-            if not may_condition(s, v):
+            card = float(s.axis.card[a])
+            if not may_hold(p, s, a):
                 continue
-            if s.axis.kind[a] != STATES and (
-                s.node.fixed[v] == HIDDEN or s.node.is_soft[v] != 0 or not may_fix_level(p, s, v)
-            ):
-                continue
-            held = 0.0
-            for t in range(leaves, tables):
-                if has(s.table.scope[t], turn):  # tables of the tape list their axes by turn
-                    held += float(s.table.size[t])
+            held = cells_with(s, turn)
             after = size - held + held / card
             growth = log2(card * after / size) / log2(card)
             if growth < least:
@@ -179,6 +172,24 @@ def condition_more(p: Packed, s: Scratch, enough: float, better: float) -> int:
             if has(s.table.scope[t], best):
                 s.table.size[t] //= s.axis.card[a]
     return passes
+
+
+def may_hold(p: Packed, s: Scratch, a: int) -> bool:
+    """Whether the node of an axis may be conditioned on, by what the axis runs over."""
+    v = s.axis.node[a]
+    if not may_condition(s, v):
+        return False
+    observed = s.node.fixed[v] != HIDDEN and s.node.is_soft[v] == 0
+    return bool(s.axis.kind[a] == STATES or (observed and may_fix_level(p, s, v)))
+
+
+def cells_with(s: Scratch, turn: int) -> float:
+    """Cells of the plan's results that hold the axis of a turn."""
+    held = 0.0
+    for t in range(s.counts[N_LEAVES], s.counts[N_TABLES]):
+        if has(s.table.scope[t], turn):  # results list their axes by turn
+            held += float(s.table.size[t])
+    return held
 
 
 def leaves_fit(p: Packed, s: Scratch) -> bool:

@@ -171,7 +171,7 @@ class Axes(NamedTuple):
     sums: Ints  # first cell of its base as weighed cumulative sums
     surprise: Ints  # of its node, if observed
     turn: Ints  # when it is eliminated
-    weight: Floats  # score in a greedy order
+    weight: Floats  # score in a greedy choice
     factor: Floats  # what ``weight`` was multiplied by
     near: IntRows  # (A, W) axes that share a table with it, and itself
 
@@ -214,10 +214,10 @@ class Turns(NamedTuple):
 
 
 class Lists(NamedTuple):
-    """Lists of one function and what it calls, but for the first six.
+    """Lists of one function and what it calls, but for the first seven.
 
     ``order`` and ``singletons`` are valid as long as the tape, ``open`` and ``leaf`` for a pass,
-    ``lane_nodes`` for a record, ``live_parts`` for one max node.
+    ``lane_nodes`` and ``candidates`` for a record, ``live_parts`` for one max node.
     """
 
     order: Ints  # (A,) axes by turn
@@ -225,6 +225,7 @@ class Lists(NamedTuple):
     open: Ints  # (V,) nodes that are needed and not observed
     leaf: Ints  # (P,) the leaf of a part that is asked, or -1
     lane_nodes: Ints  # (V,) nodes that are conditioned on in lanes
+    candidates: Ints  # (V,) nodes that may take their place
     live_parts: Ints  # (P,) parts of a noisy-max node that hold a hidden node
     trial: Ints  # (A,) an order that is tried
     axes: Ints  # (A,) of a table, or neighbours of an axis

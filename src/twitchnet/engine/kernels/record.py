@@ -65,6 +65,7 @@ from twitchnet.engine.kernels.layout import (
     Scratch,
     Task,
 )
+from twitchnet.engine.kernels.lookahead import LOOK_ABOVE, look_ahead
 from twitchnet.engine.kernels.ordering import INFINITE, MOST_LOST, SEARCH_ABOVE, spend
 from twitchnet.engine.kernels.plan import name_order, planned, search
 from twitchnet.engine.kernels.reduce import mark_fixed, mark_needed, reduce_evidence
@@ -299,6 +300,8 @@ def settle(p: Packed, s: Scratch, budget: float, form: int) -> tuple[int, float]
         if form == DOUBLE and fits and is_doubtful(p, s):
             form = s.counts[FORM] = DOUBLE_DOUBLE
             room, near, most_lost = 0.5 * room, 0.5 * near, MOST_LOST_DOUBLE_DOUBLE
+        if fits and passes == 1 and LOOK_ABOVE < work <= BEYOND * budget:
+            work, stored = look_ahead(p, s, work)
         if fits and SEARCH_ABOVE < work * passes <= BEYOND * budget:
             work, stored = search(s, work, passes)
         if s.counts[UNFIT] != 0 or s.counts[LOST_BITS] > most_lost:
