@@ -12,7 +12,7 @@ from twitchnet.engine.jit.lanes import LANES
 from twitchnet.engine.kernels.cutset import cells_with, may_hold, set_lanes
 from twitchnet.engine.kernels.layout import N_AXES, N_LANES, Packed, Scratch
 from twitchnet.engine.kernels.ordering import INFINITE, spend
-from twitchnet.engine.kernels.plan import planned
+from twitchnet.engine.kernels.plan import planned, search
 from twitchnet.engine.program import Ints
 
 # 2e5: multiply-adds, in cells, from which exchanges are tried: cheaper records, those of few
@@ -29,7 +29,8 @@ def look_ahead(p: Packed, s: Scratch, work: float) -> tuple[float, float]:
     nodes, candidates = s.lists.lane_nodes, s.lists.candidates
     n = count_nodes(p, s)
     trials = min(MOST_TRIALS, int(work / WORK_PER_TRIAL))
-    best, count, at = work, rank_candidates(p, s, candidates), 0
+    best = plan_lanes(p, s, n)
+    count, at = rank_candidates(p, s, candidates), 0
     while at < count * (n + 1) and trials > 0 and spend(s, 0):
         v, place = candidates[at // (n + 1)], at % (n + 1)
         at += 1
@@ -49,10 +50,17 @@ def look_ahead(p: Packed, s: Scratch, work: float) -> tuple[float, float]:
 
 
 def plan_lanes(p: Packed, s: Scratch, n: int) -> float:
-    """The work of a plan with the first ``n`` lane nodes; ``INFINITE`` if there is none."""
+    """The work of a plan with the first ``n`` lane nodes; ``INFINITE`` if there is none.
+
+    It is that of the better of two orders: judged by orders of degree alone, 19 of 3,000 plans
+    became costlier by the exchanges, one of them five times.
+    """
     set_lanes(p, s, s.lists.lane_nodes, n)
     work, stored = planned(p, s, 0)
-    return work if stored >= 0.0 else INFINITE
+    if stored < 0.0 or not work < INFINITE:
+        return INFINITE
+    work, _ = search(s, work, 1)
+    return work
 
 
 def count_nodes(p: Packed, s: Scratch) -> int:

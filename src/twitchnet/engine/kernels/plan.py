@@ -28,7 +28,6 @@ from twitchnet.engine.kernels.ordering import (
     mark_axes,
     order_by_degree,
     order_by_fill,
-    searches,
     spend,
 )
 from twitchnet.engine.kernels.reduce import reduce_evidence
@@ -124,15 +123,15 @@ def recall_order(s: Scratch, order: Ints, axis_of: Ints, n: int) -> bool:
     return bool(k == s.counts[N_AXES])
 
 
-def search(s: Scratch, work: float, passes: int) -> tuple[float, float]:
-    """Tries orders by fill, as many as the work is worth; returns the best (work, cells stored).
+def search(s: Scratch, work: float, runs: int) -> tuple[float, float]:
+    """Tries a number of orders by fill; returns the best (work, cells stored).
 
     An order that is kept from an earlier plan does not begin with the singleton axes; those that
     are found here do.
     """
     order, trial = s.lists.order, s.lists.trial
     singletons = s.counts[N_SINGLETONS]
-    for run in range(searches(work * passes)):
+    for run in range(runs):
         if not spend(s, 0):
             break
         if order_by_fill(s, trial, NOISE if run > 0 else 0.0, run):

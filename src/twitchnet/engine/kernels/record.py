@@ -66,7 +66,7 @@ from twitchnet.engine.kernels.layout import (
     Task,
 )
 from twitchnet.engine.kernels.lookahead import LOOK_ABOVE, look_ahead
-from twitchnet.engine.kernels.ordering import INFINITE, MOST_LOST, SEARCH_ABOVE, spend
+from twitchnet.engine.kernels.ordering import INFINITE, MOST_LOST, SEARCH_ABOVE, searches, spend
 from twitchnet.engine.kernels.plan import name_order, planned, search
 from twitchnet.engine.kernels.reduce import mark_fixed, mark_needed, reduce_evidence
 from twitchnet.engine.program import Floats
@@ -303,7 +303,7 @@ def settle(p: Packed, s: Scratch, budget: float, form: int) -> tuple[int, float]
         if fits and passes == 1 and LOOK_ABOVE < work <= BEYOND * budget:
             work, stored = look_ahead(p, s, work)
         if fits and SEARCH_ABOVE < work * passes <= BEYOND * budget:
-            work, stored = search(s, work, passes)
+            work, stored = search(s, work, searches(work * passes))
         if s.counts[UNFIT] != 0 or s.counts[LOST_BITS] > most_lost:
             s.counts[LIMIT] = ROOM if s.counts[UNFIT] != 0 else PRECISION
             return UNSURE, np.nan
