@@ -44,10 +44,10 @@ def test_the_planned_cost_of_twenty_questionnaires(found: list[Cost]) -> None:
     assert cells[0] > 1e3  # they are full questionnaires, not empty ones
 
 
-def test_the_search_of_the_kernels_finds_cheap_orders(network: Network) -> None:
-    """By weighted minimum fill 9.4e8 cells; by the work over what it removes 1.5e9."""
-    cells = kernel_cells(Inference(network, budget=math.inf), questionnaires(network, 400))
-    assert sum(cells) < 1.1e9
+def test_the_kernels_find_cheap_plans(network: Network) -> None:
+    """6.9e8 cells; without the look-ahead for the lanes 1.2e9, by another order search 1.9e9."""
+    cells = kernel_cells(Inference(network, budget=math.inf), questionnaires(network, 500))
+    assert sum(cells) < 8.6e8
 
 
 def test_more_findings_cost_more(found: list[Cost]) -> None:

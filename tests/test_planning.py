@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
@@ -12,6 +13,7 @@ from numpy.testing import assert_allclose
 
 import twitchnet as tn
 from tests.test_range import STATES, cause, finding, model
+from twitchnet.bench.networks import questionnaires
 from twitchnet.diagnosis.evidence import read_answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.engine.numpy import plan as build
@@ -194,3 +196,53 @@ def test_the_contradiction_among_many_answers() -> None:
     record = {f"f{i}": i % 2 == 0 for i in range(300)} | {"g": False}
     with pytest.raises(tn.RecordError, match="cannot all hold: g = absent"):
         made.diagnose(record)
+
+
+def typical(count: int) -> tuple[tn.Model, np.ndarray]:
+    legs = tn.load("twitchy_legs")
+    return legs, questionnaires(legs.network, count, np.random.default_rng(5)).codes
+
+
+def test_a_compiled_plan_is_the_one_that_runs() -> None:
+    """Its cells are those that a batch reports; nothing is computed for it."""
+    legs, codes = typical(40)
+    ran = legs.posteriors(codes).cells
+    for row, cells in zip(codes, ran, strict=True):
+        assert legs.plan(record_of(legs.network, row), engine="compiled").cells == cells
+
+
+@pytest.mark.parametrize("make", [chain, tree, star, inward])
+def test_compiled_plans_of_other_networks(make: Callable[[int], list[Variable]]) -> None:
+    made = tn.Model(Network("made", "1", tuple(make(12))))
+    name = made.network.nodes[-1].name
+    plan = made.plan({name: "present"}, engine="compiled")
+    assert plan.cells == made.posteriors({name: ["present"] * 40}).cells[0]
+    assert len(set(plan.order)) == len(plan.order)
+    assert plan.lanes <= 8
+    assert plan.passes == 1
+    assert not plan.in_passes
+
+
+def test_what_a_compiled_plan_says() -> None:
+    demo = tn.load("demo")
+    plan = demo.plan(leg_twitching=True, engine="compiled")
+    named = set(plan.order) | set(plan.conditioned)
+    assert "level of leg_twitching" in named
+    assert {"muscle_fatigue", "stimulant_excess"} <= named | set(plan.conditioned)
+    assert f"{plan.cells:,.0f} cells" in str(plan)
+    assert str(plan) in repr(plan)
+
+
+def test_a_compiled_plan_of_what_is_too_wide() -> None:
+    legs, codes = typical(1)
+    narrow = tn.Model(legs.network, budget=1000)
+    with pytest.raises(CapacityError) as refused:
+        narrow.plan(record_of(legs.network, codes[0]), engine="compiled")
+    assert refused.value.limit == "budget"
+    with pytest.raises(ValueError, match='engine is "numpy" or "compiled"'):
+        legs.plan({}, engine="fortran")  # type: ignore[call-overload]
+
+
+def record_of(network: Network, row: np.ndarray) -> dict[str, str]:
+    pairs = zip(network.nodes, row.tolist(), strict=True)
+    return {node.name: node.states[code] for node, code in pairs if code >= 0}

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from twitchnet.diagnosis.marginals import JointTable
     from twitchnet.diagnosis.ranking import RankedCause
     from twitchnet.diagnosis.report.variable import VariableInfo
+    from twitchnet.engine.host.planning import CompiledPlan
     from twitchnet.engine.host.readiness import warm_up
     from twitchnet.engine.numpy.plan import Plan
     from twitchnet.errors import CapacityError, ModelError, Problem, RecordError, TwitchnetError
@@ -63,6 +64,7 @@ __all__ = [
     "Benefits",
     "CapacityError",
     "Combinations",
+    "CompiledPlan",
     "Conflict",
     "Descriptor",
     "Diagnosis",
@@ -116,6 +118,7 @@ _HOMES = {
     "Benefits": "diagnosis.explain.benefits",
     "CapacityError": "errors",
     "Combinations": "diagnosis.explain.joint",
+    "CompiledPlan": "engine.host.planning",
     "Conflict": "diagnosis.explain.conflict",
     "Descriptor": "model.local",
     "Diagnosis": "diagnosis.diagnosis",

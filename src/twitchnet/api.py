@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
 from twitchnet.diagnosis.contradictions import contradiction, refuse_contradictions
 from twitchnet.diagnosis.diagnosis import Diagnosis
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from twitchnet.diagnosis.assess.evaluate import Evaluation
     from twitchnet.diagnosis.interview.adviser import Adviser
     from twitchnet.diagnosis.report.variable import VariableInfo
+    from twitchnet.engine.host.planning import CompiledPlan
     from twitchnet.io.foreign.table_order import TableOrder
     from twitchnet.model.edit import NumberChange
     from twitchnet.model.network import Parameter, Variable
@@ -459,15 +460,49 @@ class Model:
         """
         readiness.warm_up(background=background)
 
-    def plan(self, record: Mapping[str, object] | None = None, /, **answers: object) -> Plan:
+    @overload
+    def plan(
+        self,
+        record: Mapping[str, object] | None = None,
+        /,
+        *,
+        engine: Literal["numpy"] = "numpy",
+        **answers: object,
+    ) -> Plan: ...
+
+    @overload
+    def plan(
+        self,
+        record: Mapping[str, object] | None = None,
+        /,
+        *,
+        engine: Literal["compiled"],
+        **answers: object,
+    ) -> CompiledPlan: ...
+
+    def plan(
+        self,
+        record: Mapping[str, object] | None = None,
+        /,
+        *,
+        engine: Literal["numpy", "compiled"] = "numpy",
+        **answers: object,
+    ) -> Plan | CompiledPlan:
         """How a record would be computed and what it would cost; nothing is computed.
+
+        Each engine has its own plan: ``"numpy"``, which answers single records until kernels are
+        loaded, or ``"compiled"``, the kernels of batches (which are loaded, and compiled if they
+        never were).  Raises ``CapacityError`` for a record that is too wide for that engine.
 
         >>> import twitchnet as tn
         >>> print(tn.load("demo").plan({}))  # doctest: +ELLIPSIS
         Plan: ...
         """
-        read = read_answers(self.network, {**(record or {}), **answers})
-        return self._inference.plan(self._inference.evidence(read))
+        inference = self._inference
+        evidence = inference.evidence(read_answers(self.network, {**(record or {}), **answers}))
+        if engine not in ("numpy", "compiled"):
+            raise ValueError(f'engine is "numpy" or "compiled", not {engine!r}')
+        return inference.plan(evidence) if engine == "numpy" else inference.compiled_plan(evidence)
 
     def card(self) -> str:
         """The model card as Markdown: purpose, limits, every variable, rules and sources."""

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ldexp
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from twitchnet.engine.weights import balanced
 from twitchnet.errors import CapacityError, limit_of
 from twitchnet.lowering import Lowered, lower
 from twitchnet.model.network import Network
+
+if TYPE_CHECKING:
+    from twitchnet.engine.host.planning import CompiledPlan
 
 T = TypeVar("T")
 Engine = Literal["auto", "numpy", "compiled"]
@@ -167,6 +170,16 @@ class Inference:
     def plan(self, evidence: Evidence) -> Plan:
         """The plan for some evidence on numpy.  Raises ``CapacityError`` above the budget."""
         return self._plan(self.lowered.program, evidence)[0]
+
+    def compiled_plan(self, evidence: Evidence) -> CompiledPlan:
+        """The plan of the kernels.  Raises ``CapacityError`` for what is too wide for them."""
+        from twitchnet.engine.host.planning import plan_single
+
+        low = self.lowered
+        names = list(low.names)
+        for (finding, parent), node in low.producer.items():
+            names[node] = names[node] or f"{finding} by {parent}"
+        return plan_single(low.program, evidence, self.wanted, names, self.budget, self.workspace)
 
     def _plan(
         self, program: Program, evidence: Evidence, accounts: bool = True

@@ -118,6 +118,7 @@ def task_of(
     out: BatchOutput,
     explain: bool = False,
     halt: Ints | None = None,
+    plan_only: bool = False,
 ) -> Task:
     """What a thread is to compute of some rows; ``explain`` as in ``run_batch``."""
     nodes = len(wanted) if explain else 0
@@ -131,6 +132,7 @@ def task_of(
         column_state=_plain(column_state),
         responsibility=np.zeros((nodes, nodes)),
         halt=np.zeros(1, dtype=np.int64) if halt is None else halt,
+        plan_only=np.full(1, plan_only, dtype=np.int64),
         **out._asdict(),
     )
 
@@ -228,6 +230,14 @@ def run_batch(
     return out
 
 
+def one_row(evidence: Evidence) -> BatchInput:
+    """The evidence of one record as a batch."""
+    soft_of = np.flatnonzero(evidence.is_soft).astype(np.int64)
+    node_of = np.flatnonzero(evidence.hard >= 0).astype(np.int64)
+    codes = evidence.hard[node_of].astype(np.int8)[None]
+    return BatchInput(codes, node_of, evidence.soft[soft_of][None], soft_of)
+
+
 class Single(NamedTuple):
     """One record: ``marginal`` (card, V) of the wanted nodes, ``responsibility`` (V, V) see
     ``Task``; ``limit`` is one of LIMITS.
@@ -268,13 +278,10 @@ def run_single(
         return Single("too wide", "planning", np.nan, np.nan, nothing, nothing)
     packed = packed or packed_once(program)
     nodes, columns = len(program.card), int(program.card.max())
-    soft_of = np.flatnonzero(evidence.is_soft).astype(np.int64)
-    node_of = np.flatnonzero(evidence.hard >= 0).astype(np.int64)
     column_state, column_node = _every_state(columns, nodes)
     if not down:
         column_state = column_node = column_node[:0]
-    codes = evidence.hard[node_of].astype(np.int8)[None]
-    rows = BatchInput(codes, node_of, evidence.soft[soft_of][None], soft_of)
+    rows = one_row(evidence)
     out = BatchOutput.empty(1, columns * nodes)
     task = task_of(rows, wanted, column_node, column_state, out, down and explain)
     with workspace_for(program, workspace) as scratch:

@@ -178,7 +178,7 @@ def no_records() -> tuple[Any, ...]:
     task = Task(
         wanted=i1, codes=b1[None], node_of=i1, soft=f2[None], soft_of=i1, column_node=i1,
         column_state=i1, probability=f2, explains=f2, responsibility=f2, log_evidence=f1,
-        status=b1, cells=f1, forms=b1, limits=b1, halt=i1,
+        status=b1, cells=f1, forms=b1, limits=b1, halt=i1, plan_only=i1,
     )  # fmt: skip
     return PackedAt(i1), ScratchAt(i1), task, 0.0, 0, 0
 

@@ -45,9 +45,10 @@ N_AXES, N_TABLES, N_CELLS, N_ROWS, N_WORDS, N_OPEN, EXPONENT, LOST = range(8)
 # improbable findings in 16ths of a bit (see ``record.is_doubtful``)
 N_LEAVES, N_SINGLETONS, ALL_BINARY, UNFIT, KEPT, LOST_BITS, DOUBT = range(8, 15)
 # by ``record``, for the whole record: steps of planning; the form that answers; its limit; the
-# assignments in lanes, and passes; the cell for P(evidence); whether responsibilities are wanted
-STEPS, FORM, LIMIT, N_LANES, N_PASSES, RESULT, EXPLAINS = range(15, 22)
-N_COUNTS = 22
+# assignments in lanes, and passes; the cell for P(evidence); whether responsibilities are wanted,
+# or nothing but the plan
+STEPS, FORM, LIMIT, N_LANES, N_PASSES, RESULT, EXPLAINS, PLAN_ONLY = range(15, 23)
+N_COUNTS = 23
 # values of counts[LIMIT], what a record that is too wide exceeds: nothing yet, the budget, the
 # workspace, the limit on planning, the range of a double, or the digits of a double-double
 NO_LIMIT, BUDGET, ROOM, PLANNING, RANGE, PRECISION = range(6)
@@ -294,6 +295,7 @@ class Task(NamedTuple):
     forms: np.ndarray  # (N,) int8, the form to begin with; then that which answered
     limits: np.ndarray  # (N,) int8, what a row that is too wide exceeds
     halt: Ints  # (1,) not 0: stop before the next row
+    plan_only: Ints  # (1,) not 0: plans are made and not run
 
 
 def arrays_of(structure: Any) -> list[np.ndarray]:

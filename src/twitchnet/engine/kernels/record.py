@@ -53,6 +53,7 @@ from twitchnet.engine.kernels.layout import (
     N_TABLES,
     NO_LIMIT,
     OBSERVED,
+    PLAN_ONLY,
     PLANNING,
     PRECISION,
     RANGE,
@@ -107,6 +108,8 @@ def run_record(
     counts[LIMIT] what a record that is too wide exceeds.  Planned cells count single numbers:
     multiply-adds times eight lanes times passes.
 
+    With counts[PLAN_ONLY] the plan is left in the workspace, and log P is 0.
+
     Forms from ``first`` to ``last`` are tried until one can be trusted: DOUBLE, and then
     DOUBLE_DOUBLE, which takes the same plan where it fits.  A record that neither answers is too
     wide, for its RANGE or PRECISION, or a tape that is too short.
@@ -122,6 +125,8 @@ def run_record(
             ready = status == OK
         if ready and s.counts[FORM] != form:
             status = UNSURE
+        elif ready and s.counts[PLAN_ONLY] != 0:
+            return OK, cells, 0.0
         elif ready:
             status, logp = evaluate(p, s, responsibility, form, again)
         if status != UNSURE:
@@ -401,6 +406,7 @@ def read_row(p: Packed, s: Scratch, task: Task, row: int) -> bool:
     """Takes the evidence of a row, and what is wanted; False when a code is no state."""
     good = True
     s.counts[EXPLAINS] = 1 if len(task.responsibility) > 0 else 0
+    s.counts[PLAN_ONLY] = task.plan_only[0]
     for v in range(len(p.node.card)):
         s.node.wanted[v] = task.wanted[v]
         s.node.hard[v] = -1
