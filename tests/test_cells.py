@@ -45,9 +45,9 @@ def test_the_planned_cost_of_twenty_questionnaires(found: list[Cost]) -> None:
 
 
 def test_the_kernels_find_cheap_plans(network: Network) -> None:
-    """6.9e8 cells; without the look-ahead for the lanes 1.2e9, by another order search 1.9e9."""
+    """7.1e8 cells; the first 400 have 5.5e8, and had 9.4e8 without the look-ahead for lanes."""
     cells = kernel_cells(Inference(network, budget=math.inf), questionnaires(network, 500))
-    assert sum(cells) < 8.6e8
+    assert sum(cells) < 8.9e8
 
 
 def test_more_findings_cost_more(found: list[Cost]) -> None:
