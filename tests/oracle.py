@@ -37,7 +37,7 @@ class Joint:
     marginal: dict[str, list[float]] = field(default_factory=dict)
     produced: dict[str, float] = field(default_factory=dict)
     explains: dict[str, float] = field(default_factory=dict)
-    accounts: dict[tuple[str, str], float] = field(default_factory=dict)
+    responsibility: dict[tuple[str, str], float] = field(default_factory=dict)
     none_present: float = 0.0
     unexplained: float = 0.0
     underflowed: bool = False
@@ -171,7 +171,7 @@ def enumerate_joint(
                 if name in present and part.parent in result.explains:
                     result.explains[part.parent] += mass
                     pair = part.parent, name
-                    result.accounts[pair] = result.accounts.get(pair, none) + mass
+                    result.responsibility[pair] = result.responsibility.get(pair, none) + mass
         if not made_by_cause:
             result.unexplained += mass
 

@@ -145,7 +145,7 @@ def test_costs_of_two_orders(order: tuple[int, ...], cells: int) -> None:
 def test_derivatives_of_the_way_down(run: _Run, monkeypatch: pytest.MonkeyPatch) -> None:
     by_axis: dict[int, object] = {}
     by_leaf: dict[int, np.ndarray] = {}
-    unclose, credited = _Run.unclose, _Run.credited
+    unclose, responsibility_of = _Run.unclose, _Run.responsibility_of
     monkeypatch.setattr(
         _Run,
         "unclose",
@@ -156,10 +156,10 @@ def test_derivatives_of_the_way_down(run: _Run, monkeypatch: pytest.MonkeyPatch)
     )
     monkeypatch.setattr(
         _Run,
-        "credited",
+        "responsibility_of",
         lambda self, i, adjoint: (
             by_leaf.setdefault(i, self.as_leaf(i, adjoint)),
-            credited(self, i, adjoint),
+            responsibility_of(self, i, adjoint),
         )[1],
     )
     run.backward()

@@ -50,8 +50,8 @@ def test_posteriors_equal_enumeration(data: st.DataObject) -> None:
             assert close(float(beliefs.probability[name][state]), want), (name, state)
         assert close(beliefs.explains[name], expected.explains[name] / expected.evidence)
         for finding in present:
-            want = expected.accounts.get((name, finding), 0.0) / expected.evidence
-            assert close(beliefs.accounts.get((name, finding), 0.0), want), (name, finding)
+            want = expected.responsibility.get((name, finding), 0.0) / expected.evidence
+            assert close(beliefs.responsibility.get((name, finding), 0.0), want), (name, finding)
         if name in beliefs.produced:
             assert close(beliefs.produced[name], expected.produced[name] / expected.evidence)
 

@@ -237,7 +237,7 @@ def equals_numpy(network: Network, records: Sequence[Answers], **options: Any) -
 @settings(max_examples=100)
 @given(st.data())
 def test_both_executors_agree_on_who_produced_what(data: st.DataObject) -> None:
-    """``accounts``, which only single records have, and everything else."""
+    """``responsibility``, which only single records have, and everything else."""
     network = data.draw(networks())
     answers, _ = read(data.draw(records(network)))
     first, second = Inference(network, engine="numpy"), Inference(network, engine="compiled")
@@ -247,8 +247,10 @@ def test_both_executors_agree_on_who_produced_what(data: st.DataObject) -> None:
         return
     if numpy.log_evidence < math.log(1e-280):
         return
-    for pair in numpy.accounts.keys() | compiled.accounts.keys():
-        assert close(compiled.accounts.get(pair, 0.0), numpy.accounts.get(pair, 0.0)), pair
+    for pair in numpy.responsibility.keys() | compiled.responsibility.keys():
+        assert close(compiled.responsibility.get(pair, 0.0), numpy.responsibility.get(pair, 0.0)), (
+            pair
+        )
     assert compiled.produced.keys() == numpy.produced.keys()
     for name, value in numpy.produced.items():
         assert close(compiled.produced[name], value), name
@@ -365,7 +367,7 @@ def names_links(kernels: Kernels, responsibility: Any, expected: Joint) -> None:
     low = kernels.lowered
     for name in kernels.inference.network.ranked:
         for finding, node in low.index.items():
-            want = expected.accounts.get((name, finding), 0.0) / expected.evidence
+            want = expected.responsibility.get((name, finding), 0.0) / expected.evidence
             assert close(float(responsibility[low.index[name], node]), want), (name, finding)
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 import twitchnet as tn
 from tests.strategies import networks
-from twitchnet.diagnosis.parameters import dials
+from twitchnet.diagnosis.parameters import parameter_shifts
 from twitchnet.io.model_file.writer import format_network
 from twitchnet.lowering import lower
 from twitchnet.model.edit import part_of, parts_of, with_numbers
@@ -165,7 +165,7 @@ def test_cells_that_share_a_range_move_as_they_do_in_a_sensitivity_analysis() ->
         if len(one.cells) > 1 and parts[one.node, one.part] == 1 and one.low < one.high
     ]
     assert len(shared) > 5
-    turn = dials(network, lower(network))
+    turn = parameter_shifts(network, lower(network))
     for one in shared[:6]:
         kind, _, parent = one.part.partition(":")
         name = f"{parent} -> {one.node}" if parent else f"{one.node} {kind}"

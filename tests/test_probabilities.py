@@ -147,8 +147,8 @@ def test_a_diagnosis_has_the_digits_of_rational_sums(
     if network.complaint:
         assert 0.0 <= dx.unexplained <= 1.0
         assert close(dx.unexplained, joint.unexplained / whole)
-    for (cause, finding), share in dx.beliefs.accounts.items():
-        assert close(share, joint.accounts.get((cause, finding), 0) / whole)
+    for (cause, finding), share in dx.beliefs.responsibility.items():
+        assert close(share, joint.responsibility.get((cause, finding), 0) / whole)
         assert 0.0 <= share <= 1.0
 
 
@@ -242,7 +242,7 @@ def test_whatever_is_asked_of_a_diagnosis_is_a_probability(
     results = [dx.next_questions(None), dx.single_changes(), dx.combinations(3), dx.conflict(5)]
     if dx.leader:
         results += [dx.explain(), dx.sensitivity()]
-        if dx.inference.dials.parameters:
+        if dx.inference.shifts.parameters:
             results.append(dx.uncertainty(draws=5))
     check(*results, dx.triage, dx.benefits())
     found = dx.combinations(3)
@@ -505,9 +505,9 @@ def test_what_no_dial_turns_stays_to_the_bit() -> None:
         Parameter("c", "table", (cell,), rows.flat[cell], 0.2, 0.4) for cell in (1, 4)
     )
     network = Network("n", "1", (context, cause), targets=("c",), parameters=parameters)
-    dials = Inference(network).dials
-    turned = dials.one(1, 0.5)
-    assert turned[dials.numbers != turned].size == 2
+    shifts = Inference(network).shifts
+    turned = shifts.one(1, 0.5)
+    assert turned[shifts.numbers != turned].size == 2
     assert 1e-13 in turned
 
 

@@ -304,7 +304,7 @@ def test_speaks_for_and_leaves_open(pump: Model) -> None:
     assert leader.cause == "bearing"
     accounts = {r.name: r.share for r in leader.speaks if r.kind == "accounts"}
     assert accounts == {
-        finding: dx.beliefs.accounts["bearing", finding] for finding in ("noise", "heat")
+        finding: dx.beliefs.responsibility["bearing", finding] for finding in ("noise", "heat")
     }
     assert [r.label for r in leader.speaks if r.kind == "brings"] == ["Load: high"]
     assert [one.label for one in dx.report.unaccounted] == ["Smell"]

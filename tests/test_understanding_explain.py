@@ -173,9 +173,9 @@ def test_posteriors_without_accounts_are_the_same(case: tuple[Network, Answers])
     for engine in engines:
         inference = Inference(network, engine=engine)
         full = inference.beliefs(answers)
-        plain_ones = inference.beliefs(answers, accounts=False)
+        plain_ones = inference.beliefs(answers, explain=False)
         assert plain_ones.log_evidence == pytest.approx(full.log_evidence, abs=1e-10)
-        assert not plain_ones.accounts
+        assert not plain_ones.responsibility
         for name in network.ranked:
             expected = [
                 slow_posterior(network, answers, name, s)

@@ -15,7 +15,7 @@ from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.explain.sensitivity import Flip, Turn, number_gradient
 from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.parameters import NINETY, Dials, dials
+from twitchnet.diagnosis.parameters import NINETY, ParameterShifts, parameter_shifts
 from twitchnet.engine.host.draws import BLOCK, pack_draws
 from twitchnet.engine.host.packing import pack
 from twitchnet.engine.kernels.layout import arrays_of
@@ -51,7 +51,7 @@ def shift_to(parameter: Parameter, value: float) -> float:
 
 def test_a_dial_is_logit_normal_with_its_range_as_central_90_percent() -> None:
     network = small()
-    turn = dials(network, Inference(network).lowered)
+    turn = parameter_shifts(network, Inference(network).lowered)
     drawn = turn.draw(20000, np.random.default_rng(5))
     for d, one in enumerate(turn.parameters):
         values = np.array([logit(one.value)]) + drawn[:, d]
@@ -71,7 +71,7 @@ def test_cells_of_a_dial_share_a_shift_and_rows_still_sum_to_one() -> None:
         ),
     )  # fmt: skip
     low = Inference(network).lowered
-    turn = dials(network, low)
+    turn = parameter_shifts(network, low)
     start = low.number_first["b", "table"]
     rows = turn.turned(np.array([0.7, -0.4]))[start : start + 6].reshape(2, 3)
     np.testing.assert_allclose(rows.sum(axis=1), 1.0)
@@ -91,7 +91,7 @@ def test_cells_of_a_dial_share_a_shift_and_rows_still_sum_to_one() -> None:
 def test_many_draws_are_packed_as_each_by_itself(case: tuple[Network, Answers]) -> None:
     network = with_parameters(case[0])
     low = Inference(network).lowered
-    turn = dials(network, low)
+    turn = parameter_shifts(network, low)
     shifts = 3.0 * turn.draw(BLOCK + 3, np.random.default_rng(2))
     numbers = turn.turned(shifts)
     packed = list(pack_draws(low.program, low.tables(numbers)))
@@ -115,7 +115,7 @@ def test_draws_follow_the_seed_and_solve_the_drawn_network() -> None:
     once, again, other = (dx.uncertainty(40, rng=seed) for seed in (3, 3, 4))
     np.testing.assert_array_equal(once.draws, again.draws)
     assert not np.array_equal(once.draws, other.draws)
-    turn = dials(dx.network, dx.inference.lowered)
+    turn = parameter_shifts(dx.network, dx.inference.lowered)
     shifts = turn.draw(40, np.random.default_rng(3))
     for i in (0, 7, 39):
         program = dx.inference.lowered.with_numbers(turn.turned(shifts[i]))
@@ -194,7 +194,7 @@ def test_a_split_gradient_is_that_of_every_state(
     ((log_p, scale, whole),) = number_gradient(inference, answers)
     assert np.logaddexp.reduce([one[0] for one in split]) == pytest.approx(log_p, abs=1e-12)
     found = [math.exp(one[1] - log_p) * one[2] for one in split]
-    turn = inference.dials  # states of a node that nobody asked about matter as a whole only
+    turn = inference.shifts  # states of a node that nobody asked about matter as a whole only
     slopes = [turn.along(one, turn.tangent()) for one in (sum(found), whole)]
     np.testing.assert_allclose(slopes[0], math.exp(scale - log_p) * slopes[1], rtol=1e-9, atol=1e-9)
     for state, slope in enumerate(found):
@@ -205,8 +205,8 @@ def test_a_split_gradient_is_that_of_every_state(
         )
 
 
-def dial_of(turn: Dials, one: Turn | Flip) -> int:
-    """The dial that a result speaks of."""
+def parameter_of(turn: ParameterShifts, one: Turn | Flip) -> int:
+    """The parameter that a result is about."""
     keys = [(p.node, p.part, p.cells) for p in turn.parameters]
     return keys.index((one.node, one.part, one.cells))
 
@@ -230,7 +230,7 @@ def test_turns_and_curves_equal_solving_the_changed_network(case: tuple[Network,
     dx = diagnose(network, answers)
     name, state = columns(network)[0]
     found = dx.sensitivity(name, network.by_name[name].states[state])
-    turn = dials(network, dx.inference.lowered)
+    turn = parameter_shifts(network, dx.inference.lowered)
 
     def solved(d: int, value: float) -> float:
         numbers = turn.one(d, shift_to(turn.parameters[d], value))
@@ -238,7 +238,7 @@ def test_turns_and_curves_equal_solving_the_changed_network(case: tuple[Network,
         return float(beliefs.probability[name][state])
 
     for one in found.turns[:6]:
-        d = dial_of(turn, one)
+        d = parameter_of(turn, one)
         assert one.at_high == pytest.approx(solved(d, one.high), abs=1e-8, nan_ok=True)
         assert one.at_low == pytest.approx(solved(d, one.low), abs=1e-8, nan_ok=True)
         assert one.curve is not None
@@ -248,9 +248,9 @@ def test_turns_and_curves_equal_solving_the_changed_network(case: tuple[Network,
 
 def test_a_derivative_is_the_slope_of_the_posterior() -> None:
     dx = diagnose(small(), Answers({"ache": 1}))
-    turn = dials(dx.network, dx.inference.lowered)
+    turn = parameter_shifts(dx.network, dx.inference.lowered)
     for one in dx.sensitivity("flu").turns:
-        d = dial_of(turn, one)
+        d = parameter_of(turn, one)
         ends = []
         for value in (one.value + 1e-5, one.value - 1e-5):
             numbers = turn.one(d, shift_to(turn.parameters[d], value))
@@ -264,9 +264,9 @@ def test_flips_are_where_two_causes_are_equal() -> None:
     found = dx.sensitivity("flu")
     assert dx.leader == "flu"
     assert {one.name for one in found.flips} >= {"flu <- cold", "cold", "strain leak"}
-    turn = dials(dx.network, dx.inference.lowered)
+    turn = parameter_shifts(dx.network, dx.inference.lowered)
     for one in found.flips:
-        d = dial_of(turn, one)
+        d = parameter_of(turn, one)
         numbers = turn.one(d, shift_to(turn.parameters[d], one.needed))
         beliefs = dx.inference.beliefs(dx.answers, dx.inference.lowered.with_numbers(numbers))
         both = beliefs.probability["flu"][1], beliefs.probability["strain"][1]
@@ -292,7 +292,7 @@ def test_the_large_model_has_derivatives_too() -> None:
     parameter = next(
         p for p in model.network.parameters if (p.node, p.part) == (one.node, one.part)
     )
-    turn = dials(model.network, low)
+    turn = parameter_shifts(model.network, low)
     ends = []
     for sign in (1.0, -1.0):
         shift = shift_to(parameter, one.value + sign * 1e-5)

@@ -78,7 +78,7 @@ class _Part:
     table: Array
     number: Ints
     kind: Ints
-    credit: int = -1
+    target: int = -1
 
 
 class _Builder:
@@ -123,26 +123,26 @@ class _Builder:
         return np.arange(first, first + array.size, dtype=np.int64).reshape(array.shape)
 
     def full(
-        self, owner: int, scope: list[int], numbers: Ints, values: Array, credit: int = -1
+        self, owner: int, scope: list[int], numbers: Ints, values: Array, target: int = -1
     ) -> None:
         """A part whose array already is a distribution over the owner's levels (last axis)."""
         table, number = np.moveaxis(values, -1, 0), np.moveaxis(numbers, -1, 0)
         kind = np.full(number.shape, NUMBER, dtype=np.int64)
-        self.parts.append(_Part(owner, scope, table, number, kind, credit))
+        self.parts.append(_Part(owner, scope, table, number, kind, target))
 
     def binary(
-        self, owner: int, scope: list[int], numbers: Ints, values: Array, credit: int = -1
+        self, owner: int, scope: list[int], numbers: Ints, values: Array, target: int = -1
     ) -> None:
         """A part given by P(level 1): levels (1 - p, p)."""
         table, number = np.array([1.0 - values, values]), np.array([numbers, numbers])
         kind = np.empty(number.shape, dtype=np.int64)
         kind[0], kind[1] = COMPLEMENT, NUMBER
-        self.parts.append(_Part(owner, scope, table, number, kind, credit))
+        self.parts.append(_Part(owner, scope, table, number, kind, target))
 
-    def echo(self, owner: int, source: int, credit: int) -> None:
+    def echo(self, owner: int, source: int, target: int) -> None:
         """A part that is produced exactly when its binary source is present."""
         zero = np.zeros((2, 2), dtype=np.int64)
-        self.parts.append(_Part(owner, [source], np.eye(2), zero, zero, credit))
+        self.parts.append(_Part(owner, [source], np.eye(2), zero, zero, target))
 
     def ids(self, names: Sequence[str]) -> list[int]:
         """Node numbers of names."""
@@ -176,29 +176,29 @@ class _Builder:
                 self.binary(self.producer[name, parent], scope, numbers, part.strength)
         owner = self.node(name, variable.card, is_max=True, flip=local.inverted)
         for part, parent, numbers in parts:
-            credit = self.index[parent] if parent else -1
+            target = self.index[parent] if parent else -1
             scope = self.ids(part.modifiers)
             if produced:
-                self.echo(owner, self.producer[name, parent], credit)
+                self.echo(owner, self.producer[name, parent], target)
             elif isinstance(local, Descriptor):
                 self.descriptor(owner, local.of, parent, scope, numbers, part.strength)
             elif local.graded:
                 down = slice(None, None, -1 if local.inverted else 1)  # states to levels
                 levels = part.strength[..., down]
-                self.full(owner, self.ids(part.scope), numbers[..., down], levels, credit)
+                self.full(owner, self.ids(part.scope), numbers[..., down], levels, target)
             else:
-                self.binary(owner, self.ids(part.scope), numbers, part.strength, credit)
+                self.binary(owner, self.ids(part.scope), numbers, part.strength, target)
 
     def descriptor(
         self, owner: int, of: str, parent: str, scope: list[int], numbers: Ints, values: Array
     ) -> None:
         """The part of a descriptor that depends on one producer, or on the finding itself."""
-        credit = self.index[parent] if parent else -1
+        target = self.index[parent] if parent else -1
         if not parent:  # the leak: silent while the leak's producer is absent
             values = np.stack([np.zeros_like(values), values], axis=-1)
             numbers = np.stack([np.full_like(numbers, -1), numbers], axis=-1)
         source = self.index[of] if parent == of else self.producer[of, parent]
-        self.binary(owner, [*scope, source], np.maximum(numbers, 0), values, credit)
+        self.binary(owner, [*scope, source], np.maximum(numbers, 0), values, target)
         part = self.parts[-1]
         part.kind[:, numbers < 0] = CONSTANT
 
@@ -226,7 +226,7 @@ class _Builder:
             scope=_ints([node for part in parts for node in part.scope]),
             part_entry=_starts([part.table.size for part in parts]),
             part_table=np.concatenate([part.table.reshape(-1) for part in parts]),
-            part_credit=_ints([part.credit for part in parts]),
+            part_target=_ints([part.target for part in parts]),
             child_first=_starts([len(nodes) for nodes in children]),
             child=_ints([node for nodes in children for node in nodes]),
         )

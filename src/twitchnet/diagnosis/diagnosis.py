@@ -232,7 +232,7 @@ class Diagnosis:
             self.network,
             self.answers,
             self.ranked("gain"),
-            self.beliefs.accounts,
+            self.beliefs.responsibility,
             self.triage,
             self.management,
             self.none_present,
@@ -262,9 +262,11 @@ class Diagnosis:
         from twitchnet.diagnosis.explain.explain import explain
 
         name = self.leader if cause is None else cause
-        accounts = self.beliefs.accounts
+        responsibility = self.beliefs.responsibility
         left = self.left_out
-        why = explain(self.inference, self.answers, left, accounts, name, state, decisive=decisive)
+        why = explain(
+            self.inference, self.answers, left, responsibility, name, state, decisive=decisive
+        )
         return why.signed_by(self.network)
 
     def uncertainty(

@@ -153,7 +153,7 @@ def _one_by_one(
         if not posteriors and program is None:
             log_evidence[i] = inference.log_evidence(inference.evidence(answers))
             continue
-        beliefs = inference.beliefs(answers, program, accounts=False)
+        beliefs = inference.beliefs(answers, program, explain=False)
         log_evidence[i] = beliefs.log_evidence
         if posteriors:
             states[i] = [beliefs.probability[name][state] for name, state in places]

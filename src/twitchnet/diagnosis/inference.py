@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 import numpy as np
 
 from twitchnet.diagnosis.evidence import Answers
-from twitchnet.diagnosis.parameters import Dials, dials
+from twitchnet.diagnosis.parameters import ParameterShifts, parameter_shifts
 from twitchnet.engine.host import readiness
 from twitchnet.engine.numpy.plan import BUDGET, WORKSPACE, Plan, build_plan, evidence_arrays
 from twitchnet.engine.numpy.reduce import Reduced
@@ -57,7 +57,7 @@ class Beliefs:
     probability: Mapping[str, Floats]
     produced: Mapping[str, float]
     explains: Mapping[str, float]
-    accounts: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    responsibility: Mapping[tuple[str, str], float] = field(default_factory=dict)
     unexplained: float = np.nan
 
 
@@ -99,9 +99,9 @@ class Inference:
         return self.ready or lower(self.network)
 
     @cached_property
-    def dials(self) -> Dials:
+    def shifts(self) -> ParameterShifts:
         """The numbers that have a range, and how they move."""
-        return dials(self.network, self.lowered)
+        return parameter_shifts(self.network, self.lowered)
 
     @cached_property
     def targets(self) -> Ints:
@@ -182,30 +182,28 @@ class Inference:
         return plan_single(low.program, evidence, self.wanted, names, self.budget, self.workspace)
 
     def _plan(
-        self, program: Program, evidence: Evidence, accounts: bool = True
+        self, program: Program, evidence: Evidence, explain: bool = True
     ) -> tuple[Plan, Reduced]:
         """The plan and the factors that beliefs are computed from."""
-        if not accounts:
+        if not explain:
             ranked = np.flatnonzero(self.wanted_targets)
-            return build_plan(
-                program, evidence, ranked, self.budget, self.workspace, accounts=False
-            )
+            return build_plan(program, evidence, ranked, self.budget, self.workspace, explain=False)
         return build_plan(
             program, evidence, self.targets, self.budget, self.workspace, self.complaint
         )
 
     def beliefs(
-        self, answers: Answers, program: Program | None = None, *, accounts: bool = True
+        self, answers: Answers, program: Program | None = None, *, explain: bool = True
     ) -> Beliefs:
         """Posteriors of every target.  ``program`` replaces the numbers of the network.
 
-        Without ``accounts`` only the posteriors are computed, which takes less time.
+        Without ``explain`` only the posteriors are computed, which takes less time.
         """
         evidence = self.evidence(answers)
         numbers = program or self.lowered.program
         return self._whoever_can(
-            lambda: self._compiled(numbers, evidence, accounts=accounts),
-            lambda: self._on_numpy(numbers, evidence, accounts=accounts),
+            lambda: self._compiled(numbers, evidence, explain=explain),
+            lambda: self._on_numpy(numbers, evidence, explain=explain),
         )
 
     def log_evidence(self, evidence: Evidence) -> float:
@@ -217,11 +215,11 @@ class Inference:
         )
 
     def _on_numpy(
-        self, program: Program, evidence: Evidence, down: bool = True, accounts: bool = True
+        self, program: Program, evidence: Evidence, down: bool = True, explain: bool = True
     ) -> Beliefs:
         """Beliefs by numpy; without ``down`` P(evidence) alone."""
         if down:
-            return self.beliefs_of(*self._plan(program, evidence, accounts), evidence, accounts)
+            return self.beliefs_of(*self._plan(program, evidence, explain), evidence, explain)
         nothing = np.empty(0, dtype=np.int64)
         planned = build_plan(program, evidence, nothing, self.budget, self.workspace)
         return Beliefs(_log_total(_runs(*planned), evidence), {}, {}, {})
@@ -255,18 +253,18 @@ class Inference:
         return _fixed((self.wanted == 1).astype(np.int64))
 
     def _compiled(
-        self, program: Program, evidence: Evidence, down: bool = True, accounts: bool = True
+        self, program: Program, evidence: Evidence, down: bool = True, explain: bool = True
     ) -> Beliefs:
         """Beliefs by the compiled kernels; without ``down`` P(evidence) alone."""
         from twitchnet.engine.host.batch import LEFT_TO_NUMPY, run_single
 
         low, network = self.lowered, self.network
-        wanted = self.wanted if accounts else self.wanted_targets
+        wanted = self.wanted if explain else self.wanted_targets
         single = run_single(
-            program, evidence, wanted, self.budget, self.workspace, down, explain=accounts
+            program, evidence, wanted, self.budget, self.workspace, down, explain=explain
         )
         if single.limit in LEFT_TO_NUMPY:
-            return self._on_numpy(program, evidence, down, accounts)
+            return self._on_numpy(program, evidence, down, explain)
         log_evidence = single.log_evidence + evidence.log_scale
         if single.status == "too wide":
             raise CapacityError(single.cells, self.budget, limit_of(single.limit))
@@ -277,7 +275,7 @@ class Inference:
         probability = {
             name: by_node[low.index[name], : network.by_name[name].card] for name in network.ranked
         }
-        if not accounts:
+        if not explain:
             return Beliefs(log_evidence, probability, {}, {})
         produced = {
             parent: float(single.marginal[1, node])
@@ -298,7 +296,7 @@ class Inference:
         return Beliefs(log_evidence, probability, produced, explains, shares)
 
     def beliefs_of(
-        self, plan: Plan, factors: Reduced, evidence: Evidence, accounts: bool = True
+        self, plan: Plan, factors: Reduced, evidence: Evidence, explain: bool = True
     ) -> Beliefs:
         """Beliefs by numpy, from a plan and the factors of the evidence that it was made for."""
         low, network = self.lowered, self.network
@@ -328,7 +326,7 @@ class Inference:
             return known
 
         probability = {name: posterior(low.index[name]) for name in network.ranked}
-        if not accounts:
+        if not explain:
             return Beliefs(log_evidence, probability, {}, {})
         produced = {
             parent: float(posterior(node)[1])
@@ -338,9 +336,9 @@ class Inference:
         explains = dict.fromkeys(network.ranked, 0.0)
         shares: dict[tuple[str, str], float] = {}
         for (_, run), by in zip(runs, scale, strict=True):
-            for i, joint in run.credit.items():
+            for i, joint in run.responsibility.items():
                 leaf = factors.leaves[i]
-                name, finding = low.names[leaf.credit], low.names[leaf.own - factors.count]
+                name, finding = low.names[leaf.target], low.names[leaf.own - factors.count]
                 if name in explains:
                     share = float(joint.sum()) * by / total
                     shares[name, finding] = shares.get((name, finding), 0.0) + share

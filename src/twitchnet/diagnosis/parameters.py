@@ -1,12 +1,13 @@
-"""How can the hand-set numbers of a network be turned?
+"""How do the hand-set numbers of a network move within their ranges?
 
-A *dial* is one :class:`~twitchnet.model.network.Parameter`: its cells move together, by
-one common shift of their logits.  The range low to high of its reference value is a
-central 90 % interval on the logit scale, so a dial is a normal distribution of shifts.
+The cells of one :class:`~twitchnet.model.network.Parameter` move together, by one common shift
+of their logits.  The range low to high of its reference value is a central 90 % interval on
+the logit scale, so each parameter has a normal distribution of shifts.
 A cell of exactly 0 or 1 (an impossibility, a certainty) does not move.  In a row of a
 table, what the moved states gain or lose is taken from the baseline state.
 
-Arrays: D dials, C cells of all dials, N numbers of the network (``Lowered.numbers``).
+Arrays: D parameters with a range, C cells of all of them, N numbers of the network
+(``Lowered.numbers``).
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ EDGE = 1e-9
 
 
 @dataclass(frozen=True)
-class Dials:
+class ParameterShifts:
     """The numbers of a network that have a range, and how they move.
 
-    ``cell`` (C,) indexes the numbers and ``of`` (C,) the dials; ``middle`` and ``spread``
+    ``cell`` (C,) indexes the numbers and ``of`` (C,) the parameters; ``middle`` and ``spread``
     (D,) are mean and standard deviation of the shift.  ``row_first``, ``row_card`` and
     ``row_rest`` (R,) are the rows whose state ``row_rest`` takes what is left.
     """
@@ -48,7 +49,7 @@ class Dials:
     row_rest: Ints
 
     def turned(self, shifts: Floats) -> Floats:
-        """The numbers (..., N) after each dial is shifted by ``shifts`` (..., D) in logits.
+        """The numbers (..., N) after each parameter is shifted by ``shifts`` (..., D) in logits.
 
         What no shift moves stays what it is, to the last bit.
         """
@@ -82,14 +83,14 @@ class Dials:
         return rest
 
     def moved(self, shifts: Floats) -> Floats:
-        """(C,) how far each cell moves when each dial is shifted by ``shifts`` (D,)."""
+        """(C,) how far each cell moves when each parameter is shifted by ``shifts`` (D,)."""
         p = self.numbers[self.cell]
         free = (p > 0.0) & (p < 1.0)
         odds = np.where(free, p, 0.5) / (1.0 - np.where(free, p, 0.5)) * np.exp(shifts[self.of])
         return np.where(free, odds / (1.0 + odds) - p, 0.0)
 
     def tangent(self) -> Floats:
-        """(C,) derivative of each cell by the reference value of its dial."""
+        """(C,) derivative of each cell by the reference value of its parameter."""
         p = self.numbers[self.cell]
         value = np.array([one.value for one in self.parameters])[self.of]
         inside = (value > 0.0) & (value < 1.0)
@@ -99,15 +100,15 @@ class Dials:
 
     @cached_property
     def alone(self) -> Bools:
-        """(D,) whether a dial has a single cell."""
+        """(D,) whether a parameter has a single cell."""
         alone: Bools = np.bincount(self.of, minlength=len(self.parameters)) == 1
         return alone
 
     def along(self, slope: Floats, moved: Floats) -> Floats:
-        """(D,) what a linear function of the numbers gains when the cells of each dial move.
+        """(D,) what a linear function of the numbers gains when the cells of each parameter move.
 
-        ``slope`` (N,) is its gradient and ``moved`` (C,) how far the cells go; each dial is
-        taken by itself, and what it takes from a baseline state counts.
+        ``slope`` (N,) is its gradient and ``moved`` (C,) how far the cells go; each parameter
+        is taken by itself, and what it takes from a baseline state counts.
         """
         per_cell = slope[self.cell] - np.where(self.rest >= 0, slope[self.rest], 0.0)
         total: Floats = np.bincount(self.of, per_cell * moved, len(self.parameters))  # type: ignore[assignment]
@@ -115,18 +116,18 @@ class Dials:
 
     def overflows(self, shifts: Floats) -> Bools:
         """(D,) whether a row would have to sum to more than 1."""
-        pair, dial, rest = self.taking
+        pair, parameter, rest = self.taking
         here = self.rest >= 0
-        gained = np.bincount(pair, self.moved(shifts)[here], len(dial))
+        gained = np.bincount(pair, self.moved(shifts)[here], len(parameter))
         result = np.zeros(len(self.parameters), dtype=np.bool_)
-        result[dial[gained > self.numbers[rest]]] = True
+        result[parameter[gained > self.numbers[rest]]] = True
         return result
 
     @cached_property
     def taking(self) -> tuple[Ints, Ints, Ints]:
-        """Which dials take from which baseline states.
+        """Which parameters take from which baseline states.
 
-        The pair of each cell that takes from one, and the dial and the number of each pair.
+        The pair of each cell that takes from one, and the parameter and the number of each pair.
         """
         here = self.rest >= 0
         code, pair = np.unique(
@@ -138,24 +139,24 @@ class Dials:
         """``count`` independent draws of all shifts, shape (count, D)."""
         return self.middle + self.spread * rng.standard_normal((count, len(self.parameters)))
 
-    def one(self, dial: int, shift: float) -> Floats:
-        """The numbers after one dial is shifted."""
+    def one(self, parameter: int, shift: float) -> Floats:
+        """The numbers after one parameter is shifted."""
         shifts = np.zeros(len(self.parameters))
-        shifts[dial] = shift
+        shifts[parameter] = shift
         return self.turned(shifts)
 
-    def emptied(self, dial: int) -> Floats:
-        """The numbers when the only cell of a dial is 0, and its baseline state takes the rest."""
+    def emptied(self, parameter: int) -> Floats:
+        """The numbers when the only cell of a parameter is 0; its baseline state takes the rest."""
         numbers = self.numbers.copy()
-        (at,) = np.flatnonzero(self.of == dial).tolist()
+        (at,) = np.flatnonzero(self.of == parameter).tolist()
         if self.rest[at] >= 0:
             numbers[self.rest[at]] += numbers[self.cell[at]]
         numbers[self.cell[at]] = 0.0
         return numbers
 
 
-def dials(network: Network, lowered: Lowered) -> Dials:
-    """The dials of a network; a fixed number (low = high) is none."""
+def parameter_shifts(network: Network, lowered: Lowered) -> ParameterShifts:
+    """The shifts of the parameters that have a range (low below high)."""
     chosen = tuple(one for one in network.parameters if one.low < one.high)
     cell: list[int] = []
     of: list[int] = []
@@ -178,7 +179,7 @@ def dials(network: Network, lowered: Lowered) -> Dials:
     low = np.array([_logit(one.low) for one in chosen])
     high = np.array([_logit(one.high) for one in chosen])
     value = np.array([_logit(one.value) for one in chosen])
-    return Dials(
+    return ParameterShifts(
         chosen,
         lowered.numbers,
         np.array(cell, dtype=np.int64),

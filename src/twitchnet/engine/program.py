@@ -45,7 +45,7 @@ class Program(NamedTuple):
     scope: Ints  # nodes other than the owner
     part_entry: Ints  # (P + 1,)
     part_table: Floats  # (E,)
-    part_credit: Ints  # (P,) the target whose link this is (for ``explains``), or -1
+    part_target: Ints  # (P,) the target whose link this is (for ``explains``), or -1
     child_first: Ints  # (V + 1,) children of node v in the graph of the parts
     child: Ints
 

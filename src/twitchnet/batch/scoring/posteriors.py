@@ -181,7 +181,12 @@ def _one_by_one(
         evidence = evidence_of(inference, rows, row)
         try:
             plan, factors = build_plan(
-                numbers, evidence, targets, inference.budget, inference.workspace, accounts=False
+                numbers,
+                evidence,
+                targets,
+                inference.budget,
+                inference.workspace,
+                explain=False,
             )
         except CapacityError as error:
             out.status[row], out.cells[row] = TOO_WIDE, error.cells
@@ -190,7 +195,7 @@ def _one_by_one(
         out.cells[row] = plan.cells
         if hurry and plan.cells > HEAVY and compiler.is_cached():
             return None
-        beliefs = inference.beliefs_of(plan, factors, evidence, accounts=False)
+        beliefs = inference.beliefs_of(plan, factors, evidence, explain=False)
         out.log_evidence[row] = beliefs.log_evidence
         if columns:
             out.probability[row] = [beliefs.probability[name][state] for name, state in at]

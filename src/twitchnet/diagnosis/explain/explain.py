@@ -39,7 +39,7 @@ NEUTRAL = 1.0
 DECISIVE = 5.0
 """Decibans from which an answer that is not there yet would be worth having (odds x 3)."""
 
-Accounts = Mapping[tuple[str, str], float]
+Responsibility = Mapping[tuple[str, str], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +239,7 @@ def explain(
     inference: Inference,
     answers: Answers,
     left: LeftOut,
-    accounts: Accounts,
+    responsibility: Responsibility,
     cause: str,
     state: str = "",
     *,
@@ -247,14 +247,14 @@ def explain(
 ) -> Explanation:
     """Why a cause has its posterior; ``left`` comes from :func:`leave_out`.
 
-    ``accounts[cause, finding]`` is P(the cause's link produced this present finding).
+    ``responsibility[cause, finding]`` is P(the cause's link produced this present finding).
     ``decisive`` adds the open questions next to the cause, one pass for each.
     """
     network = inference.network
     column = column_of(network, cause, state)
     at = columns(network)[column][1]
     variable = network.by_name[cause]
-    shares = _by_finding(accounts)
+    shares = _by_finding(responsibility)
     weights = tuple(
         _weigh(network, answers, left, shares.get(name, {}), i, column, cause)
         for i, name in enumerate(left.names)
@@ -324,10 +324,10 @@ def _weigh(
     )
 
 
-def _by_finding(accounts: Accounts) -> dict[str, dict[str, float]]:
+def _by_finding(responsibility: Responsibility) -> dict[str, dict[str, float]]:
     """The share of each cause in each finding."""
     found: dict[str, dict[str, float]] = {}
-    for (cause, finding), share in accounts.items():
+    for (cause, finding), share in responsibility.items():
         found.setdefault(finding, {})[cause] = share
     return found
 

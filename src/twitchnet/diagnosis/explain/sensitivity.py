@@ -2,15 +2,15 @@
 
 P(e) and P(c, e) are linear in the numbers of any one leak, link or table, so one reverse
 pass for each gives the derivative by *every* number (``engine/numpy/gradient.py``), and with it
-the value at any other setting of one dial, exactly and without another pass.  In a dial
+the value at any other value of one parameter, exactly and without another pass.  In a parameter
 of a single cell with value t the posterior is the sensitivity function
 
     P(c | e)(t) = (a t + b) / (c t + d)
 
-(Castillo, Gutierrez & Hadi 1997; Coupe & van der Gaag 2002).  A dial of several cells
+(Castillo, Gutierrez & Hadi 1997; Coupe & van der Gaag 2002).  A parameter of several cells
 moves them by one shift of their logits; its curve is exact too, but no such quotient.
 
-The dials are ordered by *swing*, the distance that the posterior moves over the range
+Parameters are ordered by *swing*, the distance that the posterior moves over the range
 low to high: a tornado.  ``flips`` are the smallest changes of a single number that put
 another cause first.
 """
@@ -26,7 +26,7 @@ from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.explain.explain import column_of
 from twitchnet.diagnosis.hypotheses import KEPT, columns
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.parameters import NINETY, Dials
+from twitchnet.diagnosis.parameters import NINETY, ParameterShifts
 from twitchnet.diagnosis.report.pages import Shown, table
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.engine.numpy.gradient import gradient
@@ -55,7 +55,7 @@ class Turn:
     ``node``, ``part`` and ``cells`` name it as ``Parameter`` does.
     ``at_low`` and ``at_high`` are the posterior at the ends of its range, ``derivative``
     dP/dt at its value; ``curve`` holds (a, b, c, d) of the sensitivity function, None for
-    a dial of several cells.
+    a parameter of several cells.
     """
 
     node: str
@@ -287,7 +287,7 @@ def sensitivity(
         against = [column] if column in order and rivals else []
     wanted = list(dict.fromkeys([column, *([leader, *against] if against else [])]))
     found = slopes(inference, answers, wanted)
-    turn = inference.dials
+    turn = inference.shifts
     turns = _turns(inference, answers, found, column)
     flips: list[Flip] = []
     for rival in against:
@@ -309,19 +309,19 @@ def sensitivity(
 
 
 def _turns(inference: Inference, answers: Answers, found: Slopes, column: int) -> list[Turn]:
-    """The effect of every dial, all at once.
+    """The effect of every parameter, all at once.
 
     What is left when a number takes away nearly all of P(e), or of P(column, e), has few digits
     of them: it gets a pass of its own.
     """
-    turn = inference.dials
+    turn = inference.shifts
     (p, slope), (q, against) = found.joint[column], found.against
     name, state = columns(inference.network)[column]
 
     def again(numbers: Floats) -> tuple[float, float]:
         """P(e), over that of the numbers as they are, and the posterior."""
         program = inference.lowered.with_numbers(numbers)
-        beliefs = inference.beliefs(answers, program, accounts=False)
+        beliefs = inference.beliefs(answers, program, explain=False)
         left = math.exp(beliefs.log_evidence - found.log_evidence)
         return left, float(beliefs.probability[name][state])
 
@@ -368,12 +368,12 @@ def _turns(inference: Inference, answers: Answers, found: Slopes, column: int) -
 
 
 def _flips(
-    turn: Dials, found: Slopes, leader: int, rival: int, names: tuple[str, str]
+    turn: ParameterShifts, found: Slopes, leader: int, rival: int, names: tuple[str, str]
 ) -> list[Flip]:
-    """The nearest setting of each dial at which the rival overtakes the leader.
+    """The nearest value of each parameter at which the rival overtakes the leader.
 
-    P(leader, e) - P(rival, e) is a sum over the cells of a dial, each linear in its cell;
-    all dials are searched at once, outwards on the logit scale, then by halving.
+    P(leader, e) - P(rival, e) is a sum over the cells of a parameter, each linear in its cell;
+    all parameters are searched at once, outwards on the logit scale, then by halving.
     """
     slope = found.joint[leader][1] - found.joint[rival][1]
     lead = found.joint[leader][0] - found.joint[rival][0]

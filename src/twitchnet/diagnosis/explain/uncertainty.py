@@ -1,6 +1,6 @@
 """How sure is a diagnosis, when its numbers were set by hand?
 
-Every number with a range becomes a distribution (``dials.py``: logit-normal, low to high
+Every number with a range becomes a distribution (``parameters.py``: logit-normal, low to high
 its central 90 %), all numbers are drawn together, independently of each other, and the
 whole network is solved exactly for each draw.  What comes out is an interval per cause,
 the share of draws in which it ranks first, and its ranks.  The draws follow from ``rng``
@@ -111,7 +111,7 @@ LEAST_SHOWN = 0.02
 
 def drawn_numbers(inference: Inference, draws: int, rng: np.random.Generator) -> Floats:
     """``draws`` vectors of all numbers of the network, shape (draws, N)."""
-    turn = inference.dials
+    turn = inference.shifts
     return turn.turned(turn.draw(draws, rng))
 
 
@@ -148,7 +148,7 @@ def _read(inference: Inference, answers: Answers, tables: Floats) -> Floats:
     program, places = inference.lowered.program, columns(inference.network)
 
     def solve(table: Floats) -> Floats:
-        beliefs = inference.beliefs(answers, program._replace(part_table=table), accounts=False)
+        beliefs = inference.beliefs(answers, program._replace(part_table=table), explain=False)
         return np.array([beliefs.probability[name][state] for name, state in places])
 
     rows: list[Floats] = []

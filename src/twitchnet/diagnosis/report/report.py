@@ -39,14 +39,14 @@ BRINGS = 0.25
 """A context speaks for a cause when its link is at least this share of the prior."""
 
 
-Accounts = Mapping[tuple[str, str], float]
+Responsibility = Mapping[tuple[str, str], float]
 
 
 def build_report(
     network: Network,
     answers: Answers,
     ranking: Sequence[RankedCause],
-    accounts: Accounts,
+    responsibility: Responsibility,
     triage: Triage,
     management: Management,
     none_present: float,
@@ -54,11 +54,11 @@ def build_report(
 ) -> Report:
     """The facts of a report; the arguments are what a diagnosis of the same names holds.
 
-    ``accounts[cause, finding]`` is P(the cause's link produced this present finding);
+    ``responsibility[cause, finding]`` is P(the cause's link produced this present finding);
     ``unexplained`` is NaN where nobody complains.
     """
     answered = tuple(_answered(network, answers))
-    rows = tuple(_rows(network, answers, ranking, accounts))
+    rows = tuple(_rows(network, answers, ranking, responsibility))
     present = [a for a in answered if a.present and a.kind == "finding"]
     leader = next((row for row in rows if not row.given and row.gain > 0.0), None)
     complaint = network.by_name.get(network.complaint)
@@ -74,7 +74,7 @@ def build_report(
         rows=rows,
         leader=leader,
         about=_about(network, leader.cause) if leader else "",
-        unaccounted=tuple(_unaccounted(rows, accounts, leader, present)) if leader else (),
+        unaccounted=tuple(_unaccounted(rows, responsibility, leader, present)) if leader else (),
         none_present=none_present,
         unexplained=unexplained,
         urgent=urgent_of(network, answers, triage),
@@ -162,12 +162,15 @@ def _answered(network: Network, answers: Answers) -> Iterator[Answered]:
 
 
 def _rows(
-    network: Network, answers: Answers, ranking: Sequence[RankedCause], accounts: Accounts
+    network: Network,
+    answers: Answers,
+    ranking: Sequence[RankedCause],
+    responsibility: Responsibility,
 ) -> Iterator[CauseRow]:
     for row in ranking:
         variable = network.by_name[row.cause]
         given = answers.hard.get(row.cause)
-        speaks = [*_accounted(network, accounts, row), *_brings(network, answers, row)]
+        speaks = [*_accounted(network, responsibility, row), *_brings(network, answers, row)]
         yield CauseRow(
             rank=row.rank,
             cause=row.cause,
@@ -182,11 +185,11 @@ def _rows(
         )
 
 
-def _accounted(network: Network, accounts: Accounts, row: RankedCause) -> list[Reason]:
+def _accounted(network: Network, responsibility: Responsibility, row: RankedCause) -> list[Reason]:
     """Present findings that the cause may have produced, most probable first."""
     found = [
         Reason(finding, _label(network.by_name[finding]), share, "accounts")
-        for (cause, finding), share in accounts.items()
+        for (cause, finding), share in responsibility.items()
         if cause == row.cause and share >= SPEAKS
     ]
     return sorted(found, key=lambda reason: -reason.share)
@@ -222,12 +225,15 @@ def _strength(
 
 
 def _unaccounted(
-    rows: Sequence[CauseRow], accounts: Accounts, leader: CauseRow, present: Sequence[Answered]
+    rows: Sequence[CauseRow],
+    responsibility: Responsibility,
+    leader: CauseRow,
+    present: Sequence[Answered],
 ) -> Iterator[Unaccounted]:
     """Present findings that another cause more probably produced, or hardly any did."""
     labels = {row.cause: row.label for row in rows}
     for answer in present:
-        shares = {cause: share for (cause, f), share in accounts.items() if f == answer.name}
+        shares = {cause: share for (cause, f), share in responsibility.items() if f == answer.name}
         best = max(shares, key=lambda cause: shares[cause], default="")
         most = shares.get(best, 0.0)
         own = shares.get(leader.cause, 0.0)

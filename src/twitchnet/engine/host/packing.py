@@ -73,7 +73,7 @@ def structure_of(program: Program) -> Structure:
         owner=program.part_owner,
         scope_first=program.scope_first,
         entry=program.part_entry,
-        target=program.part_credit,
+        target=program.part_target,
         singleton=singleton_scopes(program),
         lost_bits=program.part_owner,
     )
@@ -133,7 +133,7 @@ def loose_nodes(program: Program) -> Ints:
     """1 for a node that couples nothing at its lowest level: its parts are links of targets."""
     lone = singleton_scopes(program)
     loose = np.ones(len(program.card), dtype=np.int64)
-    loose[program.part_owner[(lone == SEVERAL) | ((lone >= 0) & (program.part_credit < 0))]] = 0
+    loose[program.part_owner[(lone == SEVERAL) | ((lone >= 0) & (program.part_target < 0))]] = 0
     return loose
 
 

@@ -209,7 +209,7 @@ class _Unfolder(_Reducer):
 class _Adjoints(_Run):
     """A run whose credits are the derivatives by whole leaves."""
 
-    def credited(self, i: int, adjoint: Floats) -> Floats:
+    def responsibility_of(self, i: int, adjoint: Floats) -> Floats:
         """The derivative of P(evidence) by every number of leaf ``i``."""
         return self.as_leaf(i, adjoint)
 
@@ -298,7 +298,7 @@ def _gradient(
         for i, leaf in enumerate(leaves):  # so that no derivative is summed over the states
             shape = lane_count, *leaf.values.shape[1:]
             values = np.broadcast_to(leaf.values, shape, subok=True)
-            leaves[i] = Leaf(leaf.axes, values, leaf.credit, leaf.own)
+            leaves[i] = Leaf(leaf.axes, values, leaf.target, leaf.own)
         return _of_lanes(factors, order, slice(None), chunks, entries)
     return [_of_lanes(factors, order, chunk, [slice(None)], entries)[0] for chunk in chunks]
 
@@ -309,7 +309,7 @@ def _of_lanes(
     """:func:`gradient` over the lanes of ``chunk``, for each of some ``parts`` of them."""
     run = _Adjoints(factors.reduced, order.steps, chunk)
     total = run.upward()
-    _, credit = run.backward()
+    _, responsibility = run.backward()
     places: list[Ints] = []  # (L or 1, numbers) each
     slopes: list[Floats] = []
 
@@ -319,18 +319,18 @@ def _of_lanes(
         slopes.append(slope.reshape(len(slope), -1))
 
     for i, at in enumerate(factors.places):
-        if i in credit:
-            add(at, credit[i])
+        if i in responsibility:
+            add(at, responsibility[i])
     first = len(factors.places)
     alike: dict[tuple[bool, bool, tuple[int, ...], int], list[int]] = {}
     for g, group in enumerate(factors.groups):
-        if first + g in credit:
-            adjoint = credit[first + g]
+        if first + g in responsibility:
+            adjoint = responsibility[first + g]
             shape = adjoint.shape if group.kind.axes else (*adjoint.shape, 1)
             sort = (group.kind.by_level, group.kind.flip, shape, len(group.rows))
             alike.setdefault(sort, []).append(g)
     for (by_level, flip, shape, _), members in alike.items():
-        adjoint = np.stack([credit[first + g].reshape(shape) for g in members])
+        adjoint = np.stack([responsibility[first + g].reshape(shape) for g in members])
         adjoint = adjoint[..., ::-1] if flip else adjoint
         groups = [factors.groups[g].rows for g in members]
         for k, slope in enumerate(_by_rows(groups, adjoint, chunk, by_level)):

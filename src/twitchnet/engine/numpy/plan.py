@@ -82,11 +82,11 @@ def modifier_lanes(program: Program, evidence: Evidence, targets: Ints) -> list[
     keep = needed(program, evidence, targets)
     uses: Counter[int] = Counter()
     scope, first = program.scope.tolist(), program.scope_first.tolist()
-    hidden, credit = (evidence.hard < 0).tolist(), program.part_credit.tolist()
+    hidden, target = (evidence.hard < 0).tolist(), program.part_target.tolist()
     for p, owner in enumerate(program.part_owner.tolist()):
         if keep[owner]:
             free = [node for node in scope[first[p] : first[p + 1]] if hidden[node]]
-            if len(free) > 1 or credit[p] < 0:
+            if len(free) > 1 or target[p] < 0:
                 uses.update(free)
     chosen: list[int] = []
     lanes = 1
@@ -113,12 +113,12 @@ def build_plan(
     budget: float = BUDGET,
     workspace: float = WORKSPACE,
     apart: int = -1,
-    accounts: bool = True,
+    explain: bool = True,
 ) -> tuple[Plan, Reduced]:
     """The plan of one record, and the factors that it is for.
 
     ``targets`` (T,) are the nodes whose posteriors are wanted, ``apart`` one whose links
-    are told apart from its leak; ``accounts`` says whether it is asked which link produced
+    are told apart from its leak; ``explain`` says whether it is asked which link produced
     what is present (a fifth more work); ``budget`` is in multiply-adds, ``workspace`` in bytes.
     Raises ``CapacityError`` when the record costs more than the budget, does not fit the
     workspace, or when planning it takes too long; nothing large has been allocated then.
@@ -126,12 +126,12 @@ def build_plan(
     lanes = modifier_lanes(program, evidence, targets)
     spent = 0.0
     for _ in range(MOST_CONDITIONED):
-        reduced = reduce_evidence(program, evidence, targets, tuple(lanes), apart, accounts)
+        reduced = reduce_evidence(program, evidence, targets, tuple(lanes), apart, explain)
         order, effort = find_order(reduced, budget)
         spent += effort
         count = len(reduced.states)
         if lanes and order.cells * count > COMPARE_ABOVE:
-            plain = reduce_evidence(program, evidence, targets, (), apart, accounts)
+            plain = reduce_evidence(program, evidence, targets, (), apart, explain)
             other, effort = find_order(plain, budget, restarts=0)
             spent += effort
             if other.cells < order.cells * count and 16.0 * other.stored <= workspace:

@@ -44,13 +44,13 @@ SIGNED_ROUNDINGS = 9e6
 class Leaf:
     """A factor before any elimination: ``values`` of shape (L or 1, *cards of axes).
 
-    ``credit`` is the target whose link this is, in a finding observed present, or -1;
+    ``target`` is the target whose link this is, in a finding observed present, or -1;
     ``own`` is the level axis of the finding.
     """
 
     axes: Axes
     values: Floats
-    credit: int = -1
+    target: int = -1
     own: int = -1
     levels: Floats | None = None  # the levels of a signed leaf, before they were cumulated
 
@@ -105,10 +105,10 @@ class _Reducer:
         targets: Ints,
         lanes: tuple[int, ...],
         apart: int = -1,
-        accounts: bool = True,
+        explain: bool = True,
     ) -> None:
         self.program, self.evidence, self.apart = program, evidence, apart
-        self.accounts = accounts
+        self.explain = explain
         self.count = len(program.card)
         self.keep = needed(program, evidence, targets)
         self.wanted = frozenset(targets.tolist())
@@ -152,16 +152,16 @@ class _Reducer:
         state = self.hard[node]
         return state if state >= 0 else slice(None)
 
-    def multiply(self, axes: Axes, values: Floats, credit: int = -1, own: int = -1) -> None:
+    def multiply(self, axes: Axes, values: Floats, target: int = -1, own: int = -1) -> None:
         """Adds a factor; what speaks of one node only is folded into one row per node."""
-        if len(axes) == 1 and credit < 0 and axes[0] < self.count:
+        if len(axes) == 1 and target < 0 and axes[0] < self.count:
             known = self.unary.get(axes[0])
             row = values if known is None else known * values
             self.unary[axes[0]] = self.rescaled(row)
-        elif not axes and credit < 0:
+        elif not axes and target < 0:
             self.scalar = self.rescaled(self.scalar * values)
         else:
-            self.out.leaves.append(Leaf(axes, values, credit, own))
+            self.out.leaves.append(Leaf(axes, values, target, own))
 
     def rescaled(self, row: Floats) -> Floats:
         """A row with its exponent taken out when it has become small."""
@@ -208,12 +208,12 @@ class _Reducer:
         live: list[tuple[int, Axes, Floats]] = []
         for p in parts:
             axes, table = self.part(p)
-            if axes or self.credited(p, present) >= 0:
+            if axes or self.target_of(p, present) >= 0:
                 live.append((p, axes, table))
             else:
                 base = _raise(base, table)
         if node == self.apart and present and soft is None and len(live) > 1:
-            leak = [one for one in live if program.part_credit[one[0]] < 0]
+            leak = [one for one in live if program.part_target[one[0]] < 0]
             if len(leak) == 1:
                 live.remove(leak[0])
                 self.level_axis(node, base, live, present)
@@ -236,11 +236,11 @@ class _Reducer:
         else:
             self.insert(node, axes, table)
 
-    def insert(self, axis: int, axes: Axes, table: Floats, credit: int = -1) -> None:
+    def insert(self, axis: int, axes: Axes, table: Floats, target: int = -1) -> None:
         """Adds a factor whose axis 1 is ``axis``, moved to its place in ascending order."""
         place = sum(other < axis for other in axes)
         values = np.moveaxis(table, 1, 1 + place)
-        self.multiply((*axes[:place], axis, *axes[place:]), values, credit, axis)
+        self.multiply((*axes[:place], axis, *axes[place:]), values, target, axis)
 
     def max_node(
         self,
@@ -280,13 +280,13 @@ class _Reducer:
         self.out.level_axes.add(axis)
         self.out.leaves.append(Leaf((axis,), base, -1, axis))
         for p, axes, table in live:
-            credit = self.credited(p, present)
-            self.out.leaves.append(Leaf((*axes, axis), np.moveaxis(table, 1, -1), credit, axis))
+            target = self.target_of(p, present)
+            self.out.leaves.append(Leaf((*axes, axis), np.moveaxis(table, 1, -1), target, axis))
 
-    def credited(self, p: int, present: bool) -> int:
-        """The target that is given credit when part ``p`` produced its finding, or -1."""
-        credit = int(self.program.part_credit[p])
-        return credit if present and self.accounts and credit in self.wanted else -1
+    def target_of(self, p: int, present: bool) -> int:
+        """The target whose responsibility for its finding is asked of part ``p``, or -1."""
+        target = int(self.program.part_target[p])
+        return target if present and self.explain and target in self.wanted else -1
 
     def sign(self) -> None:
         """Turns the level axes with large bases into signed ones; see the head of this file."""
@@ -309,7 +309,7 @@ class _Reducer:
         for i, leaf in enumerate(self.out.leaves):
             if leaf.own in chosen:
                 values = np.cumsum(leaf.values, axis=1 + leaf.axes.index(leaf.own))
-                self.out.leaves[i] = Leaf(leaf.axes, values, leaf.credit, leaf.own, leaf.values)
+                self.out.leaves[i] = Leaf(leaf.axes, values, leaf.target, leaf.own, leaf.values)
         for axis in sorted(chosen):
             self.out.level_axes.discard(axis)
             if axis in self.out.consumer:
@@ -338,7 +338,7 @@ class _Reducer:
     def absorb(self) -> None:
         """Multiplies each folded row into the first factor that speaks of its node."""
         for i, leaf in enumerate(self.out.leaves):
-            if leaf.credit >= 0 or leaf.levels is not None:
+            if leaf.target >= 0 or leaf.levels is not None:
                 continue
             values = leaf.values
             for place, axis in enumerate(leaf.axes):
@@ -348,7 +348,7 @@ class _Reducer:
                     shape[0], shape[1 + place] = row.shape
                     values = values * row.reshape(shape)
             if values is not leaf.values:
-                self.out.leaves[i] = Leaf(leaf.axes, values, leaf.credit, leaf.own)
+                self.out.leaves[i] = Leaf(leaf.axes, values, leaf.target, leaf.own)
         for axis in sorted(self.unary):
             self.out.leaves.append(Leaf((axis,), self.unary[axis]))
 
@@ -376,19 +376,19 @@ def reduce_evidence(
     targets: Ints,
     lanes: tuple[int, ...] = (),
     apart: int = -1,
-    accounts: bool = True,
+    explain: bool = True,
 ) -> Reduced:
     """The factors of one record, conditioned on ``lanes`` (nodes that are not observed).
 
     ``targets`` (T,) are the nodes whose posteriors are wanted; ``apart`` is a node whose
     links are to be told apart from its leak, or -1 (see the head of this file).  Without
-    ``accounts`` no link is told from another, and more is folded together.  Nothing larger
-    than a part times the number of lanes is allocated.
+    ``explain`` the links of a finding are not kept apart, and more is folded together.  Nothing
+    larger than a part times the number of lanes is allocated.
     """
     try:
         with exact_range():
-            return _Reducer(program, evidence, targets, lanes, apart, accounts).run()
+            return _Reducer(program, evidence, targets, lanes, apart, explain).run()
     except FloatingPointError:
         program = program._replace(part_table=ranged(program.part_table))
         with any_range():
-            return _Reducer(program, evidence, targets, lanes, apart, accounts).run().ranged()
+            return _Reducer(program, evidence, targets, lanes, apart, explain).run().ranged()

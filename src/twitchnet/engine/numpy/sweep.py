@@ -35,14 +35,14 @@ class Sweep:
     """The result of one run, all values to be multiplied by 2**exponent.
 
     ``total`` (L,) is P(evidence) per lane; ``marginal[axis]`` (L, card) is
-    P(state, evidence) of a wanted node that the run summed over; ``credit[i]`` (L,) is P(the
-    link of leaf i produced its finding, evidence).
+    P(state, evidence) of a wanted node that the run summed over; ``responsibility[i]`` (L,) is
+    P(the link of leaf i produced its finding, evidence).
     """
 
     exponent: int
     total: Floats
     marginal: dict[int, Floats]
-    credit: dict[int, Floats]
+    responsibility: dict[int, Floats]
 
 
 SMALL = -16  # exponent of a largest entry below which a table is rescaled
@@ -187,7 +187,7 @@ class _Run:
         """P(evidence) per lane, scaled by 2**exponent; the largest is near 1."""
         for i, leaf in enumerate(self.reduced.leaves):
             table = Table(*self.laid_out(leaf.axes, leaf.values))
-            if leaf.credit < 0:  # credits read their leaf as it is
+            if leaf.target < 0:  # responsibilities read their leaf as it is
                 table, scale = _scaled(table)
                 self.exponent += scale
             self.tables[i] = table
@@ -257,8 +257,8 @@ class _Run:
         return self.flipped(result, place, other, position)
 
     def asked(self) -> list[bool]:
-        """Per table, whether anything that it was made of is wanted: a node or a credit."""
-        wanted = [leaf.credit >= 0 for leaf in self.reduced.leaves]
+        """Per table, whether anything that it was made of is wanted: a node or a responsibility."""
+        wanted = [leaf.target >= 0 for leaf in self.reduced.leaves]
         for step in self.steps:
             below = any(wanted[operand] for operand in step.operands)
             wanted.append(below or step.axis in self.reduced.wanted)
@@ -310,13 +310,13 @@ class _Run:
                 first = self.tables[operands[0]]  # each operand gives the same marginal
                 position = first.axes.index(self.place[closed.step.axis])
                 marginal[closed.step.axis] = _reduced(first.values * adjoint, position)
-        credit: dict[int, Floats] = {}
+        responsibility: dict[int, Floats] = {}
         for i, leaf in enumerate(self.reduced.leaves):
-            if leaf.credit >= 0 and i in adjoints:
-                credit[i] = self.credited(i, adjoints[i])
-        return marginal, credit
+            if leaf.target >= 0 and i in adjoints:
+                responsibility[i] = self.responsibility_of(i, adjoints[i])
+        return marginal, responsibility
 
-    def credited(self, i: int, adjoint: Floats) -> Floats:
+    def responsibility_of(self, i: int, adjoint: Floats) -> Floats:
         """Joint probability that leaf i's link produced its finding, per lane."""
         leaf = self.reduced.leaves[i]
         adjoint = self.as_leaf(i, adjoint)
@@ -380,10 +380,10 @@ def _swept(run: _Run) -> Sweep:
     total = plain(values, more)
     if not total.any():
         return Sweep(0, total, {}, {})
-    marginal, credit = run.backward() if any(run.asked()) else ({}, {})
+    marginal, responsibility = run.backward() if any(run.asked()) else ({}, {})
     return Sweep(
         run.exponent + more,
         total,
         {axis: plain(one, more) for axis, one in marginal.items()},
-        {leaf: plain(one, more) for leaf, one in credit.items()},
+        {leaf: plain(one, more) for leaf, one in responsibility.items()},
     )
