@@ -1,6 +1,6 @@
 """What does each code mean, and what cures it?
 
-The one table of codes: TN1xx speak of a model (TN180 to TN199 are warnings), TN2xx of a
+The one table of codes: TN1xx are about a model (TN180 to TN199 are warnings), TN2xx of a
 record, TN3xx of capacity (from TN390 on of errors of ours), TN4xx of anchors.  A code is
 never given another meaning.  Errors, reject files and JSON carry the code; docs/codes.md is
 made from this table.  Data only: imports nothing of ours.
@@ -247,7 +247,7 @@ _TABLE = (
     Code(
         "TN142",
         "A descriptor of something that is not a noisy-OR finding",
-        "A descriptor speaks of what is producing a finding, which only a noisy-OR tells.",
+        "A descriptor describes what is producing a finding, which only a noisy-OR defines.",
         "Describe a noisy-OR finding.",
     ),
     Code(

@@ -71,7 +71,7 @@ class Lowered:
 
 @dataclass
 class _Part:
-    """One part while it is being built: who it speaks about and where its entries come from."""
+    """One part while it is being built: what it is over and where its entries come from."""
 
     owner: int
     scope: list[int]

@@ -53,9 +53,9 @@ def explain(
     numbers: Annotated[
         bool, typer.Option("--numbers", help="Which numbers it depends on.")
     ] = False,
-    together: Annotated[int, typer.Option(min=0, help="So many most probable sets.")] = 0,
+    together: Annotated[int, typer.Option(min=0, help="Number of most probable sets.")] = 0,
     fit: Annotated[bool, typer.Option("--fit", help="Whether the answers fit together.")] = False,
-    records: Annotated[int, typer.Option(min=0, help="With --fit: simulate so many.")] = 0,
+    records: Annotated[int, typer.Option(min=0, help="With --fit: records simulated.")] = 0,
     seed: Seed = 0,
     as_json: Json = False,
 ) -> None:
@@ -80,7 +80,7 @@ def next_question(
     model: ModelName = None,
     record: Record = None,
     about: Annotated[str, typer.Option(help="causes, urgency, or one cause.")] = "causes",
-    top: Annotated[int, typer.Option(min=1, help="Show so many.")] = 5,
+    top: Annotated[int, typer.Option(min=1, help="Number of questions shown.")] = 5,
     as_json: Json = False,
 ) -> None:
     """Say which question would tell most per unit of its cost, and whether to stop.

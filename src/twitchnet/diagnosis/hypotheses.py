@@ -258,7 +258,7 @@ def possible_answers(
         states[rows] = found.states
 
     run([r for group in groups for r in group[:-1]])
-    dear = []
+    costly = []
     for *rest, last in groups:
         joint = np.where(chance[rest, None] > 0.0, chance[rest, None] * states[rest], 0.0)
         left = now.states[0] - joint.sum(axis=0)
@@ -268,8 +268,8 @@ def possible_answers(
             of_targets = _by_target(network, np.where(mine, left, np.nan))
             states[last] = np.concatenate([normalised(masses) for masses in of_targets])
         else:
-            dear.append(last)
-    run(dear)
+            costly.append(last)
+    run(costly)
     for group in groups:
         chance[group] = normalised(chance[group])
     states[~(chance > 0.0)] = np.nan

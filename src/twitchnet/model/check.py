@@ -166,7 +166,7 @@ def _sizes(local: LocalModel) -> dict[str, int]:
 
 
 def _parameters(network: Network, scope: Scope) -> Iterator[Found]:
-    """Ranges, and that each parameter speaks of cells that exist."""
+    """Ranges, and that the cells of each parameter exist."""
     sizes: dict[str, dict[str, int]] = {}
     for index, one in enumerate(network.parameters):
         variable = network.by_name.get(one.node)

@@ -20,7 +20,7 @@ MAX_LEVELS = 20
 MAX_REFERENCES = 2_000
 
 MAX_COMPARISONS = 50_000
-"""A reference that does not hold is compared with every name; so many in all."""
+"""A wrong reference is compared with every name: the most comparisons of a check."""
 
 _WORD = re.compile(r"[A-Za-z]\w*")
 

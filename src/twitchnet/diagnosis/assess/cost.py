@@ -57,7 +57,7 @@ def planned_costs(network: Network, budget: float = BUDGET) -> tuple[Cost, ...]:
 
 
 def cost_warnings(costs: tuple[Cost, ...], file: str = "", high: float = HIGH) -> list[Problem]:
-    """One warning, of the dearest record, when a model is costly to answer."""
+    """One warning, of the costliest record, when a model is costly to answer."""
     worst = max(costs, key=lambda cost: cost.cells)
     if worst.cells <= high:
         return []

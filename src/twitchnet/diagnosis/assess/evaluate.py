@@ -1,8 +1,8 @@
 """How good are a model's probabilities, where the truth is known?
 
 Each record has answers and the truth about some causes.  Log score and Brier score are proper:
-they are best for honest probabilities.  Areas say how well a cause is told apart, whatever its
-probability; ``assess/scores.py`` defines them all.
+they are best for honest probabilities.  Areas say how well records with a cause are ranked
+above others, whatever its probability; ``assess/scores.py`` defines them all.
 
 - *log score*: the mean of -ln p(what was true), in nats; smaller is better;
 - *Brier*: the mean squared distance of the probability from 0 or 1 (Brier 1950);

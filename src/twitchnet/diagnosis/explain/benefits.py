@@ -90,13 +90,13 @@ class Benefits(Shown):
 
     def _acts_on(self, one: Benefit) -> str:
         """What an option acts on, in words, a link by its two ends."""
-        told = [" on ".join(map(self.called, target.split(" -> "))) for target in one.acts_on]
-        more = len(told) - ACTS_SHOWN
-        return "; ".join([*told[:ACTS_SHOWN], *([f"{more} more"] if more > 0 else [])])
+        named = [" on ".join(map(self.called, target.split(" -> "))) for target in one.acts_on]
+        more = len(named) - ACTS_SHOWN
+        return "; ".join([*named[:ACTS_SHOWN], *([f"{more} more"] if more > 0 else [])])
 
 
 ACTS_SHOWN = 3
-"""So many targets of an option are named on the page; the values hold all."""
+"""Targets of an option that the page names; the values hold all."""
 
 
 def benefits(

@@ -95,7 +95,7 @@ def _size(network: Network, inference: Inference) -> Section:
         f"{inference.plan(inference.evidence(answers)).cells:.0e} {when}".replace("e+0", "e")
         for when, answers in records
     ]
-    lines.append(f"An exact answer takes about so many table cells: {', '.join(costs)}")
+    lines.append(f"Table cells that an exact answer takes, about: {', '.join(costs)}")
     resting = Counter(
         kind for parameter in network.parameters for kind in _kinds(network, parameter.sources)
     )

@@ -4,9 +4,9 @@ P(evidence) is a polynomial in the entries of the parts' tables, and linear in e
 (Darwiche 2003, JACM 50(3), section 4).  Its derivative by an entry is what the executor's
 backward pass brings back to the leaf that holds the entry, provided that it is known how
 the leaf was made.  So the evidence is reduced here on the *places* of the entries, which
-tells for every number of a leaf where in ``part_table`` it stands.
+gives for every number of a leaf its place in ``part_table``.
 
-Most parts of a record speak of a single node, a single level axis, or of nothing that is
+Most parts of a record are over a single node, a single level axis, or nothing that is
 left.  Those of one axis are a *group*: one leaf, their product (or their maximum, for a
 level axis).  The derivative by one part of a group is the derivative by the leaf times the
 product of all other parts, which comes from products of those before and those after, so
@@ -43,7 +43,7 @@ TOGETHER = 8
 """Parts in one group.  With more, products of very small entries could underflow."""
 
 STEEP = 900
-"""The exponent that the largest derivatives are told with, when P(evidence) is that much less."""
+"""The exponent of the largest derivatives, when P(evidence) is smaller by as much."""
 
 LOG_2 = float(np.log(2.0))
 
@@ -53,7 +53,7 @@ NOWHERE = -1
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """A part that speaks of one axis, or of none: values and places, (L or 1, card or 1)."""
+    """A part over one axis, or over none: values and places, (L or 1, card or 1)."""
 
     values: Floats
     places: Ints
@@ -61,7 +61,7 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What the rows of a group speak of, and how they combine.
+    """What the rows of a group are over, and how they combine.
 
     ``axes`` is one axis or none; ``by_level`` says that they are levels, of which the
     largest counts, and ``flip`` that the axis numbers them downwards.
@@ -356,7 +356,7 @@ def _of_lanes(
 
 
 def _exponents(total: Floats, slopes: list[Floats]) -> tuple[int, int]:
-    """The exponents that P(evidence) and its derivatives are told with: 0 for plain numbers."""
+    """The exponents of P(evidence) and of its derivatives: 0 for plain numbers."""
     if not isinstance(total, Ranged):
         return 0, 0
     size = top_exponent(total)

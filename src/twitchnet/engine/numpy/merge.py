@@ -1,6 +1,6 @@
 """What does it mean to merge two tables?
 
-A table has one axis per variable it still speaks about, and the lane axis last.  Axes
+A table has one axis for each variable that it is over, and the lane axis last.  Axes
 are numbered; the axes of a table are always in ascending order.  An axis is *pointwise*
 (the states of a node: tables multiply entry by entry) or a *level* axis (how far the
 parts merged so far have raised a max node):

@@ -3,7 +3,7 @@
 An :class:`Order` is the list of steps that an executor runs, with their exact price before
 anything is allocated: the number of multiply-adds of every merge (see ``merge.py``), the
 largest table and the sum of all tables.  It depends on a :class:`Structure`: which axes
-the factors of a record speak about, never on their numbers.  ``search.py`` looks for it.
+the factors of a record hold, never on their numbers.  ``search.py`` looks for it.
 """
 
 from __future__ import annotations

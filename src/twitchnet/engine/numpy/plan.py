@@ -100,7 +100,7 @@ def modifier_lanes(program: Program, evidence: Evidence, targets: Ints) -> list[
 
 
 def _most_shared(reduced: Reduced) -> int | None:
-    """The node axis that most factors speak about."""
+    """The node axis that most factors hold."""
     uses = Counter(axis for leaf in reduced.leaves for axis in leaf.axes if axis < reduced.count)
     ranked = sorted(uses.items(), key=lambda item: (-item[1], item[0]))
     return ranked[0][0] if ranked else None
@@ -118,7 +118,7 @@ def build_plan(
     """The plan of one record, and the factors that it is for.
 
     ``targets`` (T,) are the nodes whose posteriors are wanted, ``apart`` one whose links
-    are told apart from its leak; ``explain`` says whether it is asked which link produced
+    are kept apart from its leak; ``explain`` says whether it is asked which link produced
     what is present (a fifth more work); ``budget`` is in multiply-adds, ``workspace`` in bytes.
     Raises ``CapacityError`` when the record costs more than the budget, does not fit the
     workspace, or when planning it takes too long; nothing large has been allocated then.

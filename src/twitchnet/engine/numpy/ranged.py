@@ -6,9 +6,9 @@ moves entries (transposing, taking, joining) is numpy's own; multiplying, adding
 dividing and summing are defined here.  It costs about ten times what plain numbers cost.
 
 So a computation runs on plain numbers first, under :func:`exact_range`, where the
-floating-point unit tells of every product that was too small or too large to be kept exactly.
+floating-point unit reports every product that was too small or too large to be kept exactly.
 Only then is it repeated with ``Ranged`` numbers.  A number that underflows unseen may decide
-the answer: something that speaks against everything larger can still follow.
+the answer: a later factor may be 0 for all that is larger.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LOWEST = -(1 << 29)  # the exponent of zero where it counts: below all others
 
 @cache
 def _flags_work() -> bool:
-    """Whether numpy tells of underflow here; WebAssembly has no such flags."""
+    """Whether numpy reports underflow here; WebAssembly has no such flags."""
     small = np.full(8, 1e-200)
     try:
         with np.errstate(under="raise"):

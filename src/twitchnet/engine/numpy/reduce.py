@@ -153,7 +153,7 @@ class _Reducer:
         return state if state >= 0 else slice(None)
 
     def multiply(self, axes: Axes, values: Floats, target: int = -1, own: int = -1) -> None:
-        """Adds a factor; what speaks of one node only is folded into one row per node."""
+        """Adds a factor; a factor of one node only is folded into one row per node."""
         if len(axes) == 1 and target < 0 and axes[0] < self.count:
             known = self.unary.get(axes[0])
             row = values if known is None else known * values
@@ -336,7 +336,7 @@ class _Reducer:
         return out
 
     def absorb(self) -> None:
-        """Multiplies each folded row into the first factor that speaks of its node."""
+        """Multiplies each folded row into the first factor over its node."""
         for i, leaf in enumerate(self.out.leaves):
             if leaf.target >= 0 or leaf.levels is not None:
                 continue
@@ -381,7 +381,7 @@ def reduce_evidence(
     """The factors of one record, conditioned on ``lanes`` (nodes that are not observed).
 
     ``targets`` (T,) are the nodes whose posteriors are wanted; ``apart`` is a node whose
-    links are to be told apart from its leak, or -1 (see the head of this file).  Without
+    links are to be kept apart from its leak, or -1 (see the head of this file).  Without
     ``explain`` the links of a finding are not kept apart, and more is folded together.  Nothing
     larger than a part times the number of lanes is allocated.
     """

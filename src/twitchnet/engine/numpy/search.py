@@ -28,7 +28,7 @@ NOISE = 1.6, 3.2  # how many doublings of cost a perturbed choice may overlook; 
 RESTART_FROM = 64.0  # cells of a table; smaller ones are closed alike in all orders
 LOOK_AHEAD = 0.5  # how much a closed table's own size excuses its cost; 0 and 1 are 10-30 % worse
 KEPT = 64  # orders, of some 20 kB each
-MOST = 1e300  # cells of a table, and work of a step, from which they are no longer told apart
+MOST = 1e300  # cells of a table, and work of a step, from which they are no longer distinguished
 HUB = 256  # tables of an axis from which it is looked at again only when half of them are gone
 EFFORT = 3e6  # tables looked at in one search, about a second; no affordable order needs that many
 
@@ -296,8 +296,8 @@ def find_order(reduced: Reduced, budget: float, restarts: int = 24) -> tuple[Ord
     Ten more orders save about a fifth of the work, and twenty more a quarter, so each is
     looked for only when the work of all lanes is worth it.  The effort is the number of tables
     looked at, the same whether the order was kept or not.  Raises ``CapacityError``, of the
-    limit on planning, when the first order is not found within ``EFFORT``; ``budget`` is what
-    it tells.
+    limit on planning, when the first order is not found within ``EFFORT``; ``budget`` is part
+    of its message.
     """
     found = _found(Structure.of(reduced), restarts)
     if found.order is None:

@@ -16,7 +16,7 @@ What foreign files do not say is decided here, the same way for all of them:
 
 What was read otherwise than the definition of the format says is a *note* of the network.
 
-A fault is told once: what depends on a variable that cannot be read is not judged.
+A fault is reported once: what depends on a variable that cannot be read is not judged.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class Draft:
     ) -> bool:
         """A variable with its states, in the order of the file; whether it is a new one.
 
-        Of one that is not ``readable`` a fault has been told already.
+        One that is not ``readable`` has been reported already.
         """
         if name in self.variables:
             self.wrong("TN118", f"{name[:80]!r} is declared twice", place)
@@ -258,7 +258,7 @@ class Draft:
     def distributions(self, values: Array, name: str, parents: Sequence[str], place: Place) -> bool:
         """Whether the last axis holds distributions; rounding errors are mended in place.
 
-        A NaN stands for a number that could not be read, which has been told.
+        A NaN stands for a number that could not be read, which has been reported.
         """
         if np.isnan(values).any():
             if not self.problems:

@@ -1,6 +1,6 @@
 """What does a model file hold that could not be read, so that nobody should miss it?
 
-A fault is told where it stands, and not again at each place that needs what is wrong
+A fault is reported where it stands, and not again at each place that needs what is wrong
 there.  So everything that was cut out of a document (``validation.Cut``) leaves a ghost:
 ``variable:x``, ``source:x``, ``mechanism:x``, ``link:a->b``, ``rule:R1`` and so on, with
 ``*`` for the name where a whole section is lost.  ``check`` takes them into account.

@@ -1,6 +1,6 @@
 """How are the numbers of a mechanism written, one line a link?
 
-The inverse of ``numbers.py`` and ``mechanisms.py``: an array and the parameters that speak
+The inverse of ``numbers.py`` and ``mechanisms.py``: an array and the parameters
 of its cells become ``{by: ..., p: ..., overall: ..., range: ..., source: ..., note: ...}``.
 Cells that move together share the line's range; a cell with a range of its own is written
 as a mapping in its place.  A number of which nothing is known gets the source ``unsourced``.

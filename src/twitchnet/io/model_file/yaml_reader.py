@@ -49,7 +49,7 @@ MAX_CONTAINERS = 300_000
 """Lists and mappings of one document; a model of 5 MB has half as many."""
 
 MAX_PROBLEMS = 200
-"""The reading stops after so many; a file with more is not nearly right."""
+"""Problems after which the reading stops: a file with more is not nearly right."""
 
 _INT = re.compile(r"[-+]?[0-9]+\Z")
 _BASED = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
