@@ -451,3 +451,13 @@ def test_options_take_numbers_of_numpy_and_none_for_no_mapping() -> None:
     frame = {"leg_twitching": ["yes"]}
     scored = DEMO.score(frame, options, names=None, values=None, split=None)
     assert scored["cause_1"][0] == DEMO.score(frame, top=2)["cause_1"][0]
+
+
+def test_an_answer_of_prior_0_is_impossible_without_a_warning(compiled: bool) -> None:
+    """Its conflict would be infinite minus infinite."""
+    model = tn.ModelBuilder("yard").cause("rain", 0.2).finding("snow", 0.0).finding("wet", 0.1)
+    frame = pd.DataFrame({"snow": ["yes", "no", "yes"], "wet": ["yes", "yes", "maybe"]})
+    scored = model.model().score(frame)
+    assert scored["status"].tolist() == ["impossible", "ok", "bad value"]
+    assert scored["conflict"].isna().tolist() == [True, False, True]
+    assert scored["conflict"][1] == pytest.approx(0.0)  # independent answers

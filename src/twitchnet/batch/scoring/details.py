@@ -37,26 +37,29 @@ class AnswerPriors:
 
 def details(batch: Batch, main: BatchOutput, priors: AnswerPriors) -> dict[str, Column]:
     """The three columns of the records of a batch, NaN where the main pass has no result."""
-    ok = main.status == OK
-    at = np.flatnonzero(ok)
+    at = np.flatnonzero(main.status == OK)
     return {
-        "conflict": np.where(ok, conflict(batch, main, priors), np.nan),
+        "conflict": conflict(batch, main, priors),
         "none_present": batch.ratio(at, main, _every_target(batch.inference)),
         "unexplained": batch.ratio(at, main, _every_producer(batch.inference)),
     }
 
 
 def conflict(batch: Batch, main: BatchOutput, priors: AnswerPriors) -> Floats:
-    """The conflict measure (records,): sum of log P(answer) - log P(answers).
+    """The conflict measure (records,): sum of log P(answer) - log P(answers), NaN where the main
+    pass has no result.
 
     Above 0 when the answers do not belong together.  Each answer is held against its
     probability among everybody; ``diagnosis.conflict`` holds findings against theirs among
     those with the same contexts, for a pass per answer.  Source: Jensen, Chamberlain, Nordahl
     and Jensen 1991.
     """
-    total: Floats = -main.log_evidence
-    for node in np.flatnonzero((batch.codes >= 0).any(axis=0)).tolist():
-        total += priors.of(batch, node)[batch.codes[:, node]]
+    at = np.flatnonzero(main.status == OK)  # an impossible answer would be infinite minus infinite
+    codes = batch.codes[at]
+    total: Floats = np.full(len(batch.codes), np.nan)
+    total[at] = -main.log_evidence[at]
+    for node in np.flatnonzero((codes >= 0).any(axis=0)).tolist():
+        total[at] += priors.of(batch, node)[codes[:, node]]
     return total
 
 
