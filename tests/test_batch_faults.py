@@ -84,7 +84,7 @@ def test_a_table_with_everything_wrong_at_once(tmp_path: Path) -> None:
         ("2", "TN202", "leg_twitching"),
         ("3", "TN211", ""),
         ("4", "TN211", ""),
-        ("6", "TN211", "note"),
+        ("6", "TN215", "note"),
         ("7", "TN204", "twitch_after_exercise"),
         ("8", "TN202", "leg_twitching"),
     ]

@@ -256,7 +256,7 @@ def test_every_bad_row_is_a_line_of_the_rejects(tmp_path: Path) -> None:
     path = tmp_path / "bad.csv"
     path.write_bytes(b"\xef\xbb\xbf" + BAD.encode() + b"8,yes,\xff,not text\n9,no,,last\n\n")
     summary = run(tmp_path, path, chunk=2)
-    assert summary.refused == {"TN202": 2, "TN211": 3}
+    assert summary.refused == {"TN202": 2, "TN211": 2, "TN215": 1}
     assert (summary.rows, summary.scored) == (9, 4)
     found = rejects(tmp_path / "out.csv.rejects.csv")
     assert [(row["row"], row["code"], row["column"], row["value"]) for row in found] == [
@@ -264,7 +264,7 @@ def test_every_bad_row_is_a_line_of_the_rejects(tmp_path: Path) -> None:
         ("3", "TN211", "", "3,no"),
         ("6", "TN211", "", "6,yes,high,one,too many"),
         ("7", "TN202", "leg_twitching", "maybe"),
-        ("8", "TN211", "caffeine_intake", "\ufffd"),
+        ("8", "TN215", "caffeine_intake", "\ufffd"),
     ]
     assert found[0]["more"] == "caffeine_intake=0.37 (TN202)"
     assert found[1]["reason"] == "the row has 2 cells, the header 4"
@@ -272,10 +272,11 @@ def test_every_bad_row_is_a_line_of_the_rejects(tmp_path: Path) -> None:
     rows = read(tmp_path / "out.csv")
     assert [row["record_id"] for row in rows] == [1, 4, 5, 9]
     assert rows[1]["note"] == "a note\non two lines"
-    assert str(summary).splitlines()[:7] == [
+    assert str(summary).splitlines()[:8] == [
         "9 rows: 4 scored, 5 refused",
         "  2 no such state (TN202)",
-        "  3 not readable (TN211)",
+        "  2 not readable (TN211)",
+        "  1 not text in UTF-8, or in the --encoding that is given (TN215)",
         "  caffeine_intake: '0.37' 1",
         "  leg_twitching: 'maybe' 1, 'perhaps' 1",
         "  `twitchnet columns` writes a map that says what these values mean",

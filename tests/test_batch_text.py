@@ -90,7 +90,7 @@ READ = {
         b'id,"leg_twitching,note\n1,"yes",\n2,no,\n', "a quote in the header is not closed",
     ),
     "a header without an end": (b"x" * 200_000, "the header cannot be read: field larger than"),
-    "UTF-16": (HEADER.encode("utf-16"), r"this is UTF-16 text \(save the file as UTF-8\)"),
+    "UTF-16": (HEADER.encode("utf-16"), r"UTF-16 text \(give --encoding utf-16, or save "),
     "UTF-16 without a mark": (HEADER.encode("utf-16-le"), "this is UTF-16 text"),
     "UTF-16, big end first": (HEADER.encode("utf-16-be"), "this is UTF-16 text"),
     "UTF-32": (HEADER.encode("utf-32"), "this is UTF-32 text"),
@@ -127,7 +127,9 @@ def test_a_name_of_two_lines_is_a_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32-le"])
 def test_json_lines_of_another_encoding(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "r.jsonl").write_bytes('{"leg_twitching": true}\n'.encode(encoding))
-    with pytest.raises(tn.RecordError, match=r"r.jsonl: TN210 this is UTF-(16|32) text \(save"):
+    with pytest.raises(
+        tn.RecordError, match=r"r.jsonl: TN210 this is UTF-(16|32) text \(give --encoding utf-\1"
+    ):
         open_input([str(tmp_path / "r.jsonl")])
 
 

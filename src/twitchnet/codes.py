@@ -448,13 +448,15 @@ _TABLE = (
     Code(
         "TN210",
         "A table of records that cannot be read",
-        "Files are CSV (plain, gz, zst), Parquet, Arrow or JSON Lines, whole, text in UTF-8.",
-        "Check that the file is whole and that its suffix or --format says what it is.",
+        "Files are CSV (plain, gz, zst), Parquet, Arrow or JSON Lines, whole, text in UTF-8 or in "
+        "the encoding that --encoding names.",
+        "Check that the file is whole and that its suffix or --format says what it is; for text "
+        "that is not UTF-8 give its encoding, such as --encoding cp1252.",
     ),
     Code(
         "TN211",
         "A row that cannot be read",
-        "The row has too many or too few cells, or text that is not UTF-8, or is not JSON.",
+        "The row has too many or too few cells, or is not JSON.",
         "Correct the row; the others are scored all the same.",
     ),
     Code(
@@ -474,6 +476,12 @@ _TABLE = (
         "A record in pieces, or without an id",
         "In a long table the rows of one record stand together and name it.",
         "Fill the column record_id and sort the table by it.",
+    ),
+    Code(
+        "TN215",
+        "Text that is not in the encoding of the file",
+        "Text is UTF-8, or in the encoding that --encoding names (`encoding` of tn.FileOptions).",
+        "Give the encoding of the file: --encoding cp1252 for most older files of Windows.",
     ),
     Code(
         "TN216",

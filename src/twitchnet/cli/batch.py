@@ -38,6 +38,9 @@ class By(StrEnum):
     gain = "gain"
 
 
+Encoding = Annotated[
+    str, typer.Option(help="Of text that is not UTF-8, such as cp1252.", show_default=False)
+]
 ModelName = Annotated[str, typer.Option("--model", "-m", help="Name or file of the model.")]
 Output = Annotated[str, typer.Option("--output", "-o", help="The file to write; - for a pipe.")]
 OutputFormat = Annotated[
@@ -63,6 +66,7 @@ def score(
         Format | None, typer.Option("--format", help="Instead of the suffix of the input.")
     ] = None,
     output_format: OutputFormat = None,
+    encoding: Encoding = "",
     map_: Annotated[
         Path | None,
         typer.Option("--map", help="A YAML or JSON file: columns to variables, words to states."),
@@ -149,6 +153,7 @@ def score(
         files = FileOptions(
             format=format_.value if format_ else "",
             output_format=output_format.value if output_format else "",
+            encoding=encoding,
             long=long,
             long_input=long_input,
             rejects=rejects,
@@ -186,6 +191,7 @@ def columns(
     format_: Annotated[
         Format | None, typer.Option("--format", help="Instead of the suffix of the input.")
     ] = None,
+    encoding: Encoding = "",
     map_: Annotated[Path | None, typer.Option("--map", help="A map to begin with.")] = None,
     write: Annotated[
         Path | None, typer.Option("--write", help="Write a map for `score --map` to this file.")
@@ -206,7 +212,7 @@ def columns(
     from twitchnet.show.terminal import echo
 
     said = read_column_map(map_) if map_ else ColumnMap()
-    found = open_input(inputs, format_.value if format_ else "")
+    found = open_input(inputs, format_.value if format_ else "", encoding)
     network = twitchnet.load(model).network
     frames = (chunk.frame for chunk in found.chunks(8192))
     matched = match(network, frames, said.names, said.values, said.split)

@@ -156,6 +156,9 @@ def evaluate(
     map_: Annotated[
         Path | None, typer.Option("--map", help="A map of columns and words, as for `score`.")
     ] = None,
+    encoding: Annotated[
+        str, typer.Option(help="Of text that is not UTF-8, such as cp1252.", show_default=False)
+    ] = "",
     draws: Annotated[
         int, typer.Option(min=0, help="Draws of the intervals of areas; 0 for none.")
     ] = 200,
@@ -178,7 +181,7 @@ def evaluate(
     refused: list[Unscored] = []
 
     def frames() -> Iterator[Any]:
-        for chunk in open_input(labelled).chunks(CHUNK):
+        for chunk in open_input(labelled, "", encoding).chunks(CHUNK):
             refused.extend(Unscored(one.row - 1, one.code, one.reason) for one in chunk.rejects)
             yield chunk.frame
 

@@ -22,7 +22,8 @@ TableFormat = Literal["", "csv", "parquet", "arrow", "jsonl"]
 class FileOptions:
     """What may be said of files that are scored, beside :class:`ScoreOptions`.
 
-    ``format`` and ``output_format`` stand instead of the suffixes; ``long_input`` reads a row per
+    ``format`` and ``output_format`` stand instead of the suffixes; ``encoding`` is that of text
+    which is not UTF-8, by its name in Python (``"cp1252"``); ``long_input`` reads a row per
     answer, ``long`` writes a row per record and rank.  ``rejects`` is where refused rows are
     listed (``OUT.rejects.csv`` for ``""``); ``strict`` stops at the first of them; ``resume`` goes
     on where an interrupted run stopped.  ``chunk`` rows are scored at once, on ``threads`` (all
@@ -31,6 +32,7 @@ class FileOptions:
 
     format: TableFormat = ""
     output_format: TableFormat = ""
+    encoding: str = ""
     long: bool = False
     long_input: bool = False
     rejects: str | PathLike[str] = ""
@@ -59,7 +61,7 @@ def make_job(
     output = fspath(output)
     form = format_of(output, files.output_format, "--output-format")
     patterns = [inputs] if isinstance(inputs, str | PathLike) else inputs
-    found = open_input([fspath(one) for one in patterns], files.format)
+    found = open_input([fspath(one) for one in patterns], files.format, files.encoding)
     if files.long_input:
         found = widen(found, inference.network, options.names)
         options = replace(options, names={})

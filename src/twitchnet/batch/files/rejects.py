@@ -22,6 +22,7 @@ REASONS = {
     "TN204": "contradicting answers",
     "TN205": "impossible together",
     "TN211": "not readable",
+    "TN215": "not text in UTF-8, or in the --encoding that is given",
     "TN214": "in pieces or without an id",
     "TN301": "too wide",
     "TN302": "too wide",

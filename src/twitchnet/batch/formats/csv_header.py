@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from twitchnet.batch.formats.opening import Columns, peek_text, unreadable
+from twitchnet.batch.formats.recoding import not_text
 from twitchnet.batch.stream import arrow
 
 QUOTE = b'"'
@@ -28,23 +29,24 @@ class Header(NamedTuple):
     between: str
 
 
-def csv_columns(path: str) -> Columns:
+def csv_columns(path: str, encoding: str = "") -> Columns:
     """Names of the header, all of them text, and no count."""
-    names = read_header(path).names
+    names = read_header(path, encoding).names
     if not names:
         raise unreadable(path, "the file is empty: a CSV file begins with the names of its columns")
     if any("\0" in name or any("\udc80" <= c <= "\udcff" for c in name) for name in names):
-        raise unreadable(path, "the header is not UTF-8 text", "save the file as UTF-8")
+        message, hint = not_text(encoding)
+        raise unreadable(path, f"the header is {message}", hint)
     return [(name, arrow().string()) for name in names], 0
 
 
-def read_header(path: str) -> Header:
+def read_header(path: str, encoding: str = "") -> Header:
     """The first row, after a line such as ``sep=;`` if there is one.
 
     Cells are separated as that line says; without it by tabs in ``.tsv``, else by commas, and
     by semicolons, tabs or bars in a file whose first row has these and no comma.
     """
-    head = peek_text(path)
+    head = peek_text(path, encoding)
     begin = 3 if head.startswith(b"\xef\xbb\xbf") else 0
     either = "\t" if ".tsv" in Path(path).name.lower() else BETWEEN
     if said := SAID.match(head, begin):

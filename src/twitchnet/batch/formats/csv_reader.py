@@ -33,6 +33,7 @@ from twitchnet.batch.formats.opening import (
     too_long,
     unreadable,
 )
+from twitchnet.batch.formats.recoding import not_text
 from twitchnet.batch.stream import arrow
 from twitchnet.errors import RecordError
 
@@ -43,6 +44,15 @@ NEWLINE = b"\n"
 
 END = "\x1eend of file\x1e"
 """The cell of the row that is added at the end; no file has such a cell."""
+
+
+class _File(NamedTuple):
+    """How a file is read: its columns in order, its separator, and its encoding ('' for UTF-8)."""
+
+    path: str
+    columns: Mapping[str, Any]
+    between: str
+    encoding: str
 
 
 class _Part(NamedTuple):
@@ -58,13 +68,15 @@ class _Part(NamedTuple):
     share: tuple[float, float] = (0.0, 0.0)
 
 
-def csv_chunks(path: str, size: int, start: Cursor, columns: Mapping[str, Any]) -> Iterator[Chunk]:
+def csv_chunks(
+    path: str, size: int, start: Cursor, columns: Mapping[str, Any], encoding: str = ""
+) -> Iterator[Chunk]:
     """The rows after ``start``; a chunk ends where a multiple of ``size`` rows is accounted for."""
     pa = arrow()
-    header = read_header(path)
+    header = read_header(path, encoding)
     if not start.offset:
         start = start._replace(offset=header.begin)
-    columns = {name: columns[name] for name in header.names}  # in the order of this file
+    file = _File(path, {name: columns[name] for name in header.names}, header.between, encoding)
     waiting: list[_Part] = []
 
     def take(until: int) -> Chunk:
@@ -88,7 +100,7 @@ def csv_chunks(path: str, size: int, start: Cursor, columns: Mapping[str, Any]) 
         return Chunk(path, frame, np.concatenate(numbers), rejects, where, share)
 
     done = start.row
-    for part in _parts(path, start, columns, header.between):
+    for part in _parts(file, start):
         if part.last <= done:
             continue
         waiting.append(part)
@@ -99,9 +111,9 @@ def csv_chunks(path: str, size: int, start: Cursor, columns: Mapping[str, Any]) 
         yield take(waiting[-1].last)
 
 
-def _parts(path: str, start: Cursor, columns: Mapping[str, Any], between: str) -> Iterator[_Part]:
+def _parts(file: _File, start: Cursor) -> Iterator[_Part]:
     """The parsed blocks, without the rows up to ``start.row``."""
-    for part in _blocks(path, start, columns, between):
+    for part in _blocks(file, start):
         fresh = int(np.searchsorted(part.numbers, start.row, side="right"))
         if fresh or part.origin.base < start.row:
             rejects = [reject for reject in part.rejects if reject.row > start.row]
@@ -111,10 +123,11 @@ def _parts(path: str, start: Cursor, columns: Mapping[str, Any], between: str) -
         yield part
 
 
-def _blocks(path: str, start: Cursor, columns: Mapping[str, Any], between: str) -> Iterator[_Part]:
+def _blocks(file: _File, start: Cursor) -> Iterator[_Part]:
     """The parsed blocks from the byte ``start.offset`` on."""
-    offset, base = start.offset, start.base
-    stream, share = guarded(path, lambda: open_measured(path, offset if path != "-" else 0))
+    path, offset, base = file.path, start.offset, start.base
+    begin = offset if path != "-" else 0
+    stream, share = guarded(path, lambda: open_measured(path, begin, file.encoding))
     if path == "-":
         stream.read(offset)
     size, rest, read = PIECE, b"", share() if start.row else 0.0
@@ -131,16 +144,16 @@ def _blocks(path: str, start: Cursor, columns: Mapping[str, Any], between: str) 
             rest, size = block, 2 * size  # a row that is longer than a block
             continue
         origin = Cursor(start.file, 0, offset, base)
-        parser = _Parser(path, columns, base, between)
+        parser = _Parser(file, base)
         table = parser.table(block[:cut])
         hidden = parser.ragged or not _is_plain(table)  # quotes that did not stand around a cell
-        if hidden and QUOTE in block and not quotes_belong(block[:cut], between.encode()):
+        if hidden and QUOTE in block and not quotes_belong(block[:cut], file.between.encode()):
             tail = joined(block, stream, NEWLINE + parser.last_row)
-            for part in _stream(path, columns, origin, tail, between):
+            for part in _stream(file, origin, tail):
                 yield part._replace(share=(share(), share()))
             return
         if is_last and block.count(QUOTE) % 2:
-            closed = _Parser(path, columns, base, between)
+            closed = _Parser(file, base)
             if not closed.ends(closed.table(block + NEWLINE + closed.last_row)):
                 raise _never_closed(path, base + table.num_rows + len(parser.ragged))
         part = parser.part(table, origin, whole=True, is_text=block.isascii())
@@ -195,12 +208,10 @@ def quotes_belong(block: bytes, between: bytes) -> bool:
     return bool(edge[data[before]].all() and edge[data[after]].all())
 
 
-def _stream(
-    path: str, columns: Mapping[str, Any], origin: Cursor, rest: Any, between: str
-) -> Iterator[_Part]:
+def _stream(file: _File, origin: Cursor, rest: Any) -> Iterator[_Part]:
     """The rest of a file as Arrow divides it; it ends in the row of our own."""
-    pa = arrow()
-    parser = _Parser(path, columns, origin.base, between)
+    pa, path = arrow(), file.path
+    parser = _Parser(file, origin.base)
     ended = False
     with read_ahead(rest) as source:
         reader = guarded(path, lambda: parser.open(source))
@@ -254,28 +265,26 @@ def swallowed(path: str, part: _Part) -> _Part:
 class _Parser:
     """Parses text that follows ``base`` rows."""
 
-    def __init__(self, path: str, columns: Mapping[str, Any], base: int, between: str) -> None:
-        self.path = path
-        self.columns = columns
+    def __init__(self, file: _File, base: int) -> None:
+        self.file = file
         self.base = base
-        self.between = between
         self.seen = base  # numbers given so far
         self.ragged: list[Reject] = []
 
     @property
     def last_row(self) -> bytes:
         """A row of our own, for the end."""
-        return (self.between * (len(self.columns) - 1) + END).encode()
+        return (self.file.between * (len(self.file.columns) - 1) + END).encode()
 
     def ends(self, table: Any) -> bool:
         """Whether the last row is the row of our own."""
-        return bool(table.num_rows) and table.column(len(self.columns) - 1)[-1].as_py() == END
+        return bool(table.num_rows) and table.column(len(self.file.columns) - 1)[-1].as_py() == END
 
     def refuse(self, row: Any) -> str:
         """A row of too few or too many cells."""
         message = f"the row has {row.actual_columns} cells, the header {row.expected_columns}"
         number = self.base + row.number
-        self.ragged.append(Reject(self.path, number, "TN211", "", row.text[:200], message))
+        self.ragged.append(Reject(self.file.path, number, "TN211", "", row.text[:200], message))
         return "skip"
 
     def options(self, size: int) -> dict[str, Any]:
@@ -285,15 +294,15 @@ class _Parser:
         return {
             # one thread: only then does the parser know the numbers of ragged rows
             "read_options": arrow_csv.ReadOptions(
-                use_threads=False, block_size=size, column_names=list(self.columns)
+                use_threads=False, block_size=size, column_names=list(self.file.columns)
             ),
             "parse_options": arrow_csv.ParseOptions(
-                delimiter=self.between,
+                delimiter=self.file.between,
                 newlines_in_values=True,
                 invalid_row_handler=self.refuse,
             ),
             "convert_options": arrow_csv.ConvertOptions(
-                column_types=dict(self.columns),
+                column_types=dict(self.file.columns),
                 null_values=[""],
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
@@ -307,11 +316,11 @@ class _Parser:
         from pyarrow import csv as arrow_csv
 
         if not block.strip(b"\r\n"):
-            schema = pa.schema(list(self.columns.items()))
+            schema = pa.schema(list(self.file.columns.items()))
             return schema.empty_table()
         source = pa.BufferReader(block)
         options = self.options(len(block) + 1)
-        return guarded(self.path, lambda: arrow_csv.read_csv(source, **options))
+        return guarded(self.file.path, lambda: arrow_csv.read_csv(source, **options))
 
     def open(self, source: Any) -> Any:
         """A reader of batches."""
@@ -333,7 +342,7 @@ class _Parser:
         clean = one_batch(table)
         bad: list[Reject] = []
         if not is_text:
-            clean, numbers, bad = whole_text(self.path, clean, numbers)
+            clean, numbers, bad = whole_text(self.file, clean, numbers)
         return _Part(clean, numbers, sorted([*due, *bad], key=_row), origin, self.seen)
 
 
@@ -342,10 +351,11 @@ def _row(reject: Reject) -> int:
 
 
 def whole_text(
-    path: str, batch: Any, numbers: NDArray[np.int64]
+    file: _File, batch: Any, numbers: NDArray[np.int64]
 ) -> tuple[Any, NDArray[np.int64], list[Reject]]:
-    """The rows whose cells are UTF-8, and the others."""
+    """The rows whose cells are text, and the others."""
     pa = arrow()
+    message, hint = not_text(file.encoding)
     bad: dict[int, Reject] = {}
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         try:
@@ -356,7 +366,8 @@ def whole_text(
                     (cell or b"").decode()
                 except UnicodeDecodeError:
                     text = cell.decode(errors="replace")[:200]
-                    found = Reject(path, int(numbers[i]), "TN211", name, text, "not UTF-8 text")
+                    reason = f"{message} ({hint})"
+                    found = Reject(file.path, int(numbers[i]), "TN215", name, text, reason)
                     bad.setdefault(i, found)
     return *_without(bad, batch, numbers), list(bad.values())
 

@@ -26,6 +26,7 @@ from twitchnet.batch.formats.opening import (
     too_long,
     unreadable,
 )
+from twitchnet.batch.formats.recoding import not_text
 from twitchnet.batch.stream import arrow
 from twitchnet.errors import nearest
 
@@ -75,11 +76,11 @@ def _is_deep(document: object) -> bool:
     return True
 
 
-def json_columns(path: str) -> Columns:
+def json_columns(path: str, encoding: str = "") -> Columns:
     """Every key of the first block, with the type that its values have."""
     pa = arrow()
     values: dict[str, list[Any]] = {}
-    head = peek_text(path)
+    head, is_text = peek_text(path, encoding), True
     lines = head.split(b"\n")
     if len(head) == BLOCK and len(lines) == 1:
         message = f"the first line is longer than {BLOCK >> 20} MB"
@@ -88,8 +89,11 @@ def json_columns(path: str) -> Columns:
         try:
             for name, value in _read_line(line).items():
                 values.setdefault(name, []).append(value)
-        except ValueError:  # reported when the line is read
-            continue
+        except ValueError as error:  # reported when the line is read
+            is_text &= not isinstance(error, UnicodeDecodeError)
+    if not values and not is_text:
+        message, hint = not_text(encoding)
+        raise unreadable(path, f"no line is a JSON object; some are {message}", hint)
     if not values:
         raise unreadable(path, "no line is a JSON object", 'write {"name": "state", ...}')
     columns = []
@@ -103,21 +107,26 @@ def json_columns(path: str) -> Columns:
 
 
 def json_chunks(
-    path: str, size: int, start: Cursor, columns: Mapping[str, Any], kept: Collection[str] = ()
+    path: str,
+    size: int,
+    start: Cursor,
+    columns: Mapping[str, Any],
+    kept: Collection[str] = (),
+    encoding: str = "",
 ) -> Iterator[Chunk]:
     """The lines after ``start``, ``size`` of them at a time; empty ones do not count.
 
     A line is refused when a value of a ``kept`` column is not of the type of ``columns``.
     """
     offset, row = start.offset, start.row
-    stream, share = guarded(path, lambda: open_measured(path, offset))
+    stream, share = guarded(path, lambda: open_measured(path, offset, encoding))
     for lines, taken, read in _lines(path, size, stream, row):
         offset += taken
         frame = _at_once(lines, columns)
         numbers = np.arange(row + 1, row + 1 + len(lines))
         rejects: list[Reject] = []
         if frame is None:
-            frame, numbers, rejects = _one_by_one(path, lines, numbers, columns, kept)
+            frame, numbers, rejects = _one_by_one(path, lines, numbers, columns, kept, encoding)
         row += len(lines)
         part = share() * min(offset / (start.offset + read), 1.0)
         yield Chunk(path, frame, numbers, rejects, Cursor(start.file, row, offset, row), part)
@@ -200,6 +209,7 @@ def _one_by_one(
     numbers: Any,
     columns: Mapping[str, Any],
     kept: Collection[str],
+    encoding: str,
 ) -> tuple[dict[str, list[Any]], Any, list[Reject]]:
     """The records among the lines as a mapping of lists, their numbers, and the others."""
     is_string = arrow().types.is_string
@@ -219,7 +229,10 @@ def _one_by_one(
                     _check(name, value, columns[name])
         except ValueError as error:
             text = line[:200].decode(errors="replace").strip()
-            rejects.append(Reject(path, number, "TN211", "", text, str(error)))
+            code, reason = "TN211", str(error)
+            if isinstance(error, UnicodeDecodeError):
+                code, reason = "TN215", "{} ({})".format(*not_text(encoding))
+            rejects.append(Reject(path, number, code, "", text, reason))
         else:
             rows.append(row)
             good.append(number)

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from twitchnet.batch.formats.json_text import cell_text
+from twitchnet.batch.formats.recoding import recoded, recoded_head
 from twitchnet.batch.stream import arrow
 from twitchnet.errors import Problem, RecordError
 
@@ -142,11 +143,17 @@ def open_bytes(path: str, offset: int = 0) -> Any:
     return open_measured(path, offset)[0]
 
 
-def open_measured(path: str, offset: int = 0) -> tuple[Any, Callable[[], float]]:
-    """The stream of ``open_bytes``, and a look at the share of the file that is read."""
+def open_measured(
+    path: str, offset: int = 0, encoding: str = ""
+) -> tuple[Any, Callable[[], float]]:
+    """The stream of ``open_bytes``, and a look at the share of the file that is read.
+
+    With an ``encoding`` the stream is that text in UTF-8, and so is ``offset``.
+    """
     pa = arrow()
     if path == "-":
-        return STDIN.stream(), lambda: 0.0
+        stream = STDIN.stream()
+        return recoded(stream, encoding) if encoding else stream, lambda: 0.0
     kind = COMPRESSED.get(Path(path).suffix.lower())
     stream = pa.OSFile(path, "rb")
     size = max(stream.size(), 1)
@@ -154,39 +161,43 @@ def open_measured(path: str, offset: int = 0) -> tuple[Any, Callable[[], float]]
     def share() -> float:
         return 1.0 if stream.closed else float(stream.tell()) / size
 
-    if kind is None:
+    if kind is None and not encoding:
         stream.seek(offset)
         return stream, share
-    text = pa.CompressedInputStream(stream, kind)
+    text = pa.CompressedInputStream(stream, kind) if kind else stream
+    if encoding:
+        text = recoded(text, encoding)
     while offset > 0 and (passed := len(text.read(min(offset, BLOCK)))):
         offset -= passed
     return text, share
 
 
-def peek(path: str) -> bytes:
+def peek(path: str, encoding: str = "") -> bytes:
     """The first block of a text file."""
-    if path == "-":
-        return STDIN.peek(BLOCK)
     try:
-        return bytes(open_bytes(path).read(BLOCK))
+        if path == "-":
+            head = STDIN.peek(BLOCK)
+            return recoded_head(head, encoding)[:BLOCK] if encoding else head
+        return bytes(open_measured(path, 0, encoding)[0].read(BLOCK))
     except OSError as error:
-        if not Path(path).is_file():
+        if path != "-" and not Path(path).is_file():
             raise
         raise unreadable(path, f"cannot be read: {error}", "is the file whole?") from None
 
 
-def peek_text(path: str) -> bytes:
-    """The first block of a text file.  Raises ``RecordError`` for one that is not UTF-8 text
-    as a whole, and says what it is.
+def peek_text(path: str, encoding: str = "") -> bytes:
+    """The first block of a text file, as UTF-8.  Raises ``RecordError`` for one that is not text in
+    its encoding as a whole, and says what it is.
     """
-    head = peek(path)
+    head = peek(path, encoding)
     for mark, kind in KINDS.items():
         # letters alone may be the name of a column
         if head.startswith(mark) and (not mark.isalnum() or b"\0" in head[:BLOCK]):
             hint = "give a text file, or a suffix or --format that says what it is"
             raise unreadable(path, f"this is {kind}, not text", hint)
     if wide := _wide_text(head):
-        raise unreadable(path, f"this is {wide} text", "save the file as UTF-8")
+        hint = f"give --encoding {wide.lower()}, or save the file as UTF-8"
+        raise unreadable(path, f"this is {wide} text", hint)
     return head
 
 

@@ -22,19 +22,16 @@ from twitchnet.batch.formats.columnar import (
 from twitchnet.batch.formats.csv_header import csv_columns
 from twitchnet.batch.formats.csv_reader import csv_chunks
 from twitchnet.batch.formats.json_reader import json_chunks, json_columns
-from twitchnet.batch.formats.opening import COMPRESSED, Chunk, Cursor, unreadable
+from twitchnet.batch.formats.opening import COMPRESSED, Chunk, Columns, Cursor, unreadable
+from twitchnet.batch.formats.recoding import check_encoding
 from twitchnet.errors import Problem, RecordError
 
 SUFFIXES = {
     ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow",
     ".feather": "arrow", ".ipc": "arrow", ".jsonl": "jsonl", ".ndjson": "jsonl",
 }  # fmt: skip
-COLUMNS = {
-    "csv": csv_columns,
-    "parquet": parquet_columns,
-    "arrow": arrow_columns,
-    "jsonl": json_columns,
-}
+TEXTS = "csv", "jsonl"
+"""Formats of text, which may be in an encoding of its own."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,8 @@ class Input:
     """One or more files of one format; ``-`` is standard input.
 
     ``answers`` are the columns that will be read as answers, and ``kept`` those that stay;
-    None: unknown.  Parquet leaves the others alone; JSON Lines has one type in kept ones.
+    None: unknown.  Parquet leaves the others alone; JSON Lines has one type in kept ones.  Text is
+    in an ``encoding``, '' for UTF-8.
     """
 
     paths: tuple[str, ...]
@@ -51,11 +49,13 @@ class Input:
     total: int = 0  # rows, when the files say so
     answers: tuple[str, ...] | None = None
     kept: tuple[str, ...] = ()
+    encoding: str = ""
 
     @property
     def state(self) -> dict[str, Any]:
         """What must be equal for a run to go on where another stopped."""
-        return {"inputs": [_stamp(path) for path in self.paths], "input format": self.format}
+        stamps = [_stamp(path) for path in self.paths]
+        return {"inputs": stamps, "input format": self.format, "encoding": self.encoding}
 
     def chunks(self, size: int, start: Cursor = Cursor()) -> Iterator[Chunk]:  # noqa: B008
         """All rows after ``start``, in order, at most ``size`` at a time.
@@ -70,9 +70,9 @@ class Input:
 
     def _chunks(self, path: str, size: int, start: Cursor) -> Iterator[Chunk]:
         if self.format == "csv":
-            return csv_chunks(path, size, start, self.columns)
+            return csv_chunks(path, size, start, self.columns, self.encoding)
         if self.format == "jsonl":
-            return json_chunks(path, size, start, self.columns, self.kept)
+            return json_chunks(path, size, start, self.columns, self.kept, self.encoding)
         reader = parquet_chunks if self.format == "parquet" else arrow_chunks
         answers = frozenset(self.answers or ())
         needed = answers | frozenset(self.kept)
@@ -146,8 +146,8 @@ def _is_open(kind: Any) -> bool:
     return kind is None or str(kind) == "null"
 
 
-def open_input(patterns: Iterable[str], given: str = "") -> Input:
-    """The input that paths and globs name.
+def open_input(patterns: Iterable[str], given: str = "", encoding: str = "") -> Input:
+    """The input that paths and globs name, in a ``given`` format and encoding.
 
     A column without a value in one file (Arrow's type null) has its type from the others.
     Raises ``RecordError`` when a file cannot be read, when two columns have one name, or
@@ -158,9 +158,11 @@ def open_input(patterns: Iterable[str], given: str = "") -> Input:
     if len(formats) != 1:
         raise unreadable("", f"the files have different formats: {', '.join(sorted(formats))}")
     form = formats.pop()
+    if encoding:
+        _check_encoding(form, encoding)
     if len(paths) > 1 and "-" in paths:
         raise unreadable("", "standard input cannot be one of several inputs")
-    found = [COLUMNS[form](path) for path in paths]
+    found = [_columns(path, form, encoding) for path in paths]
     first = dict(found[0][0])
     for path, (columns, _) in zip(paths, found, strict=True):
         names = [name for name, _ in columns]
@@ -178,4 +180,19 @@ def open_input(patterns: Iterable[str], given: str = "") -> Input:
         if other:
             said = ", ".join(f"{n} ({types[n]} instead of {first[n]})" for n in sorted(other)[:5])
             raise unreadable(path, f"other types of columns than {paths[0]}: {said}")
-    return Input(paths, form, first, sum(total for _, total in found))
+    total = sum(rows for _, rows in found)
+    return Input(paths, form, first, total, encoding=encoding)
+
+
+def _columns(path: str, form: str, encoding: str) -> Columns:
+    """Names and types of a file, and its rows when it says how many."""
+    if form in TEXTS:
+        return (csv_columns if form == "csv" else json_columns)(path, encoding)
+    return (parquet_columns if form == "parquet" else arrow_columns)(path)
+
+
+def _check_encoding(form: str, encoding: str) -> None:
+    """Raises ``RecordError`` for an encoding that does not exist, or of a format without text."""
+    if form not in TEXTS:
+        raise unreadable("", f"{form} says itself how its text is encoded", "leave out --encoding")
+    check_encoding(encoding)
