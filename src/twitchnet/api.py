@@ -429,11 +429,11 @@ class Model:
     ) -> Summary:
         r"""Scores files of records into a file, as ``twitchnet score`` does; no row is lost.
 
-        ``inputs`` are files or globs in CSV, Parquet, Arrow or JSON Lines, by their suffixes;
-        ``files`` says how they are read and written, ``options`` (or keywords) what is computed.
-        The summary says what became of every row.  Raises ``RecordError`` for files that cannot
-        be read or do not fit, ``ValueError`` for columns that clash, ``OSError`` when nothing can
-        be written.
+        ``inputs`` are files or globs in CSV, Parquet, Arrow, JSON Lines or Excel, by their
+        suffixes; ``files`` says how they are read and written, ``options`` (or keywords) what is
+        computed.  The summary says what became of every row.  Raises ``RecordError`` for files that
+        cannot be read or do not fit, ``ValueError`` for columns that clash, ``OSError`` when
+        nothing can be written.
 
         >>> import tempfile, pathlib, twitchnet as tn
         >>> folder = pathlib.Path(tempfile.mkdtemp())

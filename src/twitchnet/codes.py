@@ -448,8 +448,8 @@ _TABLE = (
     Code(
         "TN210",
         "A table of records that cannot be read",
-        "Files are CSV (plain, gz, zst), Parquet, Arrow or JSON Lines, whole, text in UTF-8 or in "
-        "the encoding that --encoding names.",
+        "Files are CSV (plain, gz, zst), Parquet, Arrow, JSON Lines or Excel, whole, text in UTF-8 "
+        "or in the encoding that --encoding names.",
         "Check that the file is whole and that its suffix or --format says what it is; for text "
         "that is not UTF-8 give its encoding, such as --encoding cp1252.",
     ),
@@ -489,6 +489,19 @@ _TABLE = (
         "All columns of a Spark DataFrame travel to Python as Arrow, which has no place for "
         "intervals of years or months and for structs with two fields of one name.",
         "Cast the column to a string, or drop it before scoring.",
+    ),
+    Code(
+        "TN217",
+        "A sheet that is too large",
+        "A workbook is read as a whole: at most 50 million cells from the first to the last one, "
+        "blank ones too, with 4 GB of memory.",
+        "Save the sheet as CSV or Parquet; cells far outside of the table may be deleted before.",
+    ),
+    Code(
+        "TN218",
+        "A sheet that the workbook does not have",
+        "The option --sheet names one of its sheets; without it the first one is read.",
+        "Take one of the names that are listed.",
     ),
     Code(
         "TN220",

@@ -23,6 +23,16 @@ class Format(StrEnum):
     jsonl = "jsonl"
 
 
+class InputFormat(StrEnum):
+    """Formats that are read."""
+
+    csv = "csv"
+    parquet = "parquet"
+    arrow = "arrow"
+    jsonl = "jsonl"
+    excel = "excel"
+
+
 class Keep(StrEnum):
     """Which columns of the input stay in the output."""
 
@@ -40,6 +50,9 @@ class By(StrEnum):
 
 Encoding = Annotated[
     str, typer.Option(help="Of text that is not UTF-8, such as cp1252.", show_default=False)
+]
+Sheet = Annotated[
+    str, typer.Option(help="The sheet of a workbook.  [default: the first]", show_default=False)
 ]
 ModelName = Annotated[str, typer.Option("--model", "-m", help="Name or file of the model.")]
 Output = Annotated[str, typer.Option("--output", "-o", help="The file to write; - for a pipe.")]
@@ -63,10 +76,11 @@ def score(
     output: Output,
     model: ModelName = DEFAULT_MODEL,
     format_: Annotated[
-        Format | None, typer.Option("--format", help="Instead of the suffix of the input.")
+        InputFormat | None, typer.Option("--format", help="Instead of the suffix of the input.")
     ] = None,
     output_format: OutputFormat = None,
     encoding: Encoding = "",
+    sheet: Sheet = "",
     map_: Annotated[
         Path | None,
         typer.Option("--map", help="A YAML or JSON file: columns to variables, words to states."),
@@ -121,8 +135,8 @@ def score(
 ) -> None:
     """Score files of records: a posterior per cause and a status per row; no row is lost.
 
-    CSV (plain, gz, zst), Parquet, Arrow and JSON Lines, by the suffixes.  The summary goes to
-    stderr; rows that cannot be scored are listed in the rejects file.  The exit code is 3 when
+    CSV (plain, gz, zst), Parquet, Arrow, JSON Lines and Excel, by the suffixes.  The summary goes
+    to stderr; rows that cannot be scored are listed in the rejects file.  The exit code is 3 when
     more than half of the rows are refused (--most-refused).
     """
     import twitchnet
@@ -154,6 +168,7 @@ def score(
             format=format_.value if format_ else "",
             output_format=output_format.value if output_format else "",
             encoding=encoding,
+            sheet=sheet,
             long=long,
             long_input=long_input,
             rejects=rejects,
@@ -189,9 +204,10 @@ def columns(
     ],
     model: ModelName = DEFAULT_MODEL,
     format_: Annotated[
-        Format | None, typer.Option("--format", help="Instead of the suffix of the input.")
+        InputFormat | None, typer.Option("--format", help="Instead of the suffix of the input.")
     ] = None,
     encoding: Encoding = "",
+    sheet: Sheet = "",
     map_: Annotated[Path | None, typer.Option("--map", help="A map to begin with.")] = None,
     write: Annotated[
         Path | None, typer.Option("--write", help="Write a map for `score --map` to this file.")
@@ -212,7 +228,10 @@ def columns(
     from twitchnet.show.terminal import echo
 
     said = read_column_map(map_) if map_ else ColumnMap()
-    found = open_input(inputs, format_.value if format_ else "", encoding)
+    try:
+        found = open_input(inputs, format_.value if format_ else "", encoding, sheet)
+    except ImportError as error:
+        raise typer.BadParameter(str(error)) from None
     network = twitchnet.load(model).network
     frames = (chunk.frame for chunk in found.chunks(8192))
     matched = match(network, frames, said.names, said.values, said.split)

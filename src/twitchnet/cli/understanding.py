@@ -159,6 +159,9 @@ def evaluate(
     encoding: Annotated[
         str, typer.Option(help="Of text that is not UTF-8, such as cp1252.", show_default=False)
     ] = "",
+    sheet: Annotated[
+        str, typer.Option(help="The sheet of a workbook.  [default: the first]", show_default=False)
+    ] = "",
     draws: Annotated[
         int, typer.Option(min=0, help="Draws of the intervals of areas; 0 for none.")
     ] = 200,
@@ -181,7 +184,7 @@ def evaluate(
     refused: list[Unscored] = []
 
     def frames() -> Iterator[Any]:
-        for chunk in open_input(labelled, "", encoding).chunks(CHUNK):
+        for chunk in open_input(labelled, "", encoding, sheet).chunks(CHUNK):
             refused.extend(Unscored(one.row - 1, one.code, one.reason) for one in chunk.rejects)
             yield chunk.frame
 
@@ -193,7 +196,7 @@ def evaluate(
         found = evaluate(loaded._inference, read, draws=draws, seed=seed)
     except TwitchnetError:
         raise
-    except ValueError as error:
+    except (ValueError, ImportError) as error:
         raise typer.BadParameter(str(error), param_hint="LABELLED") from None
     _show({"evaluation": found.signed_by(loaded.network)}, as_json)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from math import isfinite, isnan
 from numbers import Real
@@ -23,6 +24,7 @@ YES = frozenset({"yes", "y", "true", "1", "present"})
 NO = frozenset({"no", "n", "false", "0", "absent"})
 _BAND = re.compile(r"(\d+)(?:\s*-\s*(\d+)|(\+))")
 _NUMBER = re.compile(r"([0-9]{1,9})(?:[.,]([0-9]{0,9}))?\s*([a-z/]*)\.?")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d([ t]\d\d:\d\d.*)?", re.IGNORECASE)
 _YEARS = frozenset({"y", "yr", "yrs", "year", "years", "yo", "y/o", "j", "jahr", "jahre"}) | {
     "an", "ans", "ano", "anos", "año", "años", "anno", "anni",
 }  # fmt: skip
@@ -188,6 +190,8 @@ def state_of(variable: Variable, value: object) -> int | Problem:
     hint = nearest(text.lower(), variable.states)
     if not hint and variable.is_binary and variable.states == ("absent", "present"):
         hint = "say yes, no or unknown"
+    if isinstance(value, date) or _DATE.fullmatch(text):
+        hint = "this is a date: spreadsheets make dates of words such as 10-12"
     return Problem(
         "TN202", f"no state {str(value)[:80]!r}; it has {states}", variable.name, hint=hint
     )

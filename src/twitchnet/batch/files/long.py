@@ -84,7 +84,7 @@ def widen(source: Input, network: Network, names: Mapping[str, str]) -> LongInpu
     columns = {record: _scalar_type(source.columns[record]), **columns}
     source = replace(source, answers=(), kept=parts)
     return LongInput(
-        source.paths, source.format, columns, encoding=source.encoding,
+        source.paths, source.format, columns, encoding=source.encoding, sheet=source.sheet,
         source=source, network=network, names=names, parts=parts,
     )  # fmt: skip
 

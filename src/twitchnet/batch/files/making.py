@@ -16,6 +16,7 @@ from twitchnet.batch.stream import make_scheme
 from twitchnet.diagnosis.inference import Inference
 
 TableFormat = Literal["", "csv", "parquet", "arrow", "jsonl"]
+InputFormat = TableFormat | Literal["excel"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,16 +24,18 @@ class FileOptions:
     """What may be said of files that are scored, beside :class:`ScoreOptions`.
 
     ``format`` and ``output_format`` stand instead of the suffixes; ``encoding`` is that of text
-    which is not UTF-8, by its name in Python (``"cp1252"``); ``long_input`` reads a row per
+    which is not UTF-8, by its name in Python (``"cp1252"``), and ``sheet`` the sheet of a workbook,
+    the first for ``""``; ``long_input`` reads a row per
     answer, ``long`` writes a row per record and rank.  ``rejects`` is where refused rows are
     listed (``OUT.rejects.csv`` for ``""``); ``strict`` stops at the first of them; ``resume`` goes
     on where an interrupted run stopped.  ``chunk`` rows are scored at once, on ``threads`` (all
     cores for None).
     """
 
-    format: TableFormat = ""
+    format: InputFormat = ""
     output_format: TableFormat = ""
     encoding: str = ""
+    sheet: str = ""
     long: bool = False
     long_input: bool = False
     rejects: str | PathLike[str] = ""
@@ -61,7 +64,7 @@ def make_job(
     output = fspath(output)
     form = format_of(output, files.output_format, "--output-format")
     patterns = [inputs] if isinstance(inputs, str | PathLike) else inputs
-    found = open_input([fspath(one) for one in patterns], files.format, files.encoding)
+    found = open_input([fspath(one) for one in patterns], files.format, files.encoding, files.sheet)
     if files.long_input:
         found = widen(found, inference.network, options.names)
         options = replace(options, names={})

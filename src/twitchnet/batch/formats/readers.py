@@ -1,7 +1,7 @@
 """How are records read from files, a chunk at a time and with every row accounted for?
 
-CSV (plain, gz, zst), Parquet, Arrow IPC and JSON Lines; several files of the same columns
-are one input.  What the cells mean is not judged here.
+CSV (plain, gz, zst), Parquet, Arrow IPC, JSON Lines and sheets of workbooks; several files of the
+same columns are one input.  What the cells mean is not judged here.
 """
 
 from __future__ import annotations
@@ -24,11 +24,13 @@ from twitchnet.batch.formats.csv_reader import csv_chunks
 from twitchnet.batch.formats.json_reader import json_chunks, json_columns
 from twitchnet.batch.formats.opening import COMPRESSED, Chunk, Columns, Cursor, unreadable
 from twitchnet.batch.formats.recoding import check_encoding
+from twitchnet.batch.formats.sheets import sheet_chunks, sheet_columns
 from twitchnet.errors import Problem, RecordError
 
 SUFFIXES = {
     ".csv": "csv", ".tsv": "csv", ".parquet": "parquet", ".pq": "parquet", ".arrow": "arrow",
     ".feather": "arrow", ".ipc": "arrow", ".jsonl": "jsonl", ".ndjson": "jsonl",
+    ".xlsx": "excel", ".xlsm": "excel", ".xlsb": "excel", ".xls": "excel", ".ods": "excel",
 }  # fmt: skip
 TEXTS = "csv", "jsonl"
 """Formats of text, which may be in an encoding of its own."""
@@ -40,7 +42,7 @@ class Input:
 
     ``answers`` are the columns that will be read as answers, and ``kept`` those that stay;
     None: unknown.  Parquet leaves the others alone; JSON Lines has one type in kept ones.  Text is
-    in an ``encoding``, '' for UTF-8.
+    in an ``encoding``, '' for UTF-8; of a workbook a ``sheet`` is read, '' for the first.
     """
 
     paths: tuple[str, ...]
@@ -50,12 +52,18 @@ class Input:
     answers: tuple[str, ...] | None = None
     kept: tuple[str, ...] = ()
     encoding: str = ""
+    sheet: str = ""
 
     @property
     def state(self) -> dict[str, Any]:
         """What must be equal for a run to go on where another stopped."""
         stamps = [_stamp(path) for path in self.paths]
-        return {"inputs": stamps, "input format": self.format, "encoding": self.encoding}
+        return {
+            "inputs": stamps,
+            "input format": self.format,
+            "encoding": self.encoding,
+            "sheet": self.sheet,
+        }
 
     def chunks(self, size: int, start: Cursor = Cursor()) -> Iterator[Chunk]:  # noqa: B008
         """All rows after ``start``, in order, at most ``size`` at a time.
@@ -73,6 +81,8 @@ class Input:
             return csv_chunks(path, size, start, self.columns, self.encoding)
         if self.format == "jsonl":
             return json_chunks(path, size, start, self.columns, self.kept, self.encoding)
+        if self.format == "excel":
+            return sheet_chunks(path, size, start, self.sheet)
         reader = parquet_chunks if self.format == "parquet" else arrow_chunks
         answers = frozenset(self.answers or ())
         needed = answers | frozenset(self.kept)
@@ -97,15 +107,18 @@ def format_of(path: str, given: str = "", option: str = "--format") -> str:
     'csv'
     """
     if given:
-        return given
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    if suffixes and suffixes[-1] in COMPRESSED:
-        suffixes.pop()
-    found = SUFFIXES.get(suffixes[-1]) if suffixes else None
+        found: str | None = given
+    else:
+        suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+        if suffixes and suffixes[-1] in COMPRESSED:
+            suffixes.pop()
+        found = SUFFIXES.get(suffixes[-1]) if suffixes else None
     if found is None:
         what = "a pipe has no suffix" if path == "-" else f"{path!r} has none of them"
         message = f"the suffix says the format ({', '.join(SUFFIXES)}); {what}"
         raise unreadable("", message, f"give {option}")
+    if found == "excel" and option != "--format":
+        raise unreadable("", "workbooks are read, not written", "write CSV or Parquet")
     return found
 
 
@@ -146,8 +159,10 @@ def _is_open(kind: Any) -> bool:
     return kind is None or str(kind) == "null"
 
 
-def open_input(patterns: Iterable[str], given: str = "", encoding: str = "") -> Input:
-    """The input that paths and globs name, in a ``given`` format and encoding.
+def open_input(
+    patterns: Iterable[str], given: str = "", encoding: str = "", sheet: str = ""
+) -> Input:
+    """The input that paths and globs name, in a ``given`` format, ``encoding`` or ``sheet``.
 
     A column without a value in one file (Arrow's type null) has its type from the others.
     Raises ``RecordError`` when a file cannot be read, when two columns have one name, or
@@ -162,7 +177,9 @@ def open_input(patterns: Iterable[str], given: str = "", encoding: str = "") -> 
         _check_encoding(form, encoding)
     if len(paths) > 1 and "-" in paths:
         raise unreadable("", "standard input cannot be one of several inputs")
-    found = [_columns(path, form, encoding) for path in paths]
+    if sheet and form != "excel":
+        raise unreadable("", f"{form} has no sheets", "leave out --sheet")
+    found = [_columns(path, form, encoding, sheet) for path in paths]
     first = dict(found[0][0])
     for path, (columns, _) in zip(paths, found, strict=True):
         names = [name for name, _ in columns]
@@ -181,13 +198,15 @@ def open_input(patterns: Iterable[str], given: str = "", encoding: str = "") -> 
             said = ", ".join(f"{n} ({types[n]} instead of {first[n]})" for n in sorted(other)[:5])
             raise unreadable(path, f"other types of columns than {paths[0]}: {said}")
     total = sum(rows for _, rows in found)
-    return Input(paths, form, first, total, encoding=encoding)
+    return Input(paths, form, first, total, encoding=encoding, sheet=sheet)
 
 
-def _columns(path: str, form: str, encoding: str) -> Columns:
+def _columns(path: str, form: str, encoding: str, sheet: str) -> Columns:
     """Names and types of a file, and its rows when it says how many."""
     if form in TEXTS:
         return (csv_columns if form == "csv" else json_columns)(path, encoding)
+    if form == "excel":
+        return sheet_columns(path, sheet)
     return (parquet_columns if form == "parquet" else arrow_columns)(path)
 
 
