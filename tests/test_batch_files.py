@@ -288,6 +288,55 @@ def test_every_bad_row_is_a_line_of_the_rejects(tmp_path: Path) -> None:
     assert not (tmp_path / "out.csv.rejects.csv").exists()  # those were of another run
 
 
+@pytest.mark.parametrize("keep", ["other", "none"])
+@pytest.mark.parametrize("name", ["bad.csv", "bad.parquet", "bad.jsonl"])
+def test_rejects_by_cell_have_a_line_for_every_bad_cell(
+    tmp_path: Path, name: str, keep: str
+) -> None:
+    """Their counts are those of the summary, and they name the record, kept or not."""
+    columns = {
+        "ID": [11, 12, 13, 14],
+        "leg_twitching": ["yes", "perhaps", "no", "no"],
+        "caffeine_intake": ["high", "0.37", "none", "much"],
+        "twitch_after_exercise": [None, None, "yes", None],
+    }
+    table, path = pa.table(columns), tmp_path / name
+    if name.endswith("csv"):
+        arrow_csv.write_csv(table, path)
+    elif name.endswith("parquet"):
+        parquet.write_table(table, path)
+    else:
+        path.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    summary = run(tmp_path, path, chunk=2, rejects_by="cell", keep=keep)
+    found = rejects(tmp_path / "out.csv.rejects.csv")
+    assert [tuple(row.values())[1:6] for row in found] == [
+        ("2", "12", "TN202", "leg_twitching", "perhaps"),
+        ("2", "12", "TN202", "caffeine_intake", "0.37"),
+        ("3", "13", "TN204", "twitch_after_exercise", "present"),
+        ("4", "14", "TN202", "caffeine_intake", "much"),
+    ]
+    assert list(found[0])[-4:] == ["message", "cure", "urgency", "red_flags"]
+    assert found[0]["message"] == "no state 'perhaps'; it has absent, present"
+    assert all(row["cure"] for row in found)
+    counts = [
+        sum((row["column"], row["value"]) == (column, value) for row in found)
+        for column, values in summary.values.items()
+        for value in values
+    ]
+    assert counts == [count for values in summary.values.values() for count in values.values()]
+
+
+def test_rejects_by_cell_list_rows_that_are_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text(BAD)
+    summary = run(tmp_path, tmp_path / "bad.csv", chunk=3, rejects_by="cell")
+    found = rejects(tmp_path / "out.csv.rejects.csv")
+    assert [(row["row"], row["record_id"], row["code"]) for row in found] == [
+        ("2", "2", "TN202"), ("2", "2", "TN202"), ("3", "", "TN211"), ("6", "", "TN211"),
+        ("7", "7", "TN202"),
+    ]  # fmt: skip
+    assert summary.refused == {"TN202": 2, "TN211": 2}  # rows, not cells
+
+
 def test_strict_stops_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text(BAD)
     with pytest.raises(tn.RecordError, match=r"bad.csv: TN202 leg_twitching: row 2: no state"):

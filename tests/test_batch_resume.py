@@ -69,6 +69,18 @@ def interrupted(folder: Path, monkeypatch: pytest.MonkeyPatch, **options: Any) -
     return folder / f"{options.get('out', 'out.csv')}.partial"
 
 
+def test_rejects_by_cell_go_on_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table(tmp_path / "r.csv")
+    score_files(job(tmp_path, out="whole.csv", rejects_by="cell"))
+    interrupted(tmp_path, monkeypatch, rejects_by="cell")
+    with pytest.raises(tn.RecordError, match="differs in: rejects"):
+        score_files(job(tmp_path, resume=True))
+    score_files(job(tmp_path, resume=True, rejects_by="cell"))
+    found = [(tmp_path / f"{name}.csv.rejects.csv").read_bytes() for name in ("whole", "out")]
+    assert found[0] == found[1]
+    assert found[0].count(b"TN202") == 100
+
+
 def with_variable(**words: Any) -> Network:
     """The demo with other words at the complaint."""
     changed = [replace(v, **words) if v == COMPLAINT else v for v in DEMO.network.variables]

@@ -29,6 +29,7 @@ def path(tmp_path: Path) -> Path:
         (tn.ScoreOptions(top=2, by="gain"), tn.FileOptions(chunk=1), "--top 2 --by gain --chunk 1"),
         (tn.ScoreOptions(reasons=1), tn.FileOptions(threads=1), "--reasons 1 --threads 1"),
         (tn.ScoreOptions(), tn.FileOptions(long=True), "--long"),
+        (tn.ScoreOptions(), tn.FileOptions(rejects_by="cell"), "--rejects-by cell"),
     ],
 )
 def test_it_writes_what_the_command_writes(

@@ -41,6 +41,13 @@ class Keep(StrEnum):
     none = "none"
 
 
+class RejectsBy(StrEnum):
+    """What has a line in the rejects file."""
+
+    row = "row"
+    cell = "cell"
+
+
 class By(StrEnum):
     """What the leading causes are ordered by."""
 
@@ -113,6 +120,9 @@ def score(
     rejects: Annotated[
         str, typer.Option(help="Refused rows.  [default: OUT.rejects.csv]", show_default=False)
     ] = "",
+    rejects_by: Annotated[
+        RejectsBy, typer.Option(help="A line for each refused row, or for each of its bad cells.")
+    ] = RejectsBy.row,
     strict: Annotated[
         bool, typer.Option("--strict", help="Stop at the first refused row.")
     ] = False,
@@ -172,6 +182,7 @@ def score(
             long=long,
             long_input=long_input,
             rejects=rejects,
+            rejects_by=rejects_by.value,
             strict=strict,
             resume=resume,
             threads=threads,

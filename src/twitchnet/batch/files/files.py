@@ -11,7 +11,7 @@ import json
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
@@ -27,7 +27,7 @@ from twitchnet.batch.files.job import Job as Job
 from twitchnet.batch.files.job import Summary as Summary
 from twitchnet.batch.files.journal import Journal, Position
 from twitchnet.batch.files.placing import check_place, is_stream, open_stream, put, real_place
-from twitchnet.batch.files.rejects import as_csv, refused
+from twitchnet.batch.files.rejects import HEADERS, BadCellLine, as_csv, by_cell, refused
 from twitchnet.batch.formats.fitting import fit, fitted
 from twitchnet.batch.formats.opening import Chunk, Cursor, Reject, unreadable
 from twitchnet.batch.formats.readers import Input, packing_of
@@ -85,9 +85,9 @@ def score_files(job: Job, progress: Progress | None = None) -> Summary:
 def _to_journal(job: Job, journal: Journal, progress: Progress | None) -> None:
     """Scores the chunks that are not scored yet."""
 
-    def store(data: bytes, rejects: list[Reject], after: Position) -> None:
-        lines = as_csv(rejects, header=not journal.position.chunks)
-        journal.add(data, lines, after)
+    def store(data: bytes, rejects: list[Reject], lines: Lines, after: Position) -> None:
+        header = () if journal.position.chunks else HEADERS[job.rejects_by]
+        journal.add(data, as_csv(lines, header), after)
 
     _run(job, journal.position, store, progress)
     journal.add(b"", b"", replace(journal.position, whole=True))
@@ -178,11 +178,11 @@ def _to_stream(job: Job, progress: Progress | None) -> Position:
             opened = open_stream(path) if is_stream(path) else path.open("wb")
             listed = stack.enter_context(opened)
 
-        def store(data: bytes, rejects: list[Reject], after: Position) -> None:
+        def store(data: bytes, rejects: list[Reject], lines: Lines, after: Position) -> None:
             sink.write(data)
             sink.flush()
             if listed:
-                listed.write(as_csv(rejects, header=after.chunks == 1))
+                listed.write(as_csv(lines, HEADERS[job.rejects_by] if after.chunks == 1 else ()))
             else:
                 for reject in rejects:
                     sys.stderr.write(f"refused: {_problem(reject)}\n")
@@ -225,8 +225,9 @@ class _Refused(Exception):
         self.reject = reject
 
 
-Store = Callable[[bytes, list[Reject], Position], None]
-"""Stores a chunk: its bytes, its refused rows, and the position after it."""
+Lines = Sequence[Reject] | Sequence[BadCellLine]
+Store = Callable[[bytes, list[Reject], Lines, Position], None]
+"""Stores a chunk: its bytes, its refused rows, the lines about these, and the position after it."""
 
 
 def _run(job: Job, done: Position, store: Store, progress: Progress | None) -> Position:
@@ -263,7 +264,7 @@ def _run(job: Job, done: Position, store: Store, progress: Progress | None) -> P
             one.result()
     if writing.position.chunks == 0:
         empty = arrow().RecordBatch.from_pylist([], schema=job.scheme.schema)
-        store(piece(job.format, empty, first=True), [], Position(chunks=1))
+        store(piece(job.format, empty, first=True), [], [], Position(chunks=1))
         return Position(chunks=1)
     return writing.position
 
@@ -297,7 +298,8 @@ class _Writing:
             before.chunks + 1, before.rows + chunk.rows, before.scored + len(ok), counts,
             _with_values(before.values, encoded), cursor=cursor,
         )  # fmt: skip
-        self.store(data, rejects, after)
+        by_row = job.rejects_by == "row"
+        self.store(data, rejects, rejects if by_row else by_cell(rejects, chunk, encoded), after)
         self.position = after
         self.failed = False
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from twitchnet.batch.files.identity import digest
 from twitchnet.batch.files.placing import is_stream
-from twitchnet.batch.files.rejects import REASONS
+from twitchnet.batch.files.rejects import REASONS, By, id_column
 from twitchnet.batch.formats.readers import Input
 from twitchnet.batch.stream import Scheme, metadata
 from twitchnet.show.progress import duration
@@ -26,7 +26,7 @@ class Job:
 
     ``output`` is a file, a pipe, a device, or ``-`` for standard output.  ``rejects`` is a file, a
     pipe or a device; '' stands for ``OUT.rejects.csv``, and for standard error where the output is
-    not a file.
+    not a file.  It has a line for each refused row, or for each bad cell (``rejects_by``).
     """
 
     input: Input
@@ -38,6 +38,7 @@ class Job:
     strict: bool = False
     resume: bool = False
     threads: int | None = None
+    rejects_by: By = "row"
 
     @property
     def rejects_path(self) -> Path | None:
@@ -54,7 +55,10 @@ class Job:
     @property
     def wanted(self) -> Input:
         """The input, restricted to the columns that are used."""
-        return replace(self.input, answers=self.scheme.answers, kept=self.scheme.kept)
+        answers = self.scheme.answers
+        if self.rejects_by == "cell" and (name := id_column(self.input.columns)):
+            answers += (name,)
+        return replace(self.input, answers=answers, kept=self.scheme.kept)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -74,7 +78,7 @@ class Job:
             "long": scheme.long,
             "chunk": self.chunk,
             "strict": self.strict,
-            "rejects": str(self.rejects_path),
+            "rejects": [str(self.rejects_path), self.rejects_by],
             "budget": scorer.inference.budget,
             "workspace": scorer.inference.workspace,
         }

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
-from typing import Literal
+from typing import Literal, get_args
 
 from twitchnet.batch.files.job import CHUNK, Job
 from twitchnet.batch.files.long import widen
+from twitchnet.batch.files.rejects import By
 from twitchnet.batch.formats.readers import format_of, open_input
 from twitchnet.batch.options import ScoreOptions
 from twitchnet.batch.scoring.score import Scorer
@@ -27,7 +28,8 @@ class FileOptions:
     which is not UTF-8, by its name in Python (``"cp1252"``), and ``sheet`` the sheet of a workbook,
     the first for ``""``; ``long_input`` reads a row per
     answer, ``long`` writes a row per record and rank.  ``rejects`` is where refused rows are
-    listed (``OUT.rejects.csv`` for ``""``); ``strict`` stops at the first of them; ``resume`` goes
+    listed (``OUT.rejects.csv`` for ``""``), a line for each row or for each bad cell
+    (``rejects_by="cell"``); ``strict`` stops at the first of them; ``resume`` goes
     on where an interrupted run stopped.  ``chunk`` rows are scored at once, on ``threads`` (all
     cores for None).
     """
@@ -39,6 +41,7 @@ class FileOptions:
     long: bool = False
     long_input: bool = False
     rejects: str | PathLike[str] = ""
+    rejects_by: By = "row"
     strict: bool = False
     resume: bool = False
     threads: int | None = None
@@ -47,6 +50,8 @@ class FileOptions:
     def __post_init__(self) -> None:
         if self.chunk < 1:
             raise ValueError(f"chunk is a number of rows, at least 1, not {self.chunk}")
+        if self.rejects_by not in get_args(By):
+            raise ValueError(f'rejects_by is "row" or "cell", not {self.rejects_by!r}')
 
 
 def make_job(
@@ -74,5 +79,5 @@ def make_job(
     scheme = make_scheme(Scorer(inference, options), found.columns, long=files.long)
     return Job(
         found, scheme, output, form, fspath(files.rejects), files.chunk,
-        files.strict, files.resume, files.threads,
+        files.strict, files.resume, files.threads, files.rejects_by,
     )  # fmt: skip
