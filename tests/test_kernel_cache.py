@@ -12,7 +12,7 @@ import pickle
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +82,11 @@ def seal(payload: bytes) -> bytes:
     return cache_folder.MAGIC + hashlib.sha256(payload).digest() + payload
 
 
-def in_process(home: Path, **environment: str) -> list[str]:
+def in_process(
+    home: Path, code: str = TINY, before: Sequence[str] = (), **environment: str
+) -> list[str]:
     """The lines that a new process prints; it must not be aborted."""
-    words = [sys.executable, "-c", TINY]
+    words = [*before, sys.executable, "-c", code]
     environment = {**os.environ, cache_folder.VARIABLE: str(home), **environment}
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
@@ -277,6 +279,36 @@ def test_a_folder_that_cannot_be_written_is_told(
     cached, (line,) = fresh()
     assert not cached
     assert "Not a directory" in line
+
+
+AS_OTHERS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+"""Begins a process of root for which the modes of files hold."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="no users")
+def test_kernels_in_a_folder_that_is_read_only_are_used(tmp_path: Path) -> None:
+    """As in an image of a container that root has filled: nobody else writes there."""
+    home = tmp_path / "cache"
+    assert in_process(home) == ["False", ONCE, "5.0"]
+    folders = [home, *(path for path in home.rglob("*") if path.is_dir())]
+    made = {path: path.stat().st_mtime_ns for path in home.rglob("*")}
+    before = AS_OTHERS if os.getuid() == 0 else ()
+    look = f"import os; print(os.access({str(home)!r}, os.W_OK))"
+    try:
+        for folder in folders:
+            folder.chmod(0o555)
+        try:
+            (writable,) = in_process(home, look, before)
+        except (OSError, subprocess.CalledProcessError):
+            writable = "as root"
+        if writable != "False":
+            pytest.skip(f"the modes of folders do not hold here: {writable}")
+        assert in_process(home, before=before) == ["True", "5.0"]
+        assert {path: path.stat().st_mtime_ns for path in home.rglob("*")} == made
+    finally:
+        for folder in folders:
+            folder.chmod(0o755)
 
 
 def test_a_full_disk_is_told(fresh: Fresh, monkeypatch: pytest.MonkeyPatch) -> None:
