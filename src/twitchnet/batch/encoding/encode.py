@@ -402,7 +402,8 @@ def match_columns(
         wanted = names.get(column, column)
         name = find_variable(network, wanted) if wanted else None
         if name is None:
-            other[column] = nearest(wanted.lower(), known) if len(other) < MOST_HINTS else ""
+            has_hint = wanted and len(other) < MOST_HINTS
+            other[column] = nearest(wanted.lower(), known) if has_hint else ""
             if column in names and wanted:
                 message = f"mapped to {wanted!r}, which is not a variable of the model"
                 problems.append(Problem("TN201", message, column, hint=other[column]))
