@@ -24,6 +24,8 @@ from typer.testing import CliRunner
 import twitchnet as tn
 from twitchnet.batch.labelled import labelled_frames
 from twitchnet.cli.main import app
+from twitchnet.diagnosis import hypotheses
+from twitchnet.diagnosis.assess import evaluate as assess
 from twitchnet.diagnosis.assess.scores import Ranked, areas, calibration, parts_of_brier, wilson
 from twitchnet.model.sampling import sample
 from twitchnet.sklearn import DiagnosticClassifier
@@ -186,7 +188,20 @@ def test_a_truth_that_cannot_be_read_is_an_error(frame: Any, truth: Any, message
         DEMO.evaluate(frame, truth)
 
 
-def test_impossible_and_too_wide_records_are_told_and_the_others_scored() -> None:
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_impossible_and_too_wide_records_are_told_and_the_others_scored(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nothing is computed again for the sake of a record that is too wide."""
+    seen: list[int] = []
+    suppose = assess.suppose
+
+    def counting(inference: Any, records: Any, **more: Any) -> Any:
+        seen.append(len(records))
+        return suppose(inference, records, **more)
+
+    monkeypatch.setattr(assess, "suppose", counting)
+    monkeypatch.setattr(hypotheses, "runs_compiled", lambda *words: engine == "compiled")
     legs = tn.load("twitchy_legs")
     descriptor, of = next(iter(legs.network.descriptors.items()))
     wide = [name for name in legs.network.names("finding") if name not in legs.network.descriptors]
@@ -198,6 +213,7 @@ def test_impossible_and_too_wide_records_are_told_and_the_others_scored() -> Non
     told = {one.row: one.code for one in found.unscored}
     assert found.total.count == 2
     assert told == {1: "TN205", 2: "TN301"}
+    assert seen == [4]
 
 
 def test_frames_of_scores_and_data() -> None:

@@ -96,20 +96,24 @@ def suppose(
     *,
     posteriors: bool = True,
     program: Program | None = None,
+    too_wide: dict[int, CapacityError] | None = None,
 ) -> Supposed:
     """Posteriors of every record.  ``program`` replaces the numbers of the network.
 
-    What is too wide for the kernels' plan is tried with that of numpy, which may be cheaper.
-    Raises ``CapacityError`` when one of them is too wide for both.
+    What is too wide for the kernels' plan is tried with that of numpy, which may be cheaper.  A
+    record that is too wide for both is NaN and told in ``too_wide``, by its place; where there is
+    none, the ``CapacityError`` is raised.
     """
     with Meter(len(records), after=LONG) as meter:
         if not records:
             log_evidence, states = np.zeros(0), np.zeros((0, len(all_states(inference.network))))
         elif runs_compiled(inference, records[0], len(records)):
             numbers = program or inference.lowered.program
-            log_evidence, states = _batch(inference, records, posteriors, numbers, meter)
+            log_evidence, states = _batch(inference, records, posteriors, numbers, meter, too_wide)
         else:
-            log_evidence, states = _one_by_one(inference, records, posteriors, program, meter)
+            log_evidence, states = _one_by_one(
+                inference, records, posteriors, program, meter, too_wide
+            )
     if not posteriors:
         return _nothing_asked(log_evidence)
     return supposed(inference.network, log_evidence, states)
@@ -143,17 +147,24 @@ def _one_by_one(
     posteriors: bool,
     program: Program | None,
     progress: Callable[[int], object],
+    too_wide: dict[int, CapacityError] | None,
 ) -> tuple[Floats, Floats]:
     """Log P (N,) and posteriors (N, states) of :func:`all_states`, a record at a time."""
     places = all_states(inference.network)
-    log_evidence = np.zeros(len(records))
+    log_evidence = np.full(len(records), np.nan)
     states = np.full((len(records), len(places) if posteriors else 0), np.nan)
     for i, answers in enumerate(records):
         progress(i)
-        if not posteriors and program is None:
-            log_evidence[i] = inference.log_evidence(inference.evidence(answers))
+        try:
+            if not posteriors and program is None:
+                log_evidence[i] = inference.log_evidence(inference.evidence(answers))
+                continue
+            beliefs = inference.beliefs(answers, program, explain=False)
+        except CapacityError as error:
+            if too_wide is None:
+                raise
+            too_wide[i] = error
             continue
-        beliefs = inference.beliefs(answers, program, explain=False)
         log_evidence[i] = beliefs.log_evidence
         if posteriors:
             states[i] = [beliefs.probability[name][state] for name, state in places]
@@ -166,6 +177,7 @@ def _batch(
     posteriors: bool,
     program: Program,
     progress: Callable[[int], object],
+    too_wide: dict[int, CapacityError] | None,
 ) -> tuple[Floats, Floats]:
     """The same by one run of the compiled kernels."""
     from twitchnet.engine.host.batch import STATUS, BatchInput, run_batch
@@ -200,8 +212,12 @@ def _batch(
     if len(wide):
         given = None if program is low.program else program
         rest = [records[i] for i in wide.tolist()]
-        again = _one_by_one(inference, rest, posteriors, given, progress)
+        told: dict[int, CapacityError] = {}
+        report = None if too_wide is None else told
+        again = _one_by_one(inference, rest, posteriors, given, progress, report)
         out.log_evidence[wide], out.probability[wide] = again
+        if too_wide is not None:
+            too_wide.update({int(wide[i]): error for i, error in told.items()})
     return out.log_evidence, out.probability
 
 

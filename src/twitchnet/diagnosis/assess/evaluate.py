@@ -279,32 +279,16 @@ def _posteriors(
     keys = [(frozenset(one.hard.items()), frozenset(one.soft.items())) for one in records]
     first = dict(zip(keys, records, strict=True))
     place = {key: i for i, key in enumerate(first)}
-    log_evidence = np.full(len(first), np.nan)
-    posterior = np.full((len(first), len(columns(inference.network))), np.nan)
-    rest, limits = posterior.copy(), {}
-
-    def solve(some: list[tuple[int, Answers]]) -> None:
-        try:
-            found = suppose(inference, [answers for _, answers in some])
-        except CapacityError as error:
-            if len(some) == 1:
-                limits[some[0][0]] = error
-                return
-            solve(some[: len(some) // 2])
-            solve(some[len(some) // 2 :])
-            return
-        at = [i for i, _ in some]
-        log_evidence[at], posterior[at], rest[at] = found.log_evidence, found.posterior, found.rest
-
-    solve(list(enumerate(first.values())))
+    limits: dict[int, CapacityError] = {}
+    found = suppose(inference, list(first.values()), too_wide=limits)
     rows = np.array([place[key] for key in keys], dtype=np.int64)
     for row, i in zip(labelled.rows.tolist(), rows.tolist(), strict=True):
         if i in limits:
             code = CAPACITY_CODES[limits[i].limit]
             unscored.append(Unscored(row, code, "the record is too wide"))
-        elif log_evidence[i] == -math.inf:
+        elif found.log_evidence[i] == -math.inf:
             unscored.append(Unscored(row, "TN205", "these answers cannot all hold"))
-    return log_evidence[rows], posterior[rows], rest[rows]
+    return found.log_evidence[rows], found.posterior[rows], found.rest[rows]
 
 
 def _truth(network: Network, row: Mapping[str, object]) -> dict[str, int]:
