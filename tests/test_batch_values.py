@@ -197,6 +197,49 @@ def test_common_words_are_proposed_and_never_applied() -> None:
     assert list(scored["status"]) == ["bad value"]
 
 
+def test_spellings_that_a_map_does_not_tell_apart_are_one_value() -> None:
+    frame = {"leg_twitching": ["JA", "Ja", " ja ", "Ja", "nein"]}
+    found = LEGS.match(frame)
+    assert [(one.value, one.count) for one in found.refusals] == [("Ja", 4), ("nein", 1)]
+    values = found.to_map()["values"]
+    assert values == {"leg_twitching": {"Ja": "yes", "nein": "no"}}
+    assert list(LEGS.score(frame, values=values, top=1)["status"]) == ["ok"] * 5
+
+
+@pytest.mark.parametrize("cells", [[3.0, 2.5, None], ["3.0", "2.5", None], ["3,0", "2.5", ""]])
+def test_a_map_of_numbers_fits_the_numbers_that_it_was_made_of(cells: list[object]) -> None:
+    """Whole numbers with gaps are floats in pandas, and 3.0 in files."""
+    frame = pd.DataFrame({"caffeine_intake": cells, "leg_twitching": ["yes"] * 3})
+    values = LEGS.match(frame).to_map()["values"]["caffeine_intake"]
+    assert len(values) == 2
+    filled = {"caffeine_intake": dict.fromkeys(values, "high")}
+    assert list(LEGS.score(frame, values=filled, top=1)["status"]) == ["ok"] * 3
+
+
+def test_a_table_without_a_single_variable_gets_a_map_to_fill_in(tmp_path: Path) -> None:
+    """A table in another language has no column that is known yet, and needs the map most."""
+    path = tmp_path / "r.csv"
+    path.write_text("Nr,Beinzucken\n1,ja\n", encoding="utf-8")
+    said = tmp_path / "map.yaml"
+    done = CliRunner().invoke(app, ["columns", str(path), "--write", str(said)])
+    assert done.exit_code == 0, done.output
+    assert "No column of 1 rows answers yet" in done.output
+    assert read_column_map(said).names == {"Nr": "", "Beinzucken": ""}
+    said.write_text(said.read_text().replace('Beinzucken: ""', "Beinzucken: leg_twitching"))
+    done = CliRunner().invoke(app, ["columns", str(path), "--map", str(said)])
+    assert "0 of 1 rows can be read" in done.output
+    assert "'ja'" in done.output
+
+
+def test_rows_that_cannot_be_looked_at_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    path.write_bytes(b"name,leg_twitching\nJ\xfcrgen,yes\n,yes\n1,2,3\n")
+    done = CliRunner().invoke(app, ["columns", str(path)])
+    assert "1 of 1 rows can be read" in done.output
+    assert "1 rows are left out: not readable (TN211)" in done.output
+    assert "1 rows are left out: not text in UTF-8, or in the --encoding" in done.output
+
+
 def test_a_map_is_written_as_it_was_read(tmp_path: Path) -> None:
     before = ColumnMap(
         {"q 1": "leg_twitching", "notes": ""},

@@ -10,7 +10,7 @@ for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from twitchnet.batch.encoding.columns import open_source
@@ -23,10 +23,15 @@ from twitchnet.show.page import Page
 WORDS: Mapping[str, frozenset[str]] = {
     "yes": frozenset({"x", "ja", "oui", "si", "sí", "vrai", "wahr", "j", "o", "s"}),
     "no": frozenset({"nein", "non", "falsch", "faux", "nicht"}),
-    "unknown": frozenset({"-", "--", "?", "??", ".", "k.a.", "ka", "keine angabe", "unbekannt"})
+    "unknown": frozenset({"-", "--", "?", "??", ".", "k.a.", "k. a.", "ka", "keine angabe"})
+    | {"keine angaben", "unbekannt", "unbek."}
     | {"inconnu", "desconocido", "don't know", "dont know", "not asked", "missing", "n.r."},
-    "female": frozenset({"f", "w", "weiblich", "frau", "femme", "féminin", "mujer", "femenino"}),
-    "male": frozenset({"m", "männlich", "mann", "homme", "masculin", "hombre", "masculino", "h"}),
+    "female": frozenset(
+        {"f", "w", "weiblich", "weibl.", "frau", "femme", "féminin", "mujer", "femenino"}
+    ),
+    "male": frozenset(
+        {"m", "männlich", "männl.", "mann", "homme", "masculin", "hombre", "masculino", "h"}
+    ),
 }
 """Common words of tables, by the state that they may mean; proposed for variables that have this
 state.
@@ -42,7 +47,8 @@ class Match(Shown):
 
     ``answers`` maps columns to variables; ``alone`` are the columns that are left alone, with the
     name of a variable that may be meant, or ''; ``refusals`` count the values that are not
-    understood, by column, most frequent first; ``rows`` is the number of rows that were looked at,
+    understood, by column, most frequent first (case and blanks around a value make no difference);
+    ``rows`` is the number of rows that were looked at,
     and ``good`` the number without such a value; ``proposals`` maps (column, value) to the state
     that a value may mean.
     """
@@ -57,6 +63,8 @@ class Match(Shown):
     def page(self) -> Page:
         """The match as tables."""
         whole = f"{self.good:,} of {self.rows:,} rows can be read."
+        if not self.answers:
+            whole = f"No column of {self.rows:,} rows answers yet: a map says which do (--write)."
         return self.sheet(
             "How the table fits the model",
             table(
@@ -103,18 +111,20 @@ def match(
     split: Splits,
 ) -> Match:
     """How the frames of one table fit a network."""
-    encoder = Encoder(network, names, values, split)
-    counts: dict[tuple[str, str, str, str], int] = {}
+    encoder = Encoder(network, names, values, split, answers=False)
+    counts: dict[tuple[str, str], int] = {}
+    first: dict[tuple[str, str], Refusal] = {}  # of values that are one word in a map
     rows = good = 0
     for frame in frames:
         encoded = encoder(open_source(frame))
         rows += len(encoded.codes)
         good += len(encoded.codes) - int(encoded.bad_rows.sum())
         for one in encoded.refusals:
-            key = (one.code, one.column, one.value, one.hint)
+            key = (one.column, key_of(one.value))
             if key in counts or len(counts) < MOST_VALUES:
                 counts[key] = counts.get(key, 0) + one.count
-    found = [Refusal(c, column, v, count, h) for (c, column, v, h), count in counts.items()]
+                first.setdefault(key, one)
+    found = [replace(one, value=one.value.strip(), count=counts[key]) for key, one in first.items()]
     place = {column: i for i, column in enumerate(encoder.used)}
     found.sort(key=lambda one: (place.get(one.column, len(place)), -one.count, one.value))
     proposals = {

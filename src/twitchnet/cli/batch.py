@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from twitchnet.cli.words import DEFAULT_MODEL, Json, print_json
-
-if TYPE_CHECKING:
-    pass
 
 
 class Format(StrEnum):
@@ -233,6 +232,7 @@ def columns(
     from dataclasses import asdict
 
     import twitchnet
+    from twitchnet.batch.files.rejects import REASONS
     from twitchnet.batch.formats.readers import open_input
     from twitchnet.batch.match import match
     from twitchnet.io.column_map import ColumnMap, read_column_map, write_column_map
@@ -244,8 +244,17 @@ def columns(
     except ImportError as error:
         raise typer.BadParameter(str(error)) from None
     network = twitchnet.load(model).network
-    frames = (chunk.frame for chunk in found.chunks(8192))
-    matched = match(network, frames, said.names, said.values, said.split)
+    unread: Counter[str] = Counter()
+
+    def frames() -> Iterator[Any]:
+        yield {name: [] for name in found.columns}  # a table without rows has columns, too
+        for chunk in found.chunks(8192):
+            unread.update(reject.code for reject in chunk.rejects)
+            yield chunk.frame
+
+    matched = match(network, frames(), said.names, said.values, said.split)
+    for code, count in sorted(unread.items()):
+        typer.echo(f"{count:,} rows are left out: {REASONS[code]} ({code})", err=True)
     if write:
         write_column_map(write, said, matched.to_map())
         typer.echo(f"the map is in {write}: fill in its blanks", err=True)

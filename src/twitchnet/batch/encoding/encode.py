@@ -262,7 +262,7 @@ def encode_frame(
 class Encoder:
     """Reads one frame after another; the meaning of each word is looked up once.
 
-    Raises what ``encode_frame`` raises.
+    Raises what ``encode_frame`` raises; without ``answers`` a frame may have no variable at all.
     """
 
     def __init__(
@@ -271,8 +271,11 @@ class Encoder:
         names: Mapping[str, str] | None = None,
         values: Values = MappingProxyType({}),
         split: Splits = MappingProxyType({}),
+        *,
+        answers: bool = True,
     ) -> None:
         self.network = network
+        self.answers = answers
         self.names = dict(names or {})
         self.values = ValueMap.of(values)
         self.split = splits_of(split)
@@ -317,7 +320,8 @@ class Encoder:
             raise RecordError(
                 [Problem("TN201", "the frame has no such column", missing[0], hint=hint)]
             )
-        used, self.other = match_columns(self.network, plain_ones, self.names, alone=not self.split)
+        alone = self.answers and not self.split
+        used, self.other = match_columns(self.network, plain_ones, self.names, alone)
         self.used = used
         self.values.refuse_unknown(columns, [*self.network.by_name])
         self.columns = columns

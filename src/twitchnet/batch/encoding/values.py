@@ -8,6 +8,7 @@ is asked for.  Of the model, only the names of variables are known here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,10 @@ Words = str | Sequence[object]
 Values = Mapping[str, Words | Mapping[str, Words]]
 """By state, the words of all columns; by column, a mapping of words to states, or of states
 to lists of words."""
+
+
+_WHOLE = re.compile(r"(-?[0-9]{1,15})[.,]0{1,15}")
+"""A whole number as a column of numbers with gaps writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +99,12 @@ class ValueMap:
 def key_of(value: object) -> str:
     """A cell in the form in which words are compared.
 
-    >>> key_of(" K.A. "), key_of(1.0)
-    ('k.a.', '1')
+    >>> key_of(" K.A. "), key_of(1.0), key_of("1,0")
+    ('k.a.', '1', '1')
     """
-    value = plain(value)
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value).lower()
+    text = str(plain(value)).lower()
+    whole = _WHOLE.fullmatch(text)
+    return whole[1] if whole else text
 
 
 def _pairs(given: Mapping[str, Words], where: str) -> Iterator[tuple[object, str]]:
