@@ -136,6 +136,26 @@ def test_a_column_of_several_answers() -> None:
     assert states(codes, "numbness") == [1, 0, 1, 0, -1]  # what is named is present
 
 
+def test_a_column_that_is_split_may_be_left_alone_by_name() -> None:
+    """A written map leaves it alone, until a person adds the split."""
+    frame = {"Symptoms": ["tingling"], "sex": ["female"]}
+    names = LEGS.match(frame).to_map()["columns"]
+    assert names["Symptoms"] == ""
+    codes = LEGS.encode(frame, names=names, split={"Symptoms": ";"})
+    assert states(codes, "tingling") == [1]
+    with pytest.raises(tn.RecordError, match="TN201 Symptoms"):
+        LEGS.encode(frame, names={"Symptoms": "tingling"}, split={"Symptoms": ";"})
+
+
+def test_a_map_lists_the_words_of_a_split_column_one_by_one() -> None:
+    frame = {"Symptoms": ["Kribbeln; numbness", "Krampf;Kribbeln; ", "tingling"], "id": "abc"}
+    found = LEGS.match(frame, split={"Symptoms": ";"})
+    assert [(one.value, one.count) for one in found.refusals] == [("Kribbeln", 2), ("Krampf", 1)]
+    values = {"Symptoms": {"Kribbeln": "tingling", "Krampf": "unknown"}}
+    scored = LEGS.score(frame, values=values, split={"Symptoms": ";"}, top=1)
+    assert list(scored["status"]) == ["ok"] * 3
+
+
 def test_a_split_cell_that_names_no_question_of_yes_or_no_is_refused() -> None:
     frame = {"Symptoms": ["tingling; hiccups", "tingling; sex", "tingling"]}
     scored = pd.DataFrame(LEGS.score(frame, split={"Symptoms": ";"}, top=1, on_error="unknown"))

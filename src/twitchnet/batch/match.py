@@ -120,11 +120,14 @@ def match(
         rows += len(encoded.codes)
         good += len(encoded.codes) - int(encoded.bad_rows.sum())
         for one in encoded.refusals:
-            key = (one.column, key_of(one.value))
-            if key in counts or len(counts) < MOST_VALUES:
-                counts[key] = counts.get(key, 0) + one.count
-                first.setdefault(key, one)
-    found = [replace(one, value=one.value.strip(), count=counts[key]) for key, one in first.items()]
+            is_split = one.column in encoder.split
+            words = encoder.parts_not_understood(one.column, one.value) if is_split else [one.value]
+            for word in words:
+                key = (one.column, key_of(word))
+                if key in counts or len(counts) < MOST_VALUES:
+                    counts[key] = counts.get(key, 0) + one.count
+                    first.setdefault(key, replace(one, value=word.strip()))
+    found = [replace(one, count=counts[key]) for key, one in first.items()]
     place = {column: i for i, column in enumerate(encoder.used)}
     found.sort(key=lambda one: (place.get(one.column, len(place)), -one.count, one.value))
     proposals = {

@@ -321,7 +321,9 @@ class Encoder:
                 [Problem("TN201", "the frame has no such column", missing[0], hint=hint)]
             )
         alone = self.answers and not self.split
-        used, self.other = match_columns(self.network, plain_ones, self.names, alone)
+        # a written map leaves a column alone that is split by hand
+        names = {c: name for c, name in self.names.items() if name or c not in self.split}
+        used, self.other = match_columns(self.network, plain_ones, names, alone)
         self.used = used
         self.values.refuse_unknown(columns, [*self.network.by_name])
         self.columns = columns
@@ -374,6 +376,12 @@ class Encoder:
                 return [], Problem("TN202", message, column, hint="give it a column of its own")
             names.append(name)
         return names, None
+
+    def parts_not_understood(self, column: str, text: str) -> list[str]:
+        """The answers in a cell of a split column that name no variable of yes and no."""
+        by, words = self.split[column].by, self.values.words(column, column)
+        parts = [part.strip() for part in text.split(by)]
+        return [part for part in parts if part and self._named(part, by, words, column)[1]]
 
 
 def _found(network: Network, name: str, column: str) -> str:
