@@ -72,11 +72,16 @@ def test_reading_goes_on_after_any_chunk(tmp_path: Path) -> None:
     assert (found.total, chunks[-1].share) == (4, 1.0)
 
 
-def test_the_first_sheet_or_the_one_that_is_named(tmp_path: Path) -> None:
+def test_the_first_sheet_or_the_one_that_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     other = [["leg_twitching", "true_stimulant_excess"], ["yes", "yes"], ["no", "no"]]
     path = write_workbook(tmp_path / "r.xlsx", {"Patienten <1>": other, "b": TABLE})
-    assert list(open_input([str(path)]).columns) == other[0]
     assert list(open_input([str(path)], sheet="b").columns) == TABLE[0]
+    assert not caplog.messages
+    assert list(open_input([str(path)]).columns) == other[0]
+    (told,) = caplog.messages
+    assert "the sheet 'Patienten <1>' is read; --sheet names another of ['b']" in told
     with pytest.raises(tn.RecordError, match=r"TN218 no sheet 'c'; it has 'Patienten <1>', 'b'"):
         open_input([str(path)], sheet="c")
     out = str(tmp_path / "out.csv")

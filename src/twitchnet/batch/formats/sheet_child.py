@@ -95,7 +95,8 @@ def read(path: str, sheet: str) -> Any:
         message = f"the sheet has {cells:,} cells, more than {MOST_CELLS:,}"
         raise Refused("TN217", message, "save it as CSV or Parquet")
     left = found.start[1] if found.start else 0  # columns that are blank up to the end
-    return table_of(found.iter_rows(), _merged(found.merged_cell_ranges or ()), left)
+    table = table_of(found.iter_rows(), _merged(found.merged_cell_ranges or ()), left)
+    return table.replace_schema_metadata({SHEETS: json.dumps(names)})
 
 
 def _merged(ranges: Iterable[tuple[tuple[int, int], tuple[int, int]]]) -> set[int]:
@@ -107,7 +108,10 @@ def _merged(ranges: Iterable[tuple[tuple[int, int], tuple[int, int]]]) -> set[in
 
 
 REFUSED = b"refused"
-"""The key of a refusal."""
+"""The key of a refusal in the metadata of a table."""
+
+SHEETS = b"sheets"
+"""The key of the names of all sheets."""
 
 NUMBER, MERGED = "\x1enumber", "\x1emerged"
 """Columns beside those of the sheet, under names that no sheet has."""

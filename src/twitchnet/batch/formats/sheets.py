@@ -8,6 +8,7 @@ header, so that a blank row has a number and no record.
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ from twitchnet.batch.formats.opening import Chunk, Columns, Cursor, Reject, unre
 from twitchnet.batch.stream import arrow
 from twitchnet.errors import Problem, RecordError, needs
 
+LOG = logging.getLogger(__name__)
 CHILD = "import sys; sys.path[:] = {places!r}; from {room} import main; main({path!r}, {sheet!r})"
 """What the child process does."""
 
@@ -69,7 +71,7 @@ def _table(path: str, sheet: str) -> Any:
 def _read(path: str, sheet: str, stamp: tuple[int, ...]) -> Any:
     """The table of a sheet; the last one is kept for its chunks."""
     pa = arrow()
-    from twitchnet.batch.formats.sheet_child import REFUSED
+    from twitchnet.batch.formats.sheet_child import REFUSED, SHEETS
 
     if find_spec("python_calamine") is None:
         raise needs("python-calamine", "excel")
@@ -84,10 +86,16 @@ def _read(path: str, sheet: str, stamp: tuple[int, ...]) -> Any:
     if done.returncode == 0:
         table = pa.ipc.open_stream(done.stdout).read_all()
         table.validate(full=True)
-        if refused := (table.schema.metadata or {}).get(REFUSED):
+        said = table.schema.metadata
+        if refused := said.get(REFUSED):
             code, message, hint = json.loads(refused)
             raise RecordError([Problem(code, message, "", path, hint=hint)])
-        return table
+        first, *others = json.loads(said[SHEETS])
+        if others and not sheet:
+            LOG.warning(
+                "%s: the sheet %r is read; --sheet names another of %s", path, first, others
+            )
+        return table.replace_schema_metadata(None)
     last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2][:300]
     if done.returncode > 0 and "MemoryError" not in last:
         raise unreadable(path, f"cannot be read: {last}", "is the file whole?")
