@@ -52,12 +52,15 @@ def main(path: str, sheet: str) -> None:
 
 
 def _limit() -> None:
-    with suppress(ImportError, OSError, ValueError):
+    """Sets the limits of this process, where the system has them and none is stricter."""
+    try:
         import resource
-
-        resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
-        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    except ImportError:  # Windows
+        return
+    limits = {"RLIMIT_DATA": MEMORY, "RLIMIT_CPU": SECONDS, "RLIMIT_CORE": 0}
+    for name, most in limits.items():
+        with suppress(OSError, ValueError):
+            resource.setrlimit(getattr(resource, name), (most, most))
 
 
 class Refused(Exception):
