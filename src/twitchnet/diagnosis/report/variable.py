@@ -21,7 +21,8 @@ class VariableInfo(Shown):
     ``states[0]`` is the baseline.  ``numbers`` are its numbers with their ranges, those that
     move together as one; ``arrays`` holds every number by the name that
     ``Model.with_numbers`` takes (``"muscle_fatigue -> leg_twitching"``), read-only, in the
-    shape of the local model; ``sources`` are the sources of its numbers.
+    shape of the local model; ``sources`` are the sources of its numbers; ``codes`` pairs of a
+    system and what the variable is called there.
     """
 
     name: str
@@ -35,6 +36,7 @@ class VariableInfo(Shown):
     numbers: tuple[Parameter, ...]
     arrays: Mapping[str, Array]
     sources: tuple[Source, ...]
+    codes: tuple[tuple[str, str], ...] = ()
 
     def page(self) -> Page:
         """The variable as a page."""
@@ -45,6 +47,7 @@ class VariableInfo(Shown):
                 self.description,
                 f"{self.kind.capitalize()} {self.name}: {', '.join(self.states)}.",
                 f"Asked: {self.question}" if self.question else "",
+                f"Codes: {', '.join(code for _, code in self.codes)}." if self.codes else "",
             ),
             lines(
                 "Neighbours",
@@ -102,6 +105,7 @@ def _info(network: Network, variable: Variable) -> VariableInfo:
         numbers,
         dict(_arrays(variable)),
         tuple(source for source in network.sources if source.key in keys),
+        variable.codes,
     )
     return info.signed_by(network)
 

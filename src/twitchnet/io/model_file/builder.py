@@ -168,6 +168,8 @@ class _Builder:
             ask_cost=spec.ask_cost,
             ask_if=spec.ask_if,
             synonyms=tuple(spec.synonyms),
+            codes=tuple((name, code) for name, codes in spec.codes.items() for code in codes),
+            person=spec.person,
         )
 
     def _extra(self) -> dict[str, str]:

@@ -129,6 +129,12 @@ class VariableSpec(_Part):
     description: str = ""
     group: str = ""
     synonyms: list[Text] = Field(default_factory=list)
+    codes: dict[Literal["hpo", "icd10", "loinc", "snomed"], Texts] = Field(
+        default_factory=dict, description="what other systems call it: a code, or several"
+    )
+    person: Literal["", "age", "sex"] = Field(
+        default="", description="the fact of a person that it holds, for records of other systems"
+    )
     always_ask: bool = False
     ask_cost: Annotated[float, Field(ge=0)] = 1.0
     ask_if: Condition = ""

@@ -190,8 +190,13 @@ class _Writer:
                 ask_cost=None if v.ask_cost == 1.0 else v.ask_cost,
                 ask_if=v.ask_if,
                 synonyms=v.synonyms,
+                person=v.person,
             )
             yield from self.entry(4, values)
+            if v.codes:
+                systems = dict.fromkeys(system for system, _ in v.codes)
+                codes = {s: [code for of, code in v.codes if of == s] for s in systems}
+                yield f"    codes: {flow_map(codes)}"
             if v.name in care:
                 watch = care[v.name]
                 care_values = _sparse(

@@ -1,0 +1,1 @@
+"""Records of other systems, whose answers are codes: Phenopackets and FHIR."""
