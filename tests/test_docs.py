@@ -14,7 +14,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from tools.picture import FOLDER, THEMES, WORDS, picture, report
+from tools.picture import FOLDER, THEMES, WORDS, drawings, picture, report
 
 import twitchnet as tn
 from twitchnet.cli.main import main
@@ -95,6 +95,13 @@ def test_the_picture_is_that_of_the_first_command() -> None:
         drawn = FOLDER / f"ranking-{theme}.svg"
         assert drawn.read_text(encoding="utf-8") == picture(page, theme), "python tools/picture.py"
         assert f"docs/{drawn.name}" in README
+
+
+def test_the_drawings_are_those_of_today() -> None:
+    shown = (FOLDER / "pictures.md").read_text(encoding="utf-8")
+    for name, svg in drawings().items():
+        assert (FOLDER / name).read_text(encoding="utf-8") == svg, "python tools/picture.py"
+        assert f"]({name})" in shown
 
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)|(?:src|srcset|href)=\"([^\"]+)\"")

@@ -1,6 +1,6 @@
-"""The picture of a ranking in the README, drawn from a real report.
+"""The pictures of the README and of docs/pictures.md, drawn from real reports and networks.
 
-    python tools/picture.py      writes docs/ranking-light.svg and docs/ranking-dark.svg
+    python tools/picture.py      writes docs/ranking-*.svg and docs/drawing-*.svg
 
 The words, numbers and colours are those of the report in a notebook; nothing is typed in
 by hand.  A test draws it again and compares.
@@ -130,8 +130,21 @@ def _text(
     return f"<text {looks}>{escape(words)}</text>"
 
 
+def drawings() -> dict[str, str]:
+    """The pictures of docs/pictures.md, by the names of their files."""
+    asked = ["leg_twitching", "urge_to_move", "worse_at_night"]
+    dx = tn.load("twitchy_legs").diagnose(asked, numbness=False, caffeine_intake="high")
+    return {
+        "drawing-diagnosis.svg": dx.draw().svg,
+        "drawing-cause.svg": dx.draw("restless_legs_syndrome").svg,
+        "drawing-demo.svg": tn.load("demo").draw().svg,
+    }
+
+
 def main() -> None:
-    """Writes both pictures."""
+    """Writes all pictures."""
+    for name, svg in drawings().items():
+        (FOLDER / name).write_text(svg, encoding="utf-8")
     page = report()
     for theme in THEMES:
         path = FOLDER / f"ranking-{theme}.svg"

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from twitchnet.io.foreign.table_order import TableOrder
     from twitchnet.model.edit import NumberChange
     from twitchnet.model.network import Parameter, Variable
+    from twitchnet.show.drawing import Drawing
 
 Frame = TypeVar("Frame")
 """A frame of any kind, which comes back as what it was."""
@@ -581,6 +582,20 @@ class Model:
             labelled = labelled_records(self.network, records, truth)
         found = evaluate(self._inference, labelled, top=top, draws=draws, seed=seed)
         return found.signed_by(self.network)
+
+    def draw(self, around: str = "") -> Drawing:
+        """The network drawn in layers, or one variable with its parents and children.
+
+        A notebook shows the drawing; ``save`` writes SVG or PNG.  Raises ``RecordError`` for a
+        name that the model does not have.
+
+        >>> import twitchnet as tn
+        >>> tn.load("demo").draw("muscle_fatigue")
+        <Drawing of 4 nodes and 3 edges>
+        """
+        from twitchnet.diagnosis.report.drawing import draw_network
+
+        return draw_network(self.network, around)
 
     def questionnaire(self) -> dict[str, Any]:
         """The questions of the model as a FHIR Questionnaire (R4), in its words and order.

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from twitchnet.diagnosis.explain.whatif import SingleChange, WhatIf
     from twitchnet.diagnosis.interview.questions import NextQuestions
     from twitchnet.diagnosis.marginals import JointTable
+    from twitchnet.show.drawing import Drawing
 
 
 @dataclass(frozen=True, repr=False)
@@ -245,6 +246,20 @@ class Diagnosis:
         from twitchnet.diagnosis.explain.explain import leave_out
 
         return leave_out(self.inference, self.answers)
+
+    def draw(self, around: str = "") -> Drawing:
+        """The part of the network that matters for this diagnosis, or the neighbours of a variable.
+
+        Boxes are filled by probability, with a mark where it was before; edges to findings are as
+        wide as they probably produced them.  Raises ``RecordError`` for a wrong name.
+
+        >>> import twitchnet as tn
+        >>> tn.load("demo").diagnose(leg_twitching=True).draw()
+        <Drawing of 3 nodes and 2 edges>
+        """
+        from twitchnet.diagnosis.report.drawing import draw_diagnosis
+
+        return draw_diagnosis(self, around)
 
     def explain(
         self, cause: str | None = None, state: str = "", *, decisive: bool = True
