@@ -36,11 +36,20 @@ def executed(path: Path) -> Any:
         coalesce_streams=True,  # else the halves of a print depend on the clock
     )
     client.execute()
+    for cell in book.cells:
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if not is_wiped(output)]
     book.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
     return book
+
+
+def is_wiped(output: Any) -> bool:
+    """Whether an output is a line of progress, which a slow machine shows and then wipes."""
+    text = str(output.get("text", ""))
+    return output.get("name") == "stderr" and not text.rpartition("\r")[2].strip()
 
 
 def shown(book: Any) -> Iterator[str]:

@@ -48,6 +48,10 @@ if TYPE_CHECKING:
     from twitchnet.show.drawing import Drawing
 
 
+DRAWN = 6
+"""Causes that a drawing of a diagnosis holds in any case, the first by gain."""
+
+
 @dataclass(frozen=True, repr=False)
 class Diagnosis:
     """Exact posteriors of every cause of the model, given the answers of one record."""
@@ -259,7 +263,8 @@ class Diagnosis:
         """
         from twitchnet.diagnosis.report.drawing import draw_diagnosis
 
-        return draw_diagnosis(self, around)
+        leaders = [row.cause for row in self.ranked(by="gain")[:DRAWN] if row.gain > 0.0]
+        return draw_diagnosis(self.inference, self.answers, self.beliefs, leaders, around)
 
     def explain(
         self, cause: str | None = None, state: str = "", *, decisive: bool = True

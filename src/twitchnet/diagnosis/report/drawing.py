@@ -7,11 +7,12 @@ links are thin.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from twitchnet.diagnosis.evidence import Answers
+from twitchnet.diagnosis.inference import Beliefs, Inference
 from twitchnet.diagnosis.report.report import spoken
 from twitchnet.errors import Problem, RecordError, nearest
 from twitchnet.model.local import Table
@@ -19,11 +20,8 @@ from twitchnet.model.network import Network
 from twitchnet.show.drawing import Drawing, Edge, Node
 from twitchnet.show.layers import by_longest_path
 
-if TYPE_CHECKING:
-    from twitchnet.diagnosis.diagnosis import Diagnosis
-
-LEADERS = 6
-"""Causes that a diagnosis draws, the first by gain."""
+PRODUCED = 0.2
+"""Responsibility from which a diagnosis draws a cause that does not lead."""
 
 FAINT = 0.05
 """Weight of an edge of a diagnosis that is responsible for nothing."""
@@ -43,21 +41,25 @@ def draw_network(network: Network, around: str = "") -> Drawing:
     return _drawn(network, title, names, edges, {}, {}, note)
 
 
-def draw_diagnosis(diagnosis: Diagnosis, around: str = "") -> Drawing:
+def draw_diagnosis(
+    inference: Inference,
+    answers: Answers,
+    beliefs: Beliefs,
+    leaders: Sequence[str],
+    around: str = "",
+) -> Drawing:
     """The part of a network that matters for a diagnosis, or one variable and its neighbours.
 
-    That part are the leading causes, the answers that they are linked to, and the causes that
+    That part are the ``leaders``, the answers that they are linked to, and the causes that
     probably produced what was observed.
     """
-    network, answers = diagnosis.network, diagnosis.answers
+    network, shares = inference.network, beliefs.responsibility
     answered = {**answers.hard, **dict.fromkeys(answers.soft, -1)}
-    shares = diagnosis.beliefs.responsibility
     if around:
         _checked(network, around)
         chosen = {around}
     else:
-        leaders = [row.cause for row in diagnosis.ranked(by="gain") if row.gain > 0.0][:LEADERS]
-        chosen = {*leaders, *(cause for (cause, _), share in shares.items() if share >= 0.2)}
+        chosen = {*leaders, *(cause for (cause, _), share in shares.items() if share >= PRODUCED)}
         chosen &= set(network.by_name)
     edges = []
     for edge in _edges(network):
@@ -70,8 +72,8 @@ def draw_diagnosis(diagnosis: Diagnosis, around: str = "") -> Drawing:
     names = chosen | {name for edge in edges for name in (edge.source, edge.target)}
     names |= {n for n in answered if not around and network.by_name[n].local is not None}
     nodes = {}
-    before = diagnosis.inference.prior.probability
-    for name, row in diagnosis.beliefs.probability.items():
+    before = inference.prior.probability
+    for name, row in beliefs.probability.items():
         if name in names and name not in answered:
             prior = float(before[name][1:].sum()) if name in before else None
             nodes[name] = float(row[1:].sum()), prior
