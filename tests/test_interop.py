@@ -36,16 +36,18 @@ from twitchnet.model.local import Leak, Link, NoisyOr, Table
 from twitchnet.model.network import Network, Variable
 
 MODELS = Path(__file__).parents[1] / "models"
+LEAST = -500.0
+"""log P(answers) below which products of the other libraries leave the range of a double."""
 CLASSIC = ["asia", "cancer", "earthquake", "sachs", "survey", "child", "alarm"]
 
 
 def posteriors(network: Network, hard: dict[str, int]) -> dict[str, np.ndarray] | None:
-    """Ours, of every variable; None when the answers are impossible."""
+    """Ours, of every variable; None when the answers are impossible, or so to doubles."""
     every = Network(
         network.name, "1", network.variables, targets=tuple(v.name for v in network.nodes)
     )
     beliefs = Inference(every).beliefs(Answers(hard))
-    if beliefs.log_evidence == -math.inf:
+    if beliefs.log_evidence < LEAST:
         return None
     return {name: np.asarray(row) for name, row in beliefs.probability.items()}
 
