@@ -1,8 +1,9 @@
 """Large and hostile files: loaded or refused in time and memory that grow with their size.
 
-Each file is read in a process of its own, which tells the processor time of the load and
+Each file is read in a process of its own, which reports the processor time of the load and
 the most memory that it took; quadratic work would take minutes, and a value kept for each
-word gigabytes.
+word gigabytes.  Time is counted in units of a loop that runs in the same process, since machines,
+and hours of one machine, differ by a factor of three: a unit is 0.2 s on a usual machine.
 """
 
 # ruff: noqa: E501 - one case, one line
@@ -24,12 +25,18 @@ pytestmark = pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="the most memory of a process is told by Linux"
 )
 
-SECONDS, MEGABYTES = 5.0, 300.0
+UNITS, REFUSED, MEGABYTES = 60.0, 25.0, 300.0
 
 LOAD = """
 import re, sys, time
 import twitchnet as tn
 from twitchnet.errors import ModelError
+def unit():
+    begin, kept = time.process_time(), {}
+    for i in range(1_000_000):
+        kept[str(i % 5000)] = i
+    return time.process_time() - begin
+before = unit()
 begin = time.process_time()
 try:
     told = f"loaded {len(tn.load(sys.argv[1]).network.nodes)}"
@@ -38,18 +45,19 @@ except ModelError as error:
 seconds = time.process_time() - begin
 # Not ru_maxrss, which a process inherits from the one that started it.
 status = open("/proc/self/status", encoding="ascii").read()
-print(seconds, int(re.search(r"VmHWM:\\s+([0-9]+)", status)[1]) / 1024, told)
+units = 2.0 * seconds / (before + unit())
+print(units, int(re.search(r"VmHWM:\\s+([0-9]+)", status)[1]) / 1024, told)
 """
 
 
 def loaded(path: Path) -> tuple[float, float, str]:
-    """Seconds and megabytes of a load, and what came of it."""
+    """Units of time and megabytes of a load, and what came of it."""
     done = subprocess.run(
         [sys.executable, "-c", LOAD, str(path)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    seconds, megabytes, told = done.stdout.split(" ", 2)
-    return float(seconds), float(megabytes), told.strip()
+    units, megabytes, told = done.stdout.split(" ", 2)
+    return float(units), float(megabytes), told.strip()
 
 
 HEAD = "twitchnet: 1\nname: h\nversion: v\nsources: {s: {kind: judgement, cite: c}}\n"
@@ -149,9 +157,9 @@ def test_a_large_file_is_read_or_refused_in_bounds(name: str, tmp_path: Path) ->
     suffix, text, expected = FILES[name]
     path = tmp_path / f"large.{suffix}"
     path.write_text(text(), encoding="utf-8")
-    seconds, megabytes, told = loaded(path)
+    units, megabytes, told = loaded(path)
     assert told.startswith(expected) or f" {expected} " in f" {told}", told
-    assert seconds < (1.0 if suffix != "yaml" and told.endswith("(at most 30)") else SECONDS)
+    assert units < (REFUSED if suffix != "yaml" and told.endswith("(at most 30)") else UNITS)
     assert megabytes < MEGABYTES
 
 
