@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
     not Path("/proc/self/status").exists(), reason="the most memory of a process is told by Linux"
 )
 
-UNITS, REFUSED, MEGABYTES = 60.0, 25.0, 300.0
+UNITS, REFUSED, MEGABYTES = 150.0, 40.0, 300.0
 
 LOAD = """
 import re, sys, time
