@@ -660,6 +660,8 @@ def load(
     workspace: float = WORKSPACE,
     order: TableOrder | None = None,
     targets: Sequence[str] | None = None,
+    roles: Mapping[str, str] | None = None,
+    baselines: Mapping[str, str] | None = None,
 ) -> Model:
     """Loads a model: a bundled name (``"twitchy_legs"``), the path of a model file, or a mapping.
 
@@ -668,6 +670,8 @@ def load(
     ``.xdsl`` or ``.net``.  ``order`` names the order of the tables of a ``.uai`` or ``.xdsl`` file,
     where the file itself may not show it (docs/formats.md): ``"definition"``, ``"pyagrum"`` or
     ``"pgmpy"``.  ``targets`` are the variables to rank instead of those that the file names.
+    ``roles`` (``"context"``, ``"cause"`` or ``"finding"`` by variable) and ``baselines`` (a state
+    by variable) say of another program's network what its file does not, and its reader guessed.
 
     Raises ``ModelError`` with every problem of the file, ``FileNotFoundError`` when
     there is neither such a model nor such a file.
@@ -677,15 +681,19 @@ def load(
     'demo'
     """
     from twitchnet.bundled import find_model
+    from twitchnet.io.foreign.roles import Roles
     from twitchnet.io.formats import read_model
 
     if isinstance(source, Mapping):
+        if roles or baselines:
+            raise ValueError("roles= and baselines= are for networks of other programs")
         from twitchnet.io.model_file.mapping import network_of
 
         network, origin = network_of(source), None
     else:
         origin = find_model(source)
-        network = read_model(origin, order)
+        said = Roles(roles or {}, baselines or {}) if roles or baselines else None
+        network = read_model(origin, order, said)
     if targets is not None:
         network = replace(network, targets=tuple(targets))
     return Model(network, budget=budget, workspace=workspace, _origin=origin)

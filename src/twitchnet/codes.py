@@ -407,6 +407,14 @@ _TABLE = (
         "Nothing, when the note names the program that wrote the file; else say the order: "
         "`order` of tn.load, `--order` of `twitchnet convert`.",
     ),
+    Code(
+        "TN189",
+        "A role or a baseline that had to be guessed",
+        "The file does not say whether the variable is a context, a cause or a finding, or which "
+        "of its states is the ordinary one.",
+        "Nothing, when the guess is right; else say it in a file beside the network "
+        "(docs/formats.md), or with `roles` and `baselines` of tn.load.",
+    ),
     # The record.
     Code(
         "TN201",

@@ -16,6 +16,7 @@ from typing import Literal, get_args
 
 from twitchnet.errors import ModelError, Problem, nearest
 from twitchnet.io.foreign.reading import MAX_BYTES
+from twitchnet.io.foreign.roles import Roles, roles_beside, with_roles
 from twitchnet.io.foreign.table_order import TableOrder
 from twitchnet.io.foreign.tabular import CELLS, hidden
 from twitchnet.model.check import check
@@ -57,12 +58,18 @@ def _function(suffix: str, verb: str) -> Callable[..., object]:
     return found
 
 
-def read_model(path: str | PathLike[str], order: TableOrder | None = None) -> Network:
+def read_model(
+    path: str | PathLike[str],
+    order: TableOrder | None = None,
+    roles: Roles | None = None,
+) -> Network:
     """The network in a file of any known format, chosen by its suffix.
 
     ``order`` says in which order a ``.uai`` or ``.xdsl`` file lists the numbers of a table
-    (see ``foreign.table_order``); None recognises it.  Raises ``ModelError`` with every problem
-    of the file, ``ValueError`` for an order where the format leaves none open.
+    (see ``foreign.table_order``); None recognises it.  ``roles`` says what its variables are,
+    before the small file beside it (see ``foreign.roles``).  Raises ``ModelError`` with every
+    problem of the file, ``ValueError`` for an order where the format leaves none open, and for
+    roles of a model file, which states them itself.
     """
     suffix, file = _suffix(path), fspath(path)
     if order and suffix not in ORDERED:
@@ -72,6 +79,8 @@ def read_model(path: str | PathLike[str], order: TableOrder | None = None) -> Ne
     if suffix in YAML:
         from twitchnet.io.model_file.reader import read_network
 
+        if roles is not None:
+            raise ValueError("roles= and baselines= are for networks of other programs")
         return read_network(path)
     try:
         with Path(path).open("rb") as stream:
@@ -82,6 +91,7 @@ def read_model(path: str | PathLike[str], order: TableOrder | None = None) -> Ne
     parse = _function(suffix, "parse")
     network = parse(data, file, order) if suffix in ORDERED else parse(data, file)
     assert isinstance(network, Network)
+    network = with_roles(network, (roles or Roles()).over(roles_beside(Path(path))), file)
     problems = [problem for problem in check(network) if problem.severity == "error"]
     if problems:
         raise ModelError(replace(problem, file=file) for problem in problems)
@@ -95,10 +105,20 @@ def lint_model(path: str | PathLike[str]) -> list[Problem]:
             from twitchnet.io.model_file.reader import lint
 
             return lint(path)
-        notes = read_model(path).notes
+        network = read_model(path)
     except ModelError as error:
         return list(error.problems)
-    return [Problem("TN188", note, file=fspath(path), severity="warning") for note in notes]
+    file = fspath(path)
+    told = [Problem("TN188", note, file=file, severity="warning") for note in network.notes]
+    return told + [_guessed(guess, file) for guess in network.guesses]
+
+
+def _guessed(guess: tuple[str, str, str], file: str) -> Problem:
+    """What a reader had to guess, and how to say otherwise."""
+    name, what, which = guess
+    word = "STATE" if what == "baseline" else "context"
+    hint = f"say otherwise with {what}s: {{{name}: {word}}} in {Path(file).name}.roles.yaml"
+    return Problem("TN189", f"{what} {which}", name, file, hint=hint, severity="warning")
 
 
 def format_model(

@@ -127,6 +127,7 @@ class Network:
     extra: Mapping[str, str] = field(default_factory=dict)
     levels: tuple[Level, ...] = ()
     words: Words = NEUTRAL
+    guesses: tuple[tuple[str, str, str], ...] = ()  # of a reader: variable, role or baseline, which
 
     def __repr__(self) -> str:
         return f"<Network {self.counted}>"

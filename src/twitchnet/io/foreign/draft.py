@@ -9,12 +9,14 @@ What foreign files do not say is decided here, the same way for all of them:
 * *kind*: a variable that nothing depends on is a finding, any other is a cause (a file
   that twitchnet wrote says the kind itself);
 * *baseline*: the first state is the baseline, unless a later one is named like one
-  (``no``, ``absent``, ``normal`` ...); that state is then moved to the front;
+  (``no``, ``absent``, ``normal`` ...), or the file marks other states as faults; that state is
+  then moved to the front;
 * *names*: what a record or a command line could not spell is replaced by ``_``; the
   label keeps the name as it was;
 * a row of a table that misses 1 by a rounding error is scaled to 1.
 
-What was read otherwise than the definition of the format says is a *note* of the network.
+What was read otherwise than the definition of the format says is a *note* of the network; a
+kind or a baseline that no word of the file stated is one of its *guesses*.
 
 A fault is reported once: what depends on a variable that cannot be read is not judged.
 """
@@ -53,6 +55,9 @@ ROUNDING = 1e-2
 
 KINDS: tuple[Kind, ...] = ("context", "cause", "finding")
 
+OBSERVATION = "observation"
+"""The kind of what a file calls observed: a context if it is a root with children, or a finding."""
+
 
 @dataclass(slots=True)
 class _Declared:
@@ -63,10 +68,26 @@ class _Declared:
     label: str
     kind: str
     readable: bool = True
+    faults: tuple[int, ...] = ()  # states that the file marks as faults
+    mandatory: bool = False
+    group: str = ""
     parents: tuple[str, ...] = ()
     defined: Place | None = None
     table: Array | None = None  # (*parent cards, own card)
     noisy: _Noisy | None = None
+
+    def role(self, used: bool) -> Kind:
+        """Its kind: what the file says, or a cause where anything may depend on it."""
+        if self.kind == OBSERVATION:
+            return "context" if used and not self.parents else "finding"
+        guess: Kind = "cause" if used or not self.parents else "finding"
+        return next((kind for kind in KINDS if kind == self.kind), guess)
+
+    @property
+    def sound(self) -> int:
+        """The baseline: the first state that is no fault, or the one that is named so."""
+        fine = [i for i in range(len(self.states)) if i not in self.faults]
+        return fine[0] if self.faults and fine else baseline(self.states)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +112,7 @@ class Draft:
         self.variables: dict[str, _Declared] = {}
         self.problems: list[Problem] = []
         self.notes: list[str] = []
+        self.targets: list[str] = []  # what the file says is ranked
         self.attempted: set[str] = set()  # a table that cannot be read is not missing
         self.refused: set[str] = set()  # nodes of kinds that cannot be read
         self.nameless = False  # a variable has lost its name, so any may be meant
@@ -142,10 +164,15 @@ class Draft:
         label: str = "",
         kind: str = "",
         readable: bool = True,
+        faults: Sequence[int] = (),
+        mandatory: bool = False,
+        group: str = "",
     ) -> bool:
         """A variable with its states, in the order of the file; whether it is a new one.
 
         One that is not ``readable`` has been reported already.
+        ``faults`` are the states that the file marks as faults; ``mandatory`` says that it is
+        asked always.
         """
         if name in self.variables:
             self.wrong("TN118", f"{name[:80]!r} is declared twice", place)
@@ -161,7 +188,9 @@ class Draft:
             twice = next(state for i, state in enumerate(states) if state in states[:i])
             self.wrong("TN147", f"the state {twice[:80]!r} is named twice", place, name)
             readable = False
-        self.variables[name] = _Declared(tuple(states), place, label or name, kind, readable)
+        known = _Declared(tuple(states), place, label or name, kind, readable)
+        known.faults, known.mandatory, known.group = tuple(faults), mandatory, group
+        self.variables[name] = known
         return True
 
     def refuse(self, name: str, what: str, place: Place, hint: str = "") -> None:
@@ -320,15 +349,16 @@ class Draft:
         used = {parent for known in self.variables.values() for parent in known.parents}
         variables = []
         for name, known in self.variables.items():
-            kind: Kind = "cause" if name in used or not known.parents else "finding"
             texts = tuple(known.states[i] for i in orders[name])
             variables.append(
                 Variable(
                     name=names[name],
-                    kind=next((k for k in KINDS if k == known.kind), kind),
+                    kind=known.role(name in used),
                     states=(states := spelled_states(texts)),
                     label=known.label,
                     texts=() if states == texts else texts,
+                    group=known.group,
+                    always_ask=known.mandatory,
                     local=self._local(name, names, orders),
                 )
             )
@@ -341,7 +371,22 @@ class Draft:
             variables=tuple(variables),
             description=f"Read from {PurePath(self.file).name}.",
             notes=tuple(self.notes),
+            targets=tuple(names[name] for name in self.targets),
+            guesses=self._guesses(names, variables),
         )
+
+    def _guesses(
+        self, names: dict[str, str], variables: Sequence[Variable]
+    ) -> tuple[tuple[str, str, str], ...]:
+        """What no word of the file stated: the kinds and the baselines of its variables."""
+        guesses: list[tuple[str, str, str]] = []
+        for (name, known), variable in zip(self.variables.items(), variables, strict=True):
+            if not known.kind:
+                guesses.append((names[name], "role", variable.kind))
+            if not (known.kind in KINDS or known.faults or known.noisy is not None):
+                how = "as its first state" if not baseline(known.states) else "by name"
+                guesses.append((names[name], "baseline", f"{variable.states[0]}, {how}"))
+        return tuple(guesses)
 
     def _orders(self) -> dict[str, list[int]]:
         """The order of each variable's states, the baseline in front."""
@@ -356,7 +401,8 @@ class Draft:
             if known.noisy is not None:
                 order.reverse()
             else:
-                order.insert(0, order.pop(neutral.get(name, baseline(known.states))))
+                first = known.sound if known.faults else neutral.get(name, known.sound)
+                order.insert(0, order.pop(first))
             orders[name] = order
         return orders
 

@@ -14,7 +14,12 @@ A noisy-MAX has, for each parent, one column for each of its states in the order
 column of each parent are their baselines (the node's states go from the strongest down).
 The numbers are those of Diez, "this parent alone, no leak", as in our noisy-MAX, so they
 need no conversion; GeNIe shows Henrion's compound form on request.
-Source: SMILE programmer's manual, "noisy-MAX nodes", "XDSL file format".
+Diagnostic roles are those of GeNIe: a node with ``diagtype`` target is a cause that is ranked,
+one with observation is asked about (always, if ``mandatory``), any other node of such a file is a
+cause that is not ranked.  The states marked ``fault`` are those that are looked for, so the
+first state without that mark is the baseline.  Submodels become groups.  A default state is no
+answer: it is told in a note.
+Source: SMILE programmer's manual, "noisy-MAX nodes", "diagnosis", "XDSL file format".
 """
 
 from __future__ import annotations
@@ -24,7 +29,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from twitchnet.io.foreign.draft import MAX_VARIABLES, Draft
+from twitchnet.io.foreign.draft import MAX_VARIABLES, OBSERVATION, Draft
 from twitchnet.io.foreign.safe_xml import Element, escaped, parse_xml
 from twitchnet.io.foreign.spelling import identifiers, respelled
 from twitchnet.io.foreign.table_order import TableOrder, list_in_order, read_in_order
@@ -87,7 +92,8 @@ def parse_xdsl(
     if root.tag != "smile" or nodes is None:
         draft.stop("TN150", f"<smile><nodes> is expected, found <{root.tag[:40]}>", root.place)
     draft.name = root.attributes.get("id") or draft.name
-    labels = _labels(root)
+    shown = _shown(root)
+    roles = any("diagtype" in element.attributes for element in nodes.children)
     if root.one("dynamic") is not None:
         draft.wrong("TN152", "a network that unrolls in time cannot be read", root.place)
     known = []
@@ -101,7 +107,7 @@ def parse_xdsl(
             draft.wrong("TN121", f"<{element.tag}> has no id", element.place)
             draft.nameless = True
         else:
-            _declare(element, name, labels.get(name, name), draft)
+            _declare(element, name, shown.get(name, (name, "")), roles, draft)
             known.append((element, name))
     order = order or _order(root, known, draft)
     for element, name in known:
@@ -122,24 +128,45 @@ def _order(root: Element, known: Sequence[tuple[Element, str]], draft: Draft) ->
     return "pyagrum"
 
 
-def _labels(root: Element) -> dict[str, str]:
-    """The names that GeNIe shows, by id; nodes may lie in submodels."""
-    found: dict[str, str] = {}
-    waiting = list(root.all("extensions"))
+def _shown(root: Element) -> dict[str, tuple[str, str]]:
+    """The name that GeNIe shows and the submodel that holds the node, by id."""
+    found: dict[str, tuple[str, str]] = {}
+    waiting = [(element, "") for element in root.all("extensions")]
     while waiting:
-        element = waiting.pop()
+        element, group = waiting.pop()
         named = element.one("name")
         if element.tag == "node" and named is not None:
-            found[element.attributes.get("id", "")] = named.text.strip()
-        waiting += element.children
+            found[element.attributes.get("id", "")] = (named.text.strip(), group)
+        if element.tag == "submodel":
+            group = named.text.strip() if named is not None else element.attributes.get("id", "")
+        waiting += [(child, group) for child in element.children]
     return found
 
 
-def _declare(element: Element, name: str, label: str, draft: Draft) -> None:
-    states = [state.attributes.get("id", "") for state in element.all("state")]
+def _declare(
+    element: Element, name: str, shown: tuple[str, str], roles: bool, draft: Draft
+) -> None:
+    marks = [state.attributes for state in element.all("state")]
     properties = {p.attributes.get("id", ""): p.text.strip() for p in element.all("property")}
-    states = respelled(states, properties.get(STATES, ""))
-    draft.declare(name, states, element.place, label=label, kind=properties.get(KIND, ""))
+    states = respelled([mark.get("id", "") for mark in marks], properties.get(STATES, ""))
+    kind, said = properties.get(KIND, ""), element.attributes
+    if roles and not kind:
+        kind = OBSERVATION if said.get("diagtype") == "observation" else "cause"
+    new = draft.declare(
+        name,
+        states,
+        element.place,
+        label=shown[0],
+        kind=kind,
+        faults=[i for i, mark in enumerate(marks) if mark.get("fault") == "true"],
+        mandatory=said.get("diagtype") == "observation" and said.get("mandatory") == "true",
+        group=shown[1],
+    )
+    if new and said.get("diagtype") == "target":
+        draft.targets.append(name)
+    for state, mark in zip(states, marks, strict=True):
+        if mark.get("default") == "true":
+            draft.notes.append(f"{name[:80]}: the default state {state[:60]!r} is no answer.")
 
 
 def _define(element: Element, name: str, draft: Draft, order: TableOrder) -> None:
