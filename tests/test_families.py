@@ -140,3 +140,46 @@ def test_the_baseline_of_a_noisy_variable_stays(tmp_path: Path) -> None:
     for name, state in (("a", "x"), ("b", "on")):
         with pytest.raises(tn.ModelError, match="TN145"):
             tn.load(path, baselines={name: state})
+
+
+# -- networks without ranges --------------------------------------------------------------------
+
+
+def test_without_ranges_nothing_is_said_of_them(tmp_path: Path) -> None:
+    path = tmp_path / "lung.bif"
+    path.write_text(SMOKING, encoding="utf-8")
+    dx = tn.load(path).diagnose(cough="yes")
+    with pytest.raises(tn.ModelError, match="TN182 no number of this model has a range"):
+        dx.uncertainty(20, rng=1)
+    plain = dx.sensitivity("lung")
+    assert plain.turns == ()
+    assert "No number of this model has a range" in str(plain)
+
+
+def test_an_assumed_range_moves_the_odds_of_each_number(tmp_path: Path) -> None:
+    path = tmp_path / "lung.bif"
+    path.write_text(SMOKING, encoding="utf-8")
+    dx = tn.load(path, targets=["lung"]).diagnose(cough="yes", smoker="rarely")
+    found = dx.sensitivity("lung", assumed=2)
+    assert "odds up to 2 times lower or higher" in str(found)
+    # P(lung, rarely) .03, cough .85 and .20: the odds of the three numbers twice and half as high
+    turns = {(one.node, one.value): one for one in found.turns if one.swing > 1e-12}
+    assert set(turns) == {("lung", 0.03), ("cough", 0.85), ("cough", 0.2)}
+
+    def right(p: float, sick: float, well: float) -> float:
+        return p * sick / (p * sick + (1 - p) * well)
+
+    def twice(p: float, factor: float) -> float:
+        odds = factor * p / (1 - p)
+        return odds / (1 + odds)
+
+    for factor, end in ((0.5, "at_low"), (2.0, "at_high")):
+        expected = {
+            ("lung", 0.03): right(twice(0.03, factor), 0.85, 0.2),
+            ("cough", 0.85): right(0.03, twice(0.85, factor), 0.2),
+            ("cough", 0.2): right(0.03, 0.85, twice(0.2, factor)),
+        }
+        for key, value in expected.items():
+            assert getattr(turns[key], end) == pytest.approx(value, rel=1e-9)
+    with pytest.raises(ValueError, match="factor above 1"):
+        dx.sensitivity("lung", assumed=1.0)

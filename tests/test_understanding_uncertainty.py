@@ -137,11 +137,11 @@ def test_intervals_and_ranks_are_those_of_the_draws() -> None:
         dx.uncertainty(0)
 
 
-def test_without_ranges_nothing_is_uncertain() -> None:
+def test_without_ranges_uncertainty_is_refused() -> None:
     network = small()
     fixed = Network("fixed", "1", network.variables, complaint="ache")
-    found = diagnose(fixed, Answers({"ache": 1})).uncertainty(5)
-    assert found["flu"].low == found["flu"].high == pytest.approx(found["flu"].posterior)
+    with pytest.raises(tn.ModelError, match="TN182 no number of this model has a range"):
+        diagnose(fixed, Answers({"ache": 1})).uncertainty(5)
 
 
 @settings(max_examples=60)

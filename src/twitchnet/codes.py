@@ -365,7 +365,8 @@ _TABLE = (
     Code(
         "TN182",
         "A number without a range",
-        "Without a range the number counts as exact, and no report can show its uncertainty.",
+        "Without a range the number counts as exact, and no report can show its uncertainty; where "
+        "no number has one, `uncertainty` and `--intervals` refuse to answer.",
         "Add `range: [low, high]`, or `fixed: true` for a definition.",
     ),
     Code(

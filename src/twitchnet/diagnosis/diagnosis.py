@@ -294,7 +294,8 @@ class Diagnosis:
     ) -> Uncertainty:
         """Intervals of every posterior, from the ranges of the hand-set numbers.
 
-        The same ``rng`` (a seed, or a generator) gives the same answer.
+        The same ``rng`` (a seed, or a generator) gives the same answer.  Raises ``ModelError``
+        when no number of the model has a range.
 
         >>> import twitchnet as tn
         >>> dx = tn.load("demo").diagnose(leg_twitching=True)
@@ -309,9 +310,17 @@ class Diagnosis:
         ).signed_by(self.network)
 
     def sensitivity(
-        self, cause: str | None = None, state: str = "", *, rivals: int = 3
+        self,
+        cause: str | None = None,
+        state: str = "",
+        *,
+        rivals: int = 3,
+        assumed: float | None = None,
     ) -> Sensitivity:
         """Which numbers the posterior of a cause (the leader by gain) depends on.
+
+        Only numbers with a range are looked at.  ``assumed=2`` gives each number that has none
+        a range by assumption, odds up to twice as low or high: for networks of other programs.
 
         >>> import twitchnet as tn
         >>> dx = tn.load("demo").diagnose(leg_twitching=True)
@@ -321,7 +330,9 @@ class Diagnosis:
         from twitchnet.diagnosis.explain.sensitivity import sensitivity
 
         name = self.leader if cause is None else cause
-        found = sensitivity(self.inference, self.answers, self.columns, name, state, rivals=rivals)
+        found = sensitivity(
+            self.inference, self.answers, self.columns, name, state, rivals=rivals, assumed=assumed
+        )
         return found.signed_by(self.network)
 
     def next_questions(self, k: int | None = 5, about: str = "causes") -> NextQuestions:

@@ -13,12 +13,13 @@ Arrays: D parameters with a range, C cells of all of them, N numbers of the netw
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
 from twitchnet.engine.program import Bools, Floats, Ints
+from twitchnet.errors import ModelError, Problem
 from twitchnet.lowering import Lowered
 from twitchnet.model.network import Network, Parameter
 
@@ -195,3 +196,43 @@ def parameter_shifts(network: Network, lowered: Lowered) -> ParameterShifts:
 def _logit(p: float) -> float:
     p = min(max(p, EDGE), 1.0 - EDGE)
     return math.log(p) - math.log1p(-p)
+
+
+def has_ranges(network: Network) -> bool:
+    """Whether any number of the network may move."""
+    return any(one.low < one.high for one in network.parameters)
+
+
+def refuse_without_ranges(network: Network) -> None:
+    """Raises ``ModelError`` where no number has a range, so that nothing can be said of them."""
+    if not has_ranges(network):
+        message = "no number of this model has a range, so how sure an answer is cannot be said"
+        hint = "ranges belong to the model file: convert to .yaml and add them"
+        raise ModelError([Problem("TN182", message, hint=hint)])
+
+
+def with_assumed_ranges(network: Network, factor: float) -> Network:
+    """The network in which each number without a range has one by assumption.
+
+    Its odds may be ``factor`` times lower or higher.  Each cell moves by itself; in a row of a
+    table the baseline state takes what the others gain or lose.  Numbers that are 0 or 1, and
+    those that the model calls fixed, stay.  Raises ``ValueError`` for a factor of 1 or less.
+    """
+    if not 1.0 < factor < math.inf:
+        raise ValueError("the odds must be assumed to vary by a factor above 1")
+    known = {(one.node, one.part, cell) for one in network.parameters for cell in one.cells}
+    assumed = []
+    for node in network.nodes:
+        assert node.local is not None
+        for part, block in node.local.blocks.items():
+            for cell, value in enumerate(np.ravel(block.array).tolist()):
+                rest = node.local.graded and cell % node.card == 0
+                if rest or not 0.0 < value < 1.0 or (node.name, part, cell) in known:
+                    continue
+                odds = value / (1.0 - value)
+                low, high = (
+                    x / (1.0 + x) if math.isfinite(x) else 1.0
+                    for x in (odds / factor, odds * factor)
+                )
+                assumed.append(Parameter(node.name, part, (cell,), value, low, high))
+    return replace(network, parameters=(*network.parameters, *assumed))

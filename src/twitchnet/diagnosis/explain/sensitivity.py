@@ -18,7 +18,7 @@ another cause first.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,8 +26,8 @@ from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.explain.explain import column_of
 from twitchnet.diagnosis.hypotheses import KEPT, columns
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.parameters import NINETY, ParameterShifts
-from twitchnet.diagnosis.report.pages import Shown, table
+from twitchnet.diagnosis.parameters import NINETY, ParameterShifts, with_assumed_ranges
+from twitchnet.diagnosis.report.pages import Shown, lines, table
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.engine.numpy.gradient import gradient
 from twitchnet.engine.numpy.order import Order
@@ -106,7 +106,11 @@ class Flip:
 
 @dataclass(frozen=True, slots=True)
 class Sensitivity(Shown):
-    """How one posterior depends on the numbers: ``turns`` by swing, ``flips`` by distance."""
+    """How one posterior depends on the numbers: ``turns`` by swing, ``flips`` by distance.
+
+    ``assumed`` is the factor of the odds that stands for a range where the model has none; 0 when
+    nothing was assumed.
+    """
 
     cause: str
     state: str
@@ -114,11 +118,18 @@ class Sensitivity(Shown):
     posterior: float
     turns: tuple[Turn, ...]
     flips: tuple[Flip, ...] = ()
+    assumed: float = 0.0
 
     def page(self) -> Page:
         """The tornado and the nearest changes of the leader, as tables."""
+        note = (
+            f"A number without a range was taken to have odds up to {self.assumed:g} times lower "
+            "or higher: an assumption, not knowledge."
+        )
+        none = "No number of this model has a range; sensitivity(assumed=2) assumes one for each."
         return self.sheet(
             f"What {self.label} ({percent(self.posterior)}) depends on",
+            lines("Numbers", "" if self.turns or self.assumed else none),
             table(
                 "Numbers that move it most over their range",
                 "*number | >value | range | it would be",
@@ -131,6 +142,7 @@ class Sensitivity(Shown):
                     )
                     for one in self.turns[:SHOWN]
                 ),
+                note if self.assumed else "",
             ),
             table(
                 "Smallest changes of one number that put another cause first",
@@ -270,12 +282,17 @@ def sensitivity(
     state: str = "",
     *,
     rivals: int = RIVALS,
+    assumed: float | None = None,
 ) -> Sensitivity:
     """How the posterior of a cause depends on every number with a range.
 
     ``posterior`` (columns,) are those of the numbers as they are.  The leader is compared
     with the ``rivals`` next causes; for another cause, it is the leader that is the rival.
+    ``assumed`` gives numbers without a range one: odds so many times lower or higher.
     """
+    if assumed is not None:
+        network = with_assumed_ranges(inference.network, assumed)
+        inference = replace(inference, network=network, ready=inference.lowered)
     network = inference.network
     column = column_of(network, cause, state)
     places = columns(network)
@@ -305,6 +322,7 @@ def sensitivity(
         float(posterior[column]),
         tuple(sorted(turns, key=lambda one: -one.swing)),
         tuple(best.values()),
+        assumed or 0.0,
     )
 
 

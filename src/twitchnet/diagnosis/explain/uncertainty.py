@@ -22,6 +22,7 @@ from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.gain import gains
 from twitchnet.diagnosis.hypotheses import columns, runs_compiled
 from twitchnet.diagnosis.inference import Inference
+from twitchnet.diagnosis.parameters import refuse_without_ranges
 from twitchnet.diagnosis.report.pages import Shown, table
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.engine.host.batch import run_single
@@ -110,7 +111,11 @@ LEAST_SHOWN = 0.02
 
 
 def drawn_numbers(inference: Inference, draws: int, rng: np.random.Generator) -> Floats:
-    """``draws`` vectors of all numbers of the network, shape (draws, N)."""
+    """``draws`` vectors of all numbers of the network, shape (draws, N).
+
+    Raises ``ModelError`` when no number has a range.
+    """
+    refuse_without_ranges(inference.network)
     turn = inference.shifts
     return turn.turned(turn.draw(draws, rng))
 
@@ -127,7 +132,8 @@ def uncertainty(
     """Posteriors of every cause under ``draws`` draws of the numbers.
 
     ``posterior`` (columns,) are those of the numbers as they are set; ``rng`` is a seed or
-    a generator.  Raises ``ValueError`` for fewer than one draw or a mass outside (0, 1).
+    a generator.  Raises ``ValueError`` for fewer than one draw or a mass outside (0, 1),
+    ``ModelError`` when no number has a range.
     """
     if draws < 1 or not 0.0 < mass < 1.0:
         raise ValueError("at least one draw, and a mass between 0 and 1")
