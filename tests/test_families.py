@@ -5,6 +5,7 @@ Posteriors are computed by hand, in the comment beside each.
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 import twitchnet as tn
 from tests.oracle import enumerate_joint
 from twitchnet.io.foreign.xdsl import parse_xdsl
-from twitchnet.io.formats import lint_model
+from twitchnet.io.formats import lint_model, write_model
 from twitchnet.model.network import Network
 
 
@@ -183,3 +184,210 @@ def test_an_assumed_range_moves_the_odds_of_each_number(tmp_path: Path) -> None:
             assert getattr(turns[key], end) == pytest.approx(value, rel=1e-9)
     with pytest.raises(ValueError, match="factor above 1"):
         dx.sensitivity("lung", assumed=1.0)
+
+
+# -- dialects -----------------------------------------------------------------------------------
+
+YARD = """network "Yard" { }
+variable "gate" { type discrete[2] { "open" "shut" }; }
+variable "dog" { type discrete[2] { "out" "in" }; }
+probability ( "gate" ) { table 0.2 0.8 ; }
+probability ( "dog" "gate" ) { table 0.7 0.1 0.3 0.9 ; }
+"""
+DIALECTS = {
+    "JavaBayes, without bars and commas": YARD,
+    "words between the blocks": YARD.replace("variable", "Here comes, at last, a\nvariable", 1),
+    "all in the network block": """network unknown { property "size 2" ;
+variable gate { type discrete [ 2 ] { open, shut }; }
+variable dog { type discrete [ 2 ] { out, in }; }
+probability ( gate ) { table 0.2, 0.8; }
+probability ( dog | gate ) { (open) 0.7, 0.3; (shut) 0.1, 0.9; }
+}""",
+    "rows by default": """network n { }
+variable gate { type discrete [ 2 ] { open, shut }; }
+variable dog { type discrete [ 2 ] { out, in }; }
+probability ( gate ) { default 0.2, 0.8; }
+probability ( dog | gate ) { (open) 0.7, 0.3; default 0.1, 0.9; }""",
+}
+
+
+def yard(path: Path) -> float:
+    """P(gate = open | dog = out)."""
+    model = tn.load(path, baselines={"gate": "shut"})
+    return model.diagnose(dog="out").posterior["gate"]
+
+
+RIGHT = 0.2 * 0.7 / (0.2 * 0.7 + 0.8 * 0.1)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_dialects_of_bif(dialect: str, tmp_path: Path) -> None:
+    path = tmp_path / "yard.bif"
+    path.write_text(DIALECTS[dialect], encoding="utf-8")
+    assert yard(path) == pytest.approx(RIGHT, rel=1e-12)
+
+
+def test_a_network_block_that_is_not_closed_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "yard.bif"
+    path.write_text(DIALECTS["all in the network block"].rstrip("}"), encoding="utf-8")
+    with pytest.raises(tn.ModelError, match=r"yard\.bif:6:1: TN150 '}' is expected"):
+        tn.load(path)
+
+
+def test_states_of_several_words_in_bif(tmp_path: Path) -> None:
+    path = tmp_path / "yard.bif"
+    text = DIALECTS["rows by default"].replace("open", "wide open").replace("shut", "tightly shut")
+    path.write_text(text, encoding="utf-8")
+    model = tn.load(path, baselines={"gate": "tightly shut"})
+    assert model.network.by_name["gate"].texts == ("tightly shut", "wide open")
+    assert model.diagnose(dog="out").posterior["gate"] == pytest.approx(RIGHT, rel=1e-12)
+    assert model.diagnose(gate="wide open").posterior["gate"] == 1.0
+
+
+XMLBIF_02 = """<?xml version="1.0"?>
+<BIF><NETWORK><NAME>Yard</NAME>
+<VARIABLE><NAME>gate</NAME><TYPE>discrete</TYPE><VALUE>open</VALUE><VALUE>shut</VALUE></VARIABLE>
+<VARIABLE><NAME>dog</NAME><TYPE>discrete</TYPE><VALUE>out</VALUE><VALUE>in</VALUE></VARIABLE>
+<PROBABILITY><FOR>gate</FOR><TABLE>0.2 0.8</TABLE></PROBABILITY>
+<PROBABILITY><FOR>dog</FOR><GIVEN>gate</GIVEN><TABLE>0.7 0.1 0.3 0.9</TABLE></PROBABILITY>
+</NETWORK></BIF>"""
+
+
+def test_xmlbif_02_has_the_child_slowest(tmp_path: Path) -> None:
+    path = tmp_path / "yard.xml"
+    path.write_text(XMLBIF_02, encoding="utf-8")
+    assert yard(path) == pytest.approx(RIGHT, rel=1e-12)
+    path.write_text(XMLBIF_02.replace(">discrete<", ">continuous<", 1), encoding="utf-8")
+    with pytest.raises(tn.ModelError, match="TN152 gate: a continuous node cannot be read"):
+        tn.load(path)
+
+
+def test_bif_text_in_an_xml_file_gets_a_hint(tmp_path: Path) -> None:
+    path = tmp_path / "yard.xml"
+    path.write_text(YARD, encoding="utf-8")
+    with pytest.raises(
+        tn.ModelError, match=r"TN150 this is BIF text, not XML \(call the file \.bif"
+    ):
+        tn.load(path)
+
+
+def test_files_in_gzip(tmp_path: Path) -> None:
+    path = tmp_path / "yard.bif.gz"
+    path.write_bytes(gzip.compress(YARD.encode()))
+    assert yard(path) == pytest.approx(RIGHT, rel=1e-12)
+    demo = tn.load("demo")
+    for suffix in (".yaml", ".xdsl", ".net"):
+        packed = tmp_path / f"demo{suffix}.gz"
+        write_model(demo.network, packed)
+        again = tn.load(packed)
+        assert again.diagnose(leg_twitching="present").posterior == pytest.approx(
+            demo.diagnose(leg_twitching="present").posterior, rel=1e-12
+        )
+    path.write_bytes(gzip.compress(YARD.encode())[:40])
+    with pytest.raises(tn.ModelError, match="TN100 the gzip file cannot be unpacked"):
+        tn.load(path)
+    path.write_bytes(gzip.compress(b" " * 70_000_000))  # 70 KB that would be 70 MB
+    with pytest.raises(tn.ModelError, match="TN103"):
+        tn.load(path)
+
+
+HUGIN = """net { }
+node gate { label = "Grön grind"; states = ("open" "shut"); }
+node dog { states = ("out" "in"); }
+potential (gate) { data = (0.2 0.8); }
+potential (dog | gate) { data = ((0.7 0.3) (0.1 0.9)); }
+"""
+
+
+def test_hugin_files_of_latin_1(tmp_path: Path) -> None:
+    path = tmp_path / "yard.net"
+    path.write_bytes(HUGIN.encode("latin-1"))
+    assert yard(path) == pytest.approx(RIGHT, rel=1e-12)
+    network = tn.load(path).network
+    assert network.by_name["gate"].label == "Grön grind"
+    assert network.notes == ("The file is not UTF-8, so it was read as Windows-1252 (Latin-1).",)
+    path.write_bytes(HUGIN.encode("latin-1").replace(b"\xf6", b"\x81", 1))
+    with pytest.raises(tn.ModelError, match="TN101 byte 0x81 is not UTF-8"):
+        tn.load(path)
+
+
+SAMIAM = """net
+{
+  propagationenginegenerator1791944048146838126L = "edu.ucla.belief.approx.Generator@1d98a";
+  node_size = (130.0 55.0);
+}
+node gate
+{
+  states = ("open" "shut" );
+  position = (120 -160);
+  excludepolicy = "include whole CPT";
+  ismapvariable = "false";
+  ID = "gate";
+  label = "gate";
+  diagnosistype = "AUXILIARY";
+}
+node dog
+{
+  states = ("out" "in" );
+  ID = "dog";
+}
+potential ( gate | )
+{
+  data = ( 0.2 0.8 );
+}
+potential ( dog | gate )
+{
+  data = (( 0.7 0.3 )
+          ( 0.1 0.9 ));
+}
+"""
+CLASS = """class Yard {
+  inputs = ();
+  outputs = (dog);
+  node_size = (80 40);
+  node gate { states = ("open" "shut"); }
+  node dog { states = ("out" "in"); }
+  potential (gate) { data = (0.2 0.8); }
+  potential (dog | gate) { data = ((0.7 0.3) (0.1 0.9)); }
+}
+"""
+
+
+@pytest.mark.parametrize("text", [SAMIAM, CLASS], ids=["SamIam", "one class"])
+def test_dialects_of_hugin(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "yard.net"
+    path.write_text(text, encoding="utf-8")
+    assert yard(path) == pytest.approx(RIGHT, rel=1e-12)
+
+
+def test_instances_of_classes_are_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "yard.net"
+    path.write_text(CLASS.replace("node gate", "instance old : Fence ();\nnode gate"), "utf-8")
+    with pytest.raises(tn.ModelError, match="TN152 old: an instance of an object-oriented class"):
+        tn.load(path)
+    path.write_text(CLASS + CLASS.replace("Yard", "Fence"), encoding="utf-8")
+    with pytest.raises(tn.ModelError, match="TN152 a second class, 'Fence'"):
+        tn.load(path)
+
+
+def test_variables_of_one_state_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "pump.net"
+    path.write_text(
+        """net { }
+node site { states = ("here"); }
+node pump { states = ("ok" "broken"); }
+node noise { states = ("no" "yes"); }
+potential (site) { data = (1); }
+potential (pump | site) { data = ((0.9 0.1)); }
+potential (noise | pump site) { data = (((0.8 0.2)) ((0.3 0.7))); }
+""",
+        encoding="utf-8",
+    )
+    model = tn.load(path)
+    assert [variable.name for variable in model.network.variables] == ["pump", "noise"]
+    assert model.network.notes == ("site has one state, here, and was left out.",)
+    right = 0.1 * 0.7 / (0.1 * 0.7 + 0.9 * 0.2)
+    assert model.diagnose(noise="yes").posterior["pump"] == pytest.approx(right, rel=1e-12)
+    path.write_text('node site { states = ("here"); } potential (site) { data = (1); }', "utf-8")
+    with pytest.raises(tn.ModelError, match="TN102 there is no variable of two or more states"):
+        tn.load(path)

@@ -78,7 +78,7 @@ BAYES 3
 # Format, code of the one problem, the piece that is replaced, what replaces it.
 MISTAKES = [
     ("bif", "TN147", "[ 3 ] { none, some, much }", "[ 3 ] { none, some }"),
-    ("bif", "TN147", "[ 3 ] { none, some, much }", "{ none }"),
+    ("bif", "TN147", "[ 3 ] { none, some, much }", "{ }"),
     ("bif", "TN147", "{ none, some, much }", "{ none, some, some }"),
     ("bif", "TN121", "variable rain { type discrete [ 2 ] { no, yes }; }", "variable rain { }"),
     ("bif", "TN152", "variable rain { type discrete [ 2 ] { no, yes }; }", "variable rain { type continuous; }"),
@@ -98,7 +98,7 @@ MISTAKES = [
     ("bif", "TN106", "default 0.9, 0.1;", "default 0.9, 0.1; default 0.8, 0.2;"),
     ("bif", "TN106", "network dog {", "network cat { }\nnetwork dog {"),
     ("bif", "TN106", "variable wind {", "variable wind { type discrete { a, b };"),
-    ("net", "TN147", '("none" "some" "much")', '("none")'),
+    ("net", "TN147", '("none" "some" "much")', "()"),
     ("net", "TN121", 'states = ("none" "some" "much"); ', ""),
     ("net", "TN152", 'node wind { states = ("none" "some" "much"); }', 'decision wind { states = ("none" "some"); }'),
     ("net", "TN152", "node wet {", "utility joy { }\npotential (joy | rain) { data = (1 2); }\nnode wet {"),
@@ -109,7 +109,7 @@ MISTAKES = [
     ("net", "TN122", "(.8 .2)", "(.8 .2x)"),
     ("net", "TN134", "(.8 .2)", "(.8 .1 .1)"),
     ("xml", "TN147", "<OUTCOME>some</OUTCOME>", "<OUTCOME>no</OUTCOME>"),
-    ("xml", "TN147", "<OUTCOME>some</OUTCOME><OUTCOME>a</OUTCOME>", ""),
+    ("xml", "TN147", "<OUTCOME>no</OUTCOME><OUTCOME>some</OUTCOME><OUTCOME>a</OUTCOME>", ""),
     ("xml", "TN152", '<VARIABLE TYPE="nature"><NAME>rain', '<VARIABLE TYPE="decision"><NAME>rain'),
     ("xml", "TN118", "<VARIABLE><NAME>wind", "<VARIABLE><NAME>rain</NAME></VARIABLE><VARIABLE><NAME>wind"),
     ("xml", "TN112", "<FOR>wind</FOR>", "<FOR>wnid</FOR>"),

@@ -40,7 +40,7 @@ def is_model(text: str) -> bool:
     >>> is_model("twitchy_legs"), is_model("pump.yaml"), is_model("leg_twitching")
     (True, True, False)
     """
-    return text.lower().endswith(SUFFIXES) or text in _files()
+    return text.lower().removesuffix(".gz").endswith(SUFFIXES) or text in _files()
 
 
 def find_model(source: str | PathLike[str]) -> Path:

@@ -7,6 +7,8 @@ format cannot hold is said by :func:`convert`, not dropped without a word.
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -34,14 +36,34 @@ FORMATS = {
 """The module ``x`` of this room that has ``parse_x`` and ``format_x``, by suffix."""
 
 YAML = (".yaml", ".yml")
+GZIP = ".gz"  # may follow each of them
 
 ORDERED = (".uai", ".xdsl")
 """Formats of which some programs write the tables in another order than the definition's."""
 
 
+def _is_gzip(path: str | PathLike[str]) -> bool:
+    return Path(path).suffix.lower() == GZIP
+
+
+def _bytes(path: str | PathLike[str]) -> bytes:
+    """The bytes of a file, at most one more than a reader takes; a ``.gz`` file is unpacked."""
+    try:
+        with Path(path).open("rb") as stream:
+            if not _is_gzip(path):
+                return stream.read(MAX_BYTES + 1)
+            with gzip.GzipFile(fileobj=stream) as unpacked:
+                return unpacked.read(MAX_BYTES + 1)
+    except (zlib.error, EOFError, gzip.BadGzipFile) as error:
+        message = f"the gzip file cannot be unpacked: {error}"
+    except OSError as error:
+        message = f"the file cannot be read: {error.strerror or error}"
+    raise ModelError([Problem("TN100", message, file=fspath(path))])
+
+
 def _suffix(path: str | PathLike[str]) -> str:
-    """The suffix of a file.  Raises ``ModelError`` when no format has it."""
-    suffix = Path(path).suffix.lower()
+    """The suffix of a file, without that of gzip.  Raises ``ModelError`` when no format has it."""
+    suffix = (Path(path).with_suffix("") if _is_gzip(path) else Path(path)).suffix.lower()
     if suffix not in FORMATS and suffix not in YAML:
         every = ", ".join([*YAML, *FORMATS])
         hint = nearest(suffix, [*YAML, *FORMATS]) or f"formats: {every}"
@@ -81,13 +103,13 @@ def read_model(
 
         if roles is not None:
             raise ValueError("roles= and baselines= are for networks of other programs")
+        if _is_gzip(path):
+            from twitchnet.io.foreign.reading import decoded
+            from twitchnet.io.model_file.reader import parse_network
+
+            return parse_network(decoded(_bytes(path), file), file)
         return read_network(path)
-    try:
-        with Path(path).open("rb") as stream:
-            data = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        message = f"the file cannot be read: {error.strerror or error}"
-        raise ModelError([Problem("TN100", message, file=file)]) from error
+    data = _bytes(path)
     parse = _function(suffix, "parse")
     network = parse(data, file, order) if suffix in ORDERED else parse(data, file)
     assert isinstance(network, Network)
@@ -101,7 +123,7 @@ def read_model(
 def lint_model(path: str | PathLike[str]) -> list[Problem]:
     """Every problem of a file of any known format, and every warning."""
     try:
-        if _suffix(path) in YAML:
+        if _suffix(path) in YAML and not _is_gzip(path):
             from twitchnet.io.model_file.reader import lint
 
             return lint(path)
@@ -143,7 +165,8 @@ def write_model(
 ) -> None:
     """Writes the network in the format that the suffix of ``path`` names."""
     text = format_model(network, _suffix(path), order=order)
-    Path(path).write_text(text, encoding="utf-8", newline="\n")
+    data = text.encode("utf-8")
+    Path(path).write_bytes(gzip.compress(data, mtime=0) if _is_gzip(path) else data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,13 @@
 """The Bayesian Interchange Format (.bif): blocks of variables and probabilities.
 
-    document    = { "network" [name] "{" properties "}" | variable | probability }
+    document    = { "network" [name] "{" properties "}" | variable | probability | word }
     variable    = "variable" name "{" "type discrete [" count "] {" states "}" ";" ... "}"
-    probability = "probability (" child [ "|" parents ] ")" "{" entries "}"
+    probability = "probability (" child parents ")" "{" entries "}"
     entry       = "(" parent states ")" numbers ";" | "table" numbers ";" | "default" numbers ";"
+
+Between words ``,`` and ``|`` are blanks, and words between the blocks say nothing.  Some programs
+put all blocks inside that of the network; pgmpy writes states of several words without quotes,
+which the commas between them and the announced count tell apart.
 
 A ``table`` of a variable with parents runs through the child's states first and the last
 parent's states fastest, as JavaBayes wrote it.  Source: the Interchange Format for
@@ -55,6 +59,7 @@ class _Reader:
         self.spelled: dict[str, list[str]] = {}
         self.later: list[int] = []  # where probabilities begin that wait for their variables
         self.named = False
+        self.inside = False  # the block of the network, which holds all others
 
     def network(self) -> Network:
         lexer = self.lexer
@@ -65,8 +70,16 @@ class _Reader:
                 self.variable()
             elif lexer.maybe("probability"):
                 self.probability()
-            else:
+            elif self.inside and lexer.maybe("}"):
+                self.inside = False
+            elif self.inside and lexer.at("property"):
+                self.words()
+            elif lexer.kind == "mark" and lexer.word not in ";,|":
                 lexer.fail("'network', 'variable' or 'probability'")
+            else:
+                lexer.take()
+        if self.inside:
+            lexer.fail("'}'")
         for start in self.later:
             lexer.seek(start)
             self.probability(last=True)
@@ -75,6 +88,7 @@ class _Reader:
         return self.draft.network()
 
     def head(self) -> None:
+        """The name of the network, and the properties up to the first block or the end."""
         lexer = self.lexer
         if self.named:
             self.draft.stop("TN106", "there is a network block already", lexer.here)
@@ -84,7 +98,48 @@ class _Reader:
             if name != "unknown":
                 self.draft.name = name
         lexer.must("{")
-        lexer.skip_past("", "}", "{")
+        while not lexer.maybe("}"):
+            if lexer.at("variable") or lexer.at("probability"):
+                self.inside = True
+                return
+            self.words()
+
+    def words(self) -> None:
+        """A property of the network, up to its semicolon or to the end of the block."""
+        lexer = self.lexer
+        while not lexer.maybe(";") and not lexer.at("}"):
+            if lexer.done:
+                lexer.fail("'}'")
+            if lexer.maybe("{"):
+                lexer.skip_past("", "}", "{")
+            else:
+                lexer.take()
+
+    def groups(self, closing: str, what: str) -> list[list[str]]:
+        """Names up to a mark, which is taken too; those without a comma between them together."""
+        lexer = self.lexer
+        found: list[list[str]] = [[]]
+        count = 0
+        while not lexer.maybe(closing):
+            if lexer.maybe(",") or lexer.maybe("|"):
+                found.append([])
+                continue
+            count += 1
+            if count > MAX_VARIABLES:
+                self.draft.stop(
+                    "TN148", f"more than {MAX_VARIABLES:,} names in one list", lexer.here
+                )
+            found[-1].append(lexer.name(what))
+        return [group for group in found if group]
+
+    def scope(self) -> tuple[str, list[str], Place]:
+        """The child, its parents, and the place of the child."""
+        lexer = self.lexer
+        lexer.must("(")
+        place = lexer.here
+        child = lexer.name("the name of a variable")
+        groups = self.groups(")", "the name of a parent")
+        return child, [name for group in groups for name in group], place
 
     def variable(self) -> None:
         lexer, draft = self.lexer, self.draft
@@ -126,7 +181,7 @@ class _Reader:
             count = lexer.name("a number")
             lexer.must("]")
         lexer.must("{")
-        states = lexer.names("}", "a state", MAX_VARIABLES)
+        states = _states(self.groups("}", "a state"), int(count) if count.isdecimal() else 0)
         lexer.must(";")
         if count and count != str(len(states)):
             message = f"{count[:20]} states are announced, {len(states)} are named"
@@ -136,7 +191,7 @@ class _Reader:
     def probability(self, *, last: bool = False) -> None:
         lexer, draft = self.lexer, self.draft
         start = lexer.start
-        name, parents, place = lexer.scope("variable", MAX_VARIABLES)
+        name, parents, place = self.scope()
         lexer.must("{")
         if not last and not draft.declared((name, *parents)):
             if len(self.later) >= 2 * MAX_VARIABLES:
@@ -161,7 +216,7 @@ class _Reader:
             elif lexer.maybe("default"):
                 fault = rows.default(self.numbers(rows.own))
             elif lexer.maybe("("):
-                states = lexer.names(")", "a state", MAX_VARIABLES)
+                states = _states(self.groups(")", "a state"), len(rows.parents))
                 fault = rows.row(states, self.numbers(rows.own))
             else:
                 lexer.fail("'table', 'default', '(' or '}'")
@@ -177,12 +232,21 @@ class _Reader:
         lexer = self.lexer
         found: list[float] = []
         while not lexer.maybe(";"):
+            if lexer.maybe(",") or lexer.maybe("|"):
+                continue
             found.append(lexer.number("a number or ';'"))
-            lexer.maybe(",")
             if len(found) > most:
                 lexer.skip_past("{}()[]|", ";")
                 break
         return found
+
+
+def _states(groups: list[list[str]], count: int) -> list[str]:
+    """The states of a list: its words, or what stands between its commas if that is the count."""
+    words = [word for group in groups for word in group]
+    if len(words) != count == len(groups):
+        return [" ".join(group) for group in groups]
+    return words
 
 
 Fault = tuple[str, str]

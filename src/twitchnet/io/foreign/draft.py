@@ -13,7 +13,8 @@ What foreign files do not say is decided here, the same way for all of them:
   then moved to the front;
 * *names*: what a record or a command line could not spell is replaced by ``_``; the
   label keeps the name as it was;
-* a row of a table that misses 1 by a rounding error is scaled to 1.
+* a row of a table that misses 1 by a rounding error is scaled to 1;
+* a variable of one state is a constant, which is left out, with a note.
 
 What was read otherwise than the definition of the format says is a *note* of the network; a
 kind or a baseline that no word of the file stated is one of its *guesses*.
@@ -180,8 +181,8 @@ class Draft:
             return False
         if len(self.variables) >= MAX_VARIABLES:
             self.stop("TN148", f"more than {MAX_VARIABLES:,} variables", place)
-        if readable and not 2 <= len(states) <= MAX_STATES:
-            message = f"2 to {MAX_STATES} states are expected, found {len(states)}"
+        if readable and not 1 <= len(states) <= MAX_STATES:
+            message = f"1 to {MAX_STATES} states are expected, found {len(states)}"
             self.wrong("TN147", message, place, name)
             readable = False
         elif readable and len(set(states)) < len(states):
@@ -344,6 +345,7 @@ class Draft:
             self._refuse_cycles()
         if self.problems:
             raise ModelError(sorted(self.problems, key=lambda p: (p.line, p.column)))
+        self._without_constants()
         names = spelled(list(self.variables))
         orders = self._orders()
         used = {parent for known in self.variables.values() for parent in known.parents}
@@ -374,6 +376,34 @@ class Draft:
             targets=tuple(names[name] for name in self.targets),
             guesses=self._guesses(names, variables),
         )
+
+    def _without_constants(self) -> None:
+        """Leaves out the variables of one state; a table loses their axes, and no number."""
+        constant = {name for name, known in self.variables.items() if len(known.states) == 1}
+        if not constant:
+            return
+        for name in [name for name in self.variables if name in constant]:
+            (state,) = self.variables[name].states
+            self.notes.append(f"{name[:80]} has one state, {state[:60]}, and was left out.")
+        kept = {}
+        for name, known in self.variables.items():
+            if name in constant:
+                continue
+            stay = [i for i, parent in enumerate(known.parents) if parent not in constant]
+            if known.noisy is not None and len(stay) < len(known.parents):
+                message = "a noisy node with a parent of one state cannot be read"
+                self.wrong("TN152", message, known.defined or NOWHERE, name)
+            elif known.table is not None:
+                shape = [*(known.table.shape[i] for i in stay), len(known.states)]
+                known.table = known.table.reshape(shape)
+                known.parents = tuple(known.parents[i] for i in stay)
+            kept[name] = known
+        self.variables = kept
+        self.targets = [name for name in self.targets if name in kept]
+        if not kept:
+            self.wrong("TN102", "there is no variable of two or more states in the file")
+        if self.problems:
+            raise ModelError(self.problems)
 
     def _guesses(
         self, names: dict[str, str], variables: Sequence[Variable]

@@ -5,8 +5,9 @@
     potential = "potential" "(" child [ "|" parents ] ")" "{" [ "data" "=" nested numbers ";" ] "}"
 
 The innermost brackets run through the child's states, the outermost through those of the
-first parent.  A potential without data is uniform.  Source: the Hugin API reference
-manual, chapter "The NET language".
+first parent.  A potential without data is uniform.  One class of an object-oriented network
+without instances of others is read as the network that it is.  Older files are written in
+Latin-1.  Source: the Hugin API reference manual, chapter "The NET language".
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _REFUSED = {
     "decision": "a decision node",
     "utility": "a utility node",
     "continuous": "a continuous node",
-    "class": "an object-oriented class",
+    "instance": "an instance of an object-oriented class",
     "function": "a function node",
     "interval": "an interval node",
 }
@@ -47,7 +48,8 @@ def parse_net(data: bytes | str, file: str = "<string>") -> Network:
     [0.8, 0.2]
     """
     draft = Draft(file)
-    return _Reader(Lexer(decoded(data, file), "{}()|=;", r"%[^\n]*", draft), draft).network()
+    text = decoded(data, file, draft.notes)
+    return _Reader(Lexer(text, "{}()|=;", r"%[^\n]*", draft), draft).network()
 
 
 class _Reader:
@@ -58,6 +60,7 @@ class _Reader:
         self.draft = draft
         self.later: list[int] = []  # where potentials begin that wait for their nodes
         self.named = False
+        self.classes = self.inside = False
 
     def network(self) -> Network:
         lexer, draft = self.lexer, self.draft
@@ -69,14 +72,35 @@ class _Reader:
             elif lexer.maybe("discrete") or lexer.at("node"):
                 lexer.must("node")
                 self.node()
+            elif lexer.maybe("class"):
+                self.class_()
+            elif self.inside and lexer.maybe("}"):
+                self.inside = False
+            elif self.inside and lexer.kind == "word" and lexer.word not in _REFUSED:
+                lexer.take()
+                lexer.must("=")
+                lexer.skip_past("{}|=", ";")
             elif lexer.kind != "string" and lexer.word in _REFUSED:
                 self.refused(_REFUSED[lexer.word])
             else:
                 lexer.fail("'net', 'node' or 'potential'")
+        if self.inside:
+            lexer.fail("'}'")
         for start in self.later:
             lexer.seek(start)
             self.potential(last=True)
         return draft.network()
+
+    def class_(self) -> None:
+        """The head of the only class of an object-oriented network."""
+        lexer, draft = self.lexer, self.draft
+        place, name = lexer.here, lexer.name("the name of a class")
+        if self.classes or self.named:
+            message = f"a second class, {name[:80]!r}, cannot be read"
+            draft.stop("TN152", message, place, "save the network as one that is flat")
+        self.classes = self.inside = True
+        draft.name = name
+        lexer.must("{")
 
     def head(self) -> None:
         lexer, draft = self.lexer, self.draft
@@ -89,11 +113,13 @@ class _Reader:
         draft.name = (given.get("name") or [draft.name])[0] or draft.name
 
     def refused(self, what: str) -> None:
-        """A node of another kind, which is passed over; a class holds everything else."""
+        """A node of another kind, which is passed over."""
         lexer, draft = self.lexer, self.draft
         place = lexer.here
-        if lexer.take() == "class":
-            draft.stop("TN152", f"{what} cannot be read", place)
+        if lexer.take() == "instance":
+            name = lexer.name("the name of an instance")
+            hint = "save the network as one that is flat"
+            draft.stop("TN152", f"{name[:80]}: {what} cannot be read", place, hint)
         lexer.maybe("node")
         draft.refuse(lexer.name("the name of a node"), what, place)
         lexer.must("{")

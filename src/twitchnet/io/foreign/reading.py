@@ -16,6 +16,8 @@ MAX_BYTES = 64_000_000
 
 _NUMBER = re.compile(r"[-+]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?\Z")
 _NOT_FINITE = re.compile(r"[-+]?(nan|inf|infinity)\Z", re.IGNORECASE)
+_NO_TEXT = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f\x81\x8d\x8f\x90\x9d]")
+"""Bytes that no text of Windows-1252 has."""
 
 
 class Place(NamedTuple):
@@ -28,8 +30,12 @@ class Place(NamedTuple):
 NOWHERE = Place()
 
 
-def decoded(data: bytes | str, file: str) -> str:
-    """The text of a file.  Raises ``ModelError`` when it is empty, too large or not UTF-8."""
+def decoded(data: bytes | str, file: str, notes: list[str] | None = None) -> str:
+    """The text of a file.  Raises ``ModelError`` when it is empty, too large or not UTF-8.
+
+    With ``notes``, a file that is not UTF-8 but could be of Windows-1252, which holds Latin-1, is
+    read so, and a note says it.
+    """
     if len(data) > MAX_BYTES:
         refuse("TN103", f"the file is larger than {MAX_BYTES:,} bytes", file)
     text = data if isinstance(data, str) else ""
@@ -37,6 +43,9 @@ def decoded(data: bytes | str, file: str) -> str:
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
+            if notes is not None and not _NO_TEXT.search(data):
+                notes.append("The file is not UTF-8, so it was read as Windows-1252 (Latin-1).")
+                return data.decode("cp1252")
             before = data[: error.start]
             column = error.start - (before.rfind(b"\n") + 1) + 1
             place = Place(before.count(b"\n") + 1, column)

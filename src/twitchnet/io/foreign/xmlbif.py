@@ -3,22 +3,31 @@
     BIF / NETWORK / { VARIABLE: NAME, OUTCOME ..., PROPERTY ...
                       DEFINITION: FOR, GIVEN ..., TABLE }
 
-A table runs through the states of FOR fastest, then through those of the last GIVEN.
-Source: Cozman 1998, "The Interchange Format for Bayesian Networks", version 0.3.
+A table runs through the states of FOR fastest, then through those of the last GIVEN.  Version
+0.2 has VALUE for OUTCOME, PROBABILITY for DEFINITION, TYPE as an element, and the table of BIF:
+the states of FOR slowest.
+Source: Cozman 1998, "The Interchange Format for Bayesian Networks", versions 0.2 and 0.3.
 """
 
 from __future__ import annotations
 
+import re
+
+import numpy as np
+
 from twitchnet.io.foreign.draft import Draft
+from twitchnet.io.foreign.reading import Place
 from twitchnet.io.foreign.safe_xml import Element, escaped, parse_xml
 from twitchnet.io.foreign.tabular import CELLS, tabulated
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network
 
 KIND = "kind"
+_OLD = ("VALUE", "PROBABILITY", "TYPE")  # of version 0.2
 _READ = frozenset(
     ("NETWORK", "NAME", "VARIABLE", "OUTCOME", "PROPERTY", "DEFINITION", "FOR", "GIVEN", "TABLE")
-)
+) | frozenset(_OLD)
+_BIF = re.compile(r"\s*(?:network|variable|probability)\b")
 
 
 def _wanted(parent: str, element: Element) -> bool:
@@ -30,6 +39,9 @@ def _wanted(parent: str, element: Element) -> bool:
 def parse_xmlbif(data: bytes | str, file: str = "<string>") -> Network:
     """The network of an XMLBIF document.  Raises ``ModelError`` with every problem."""
     draft = Draft(file)
+    begin = data[:1000]
+    if _BIF.match(begin if isinstance(begin, str) else begin.decode("latin-1")):
+        draft.stop("TN150", "this is BIF text, not XML", Place(1, 1), "call the file .bif")
     root = parse_xml(data, draft, _wanted)
     network = root.one("NETWORK")
     if root.tag != "BIF" or network is None:
@@ -39,15 +51,17 @@ def parse_xmlbif(data: bytes | str, file: str = "<string>") -> Network:
         draft.name = named.text.strip()
     for element in network.all("VARIABLE"):
         _declare(element, draft)
-    for element in network.all("DEFINITION"):
-        _define(element, draft)
+    for element in network.children:
+        if element.tag in ("DEFINITION", "PROBABILITY"):
+            _define(element, draft)
     return draft.network()
 
 
 def _declare(element: Element, draft: Draft) -> None:
-    type_ = element.attributes.get("TYPE", "nature")
+    old = element.one("TYPE")
+    type_ = element.attributes.get("TYPE", "nature" if old is None else old.text.strip())
     name = _text(element, "NAME", draft)
-    if type_ != "nature":
+    if type_ not in ("nature", "discrete"):
         draft.refuse(name, f"a {type_[:40]} node", element.place)
         return
     properties: dict[str, str] = {}
@@ -56,7 +70,7 @@ def _declare(element: Element, draft: Draft) -> None:
         properties[key.strip()] = value.strip()
     draft.declare(
         name,
-        [state.text.strip() for state in element.all("OUTCOME")],
+        [part.text.strip() for part in element.children if part.tag in ("OUTCOME", "VALUE")],
         element.place,
         label=properties.get("description", ""),
         kind=properties.get(KIND, ""),
@@ -73,8 +87,12 @@ def _define(element: Element, draft: Draft) -> None:
         return
     cells = draft.room(name, parents, element.place)
     if cells:
-        words = element.words("TABLE", cells)
-        draft.table(name, draft.numbers(words, cells, table.place), element.place)
+        numbers = draft.numbers(element.words("TABLE", cells), cells, table.place)
+        if element.tag == "PROBABILITY" and len(numbers) == cells:
+            own = draft.cards([name])[0]
+            draft.table(name, np.array(numbers).reshape(own, -1).T.reshape(-1), element.place)
+        else:
+            draft.table(name, numbers, element.place)
 
 
 def _text(element: Element, tag: str, draft: Draft) -> str:
