@@ -391,3 +391,181 @@ potential (noise | pump site) { data = (((0.8 0.2)) ((0.3 0.7))); }
     path.write_text('node site { states = ("here"); } potential (site) { data = (1); }', "utf-8")
     with pytest.raises(tn.ModelError, match="TN102 there is no variable of two or more states"):
         tn.load(path)
+
+
+# -- Netica and OpenMarkov ----------------------------------------------------------------------
+
+NETICA = r"""// ~->[DNET-1]->~
+
+// File created by someone at Norsys using Netica 5.02.
+
+bnet Alarm_net {
+autoupdate = TRUE;
+comment = "He said \"hello\"; then { left";
+whenchanged = 1160002344;
+
+visual V1 {
+    defdispform = BELIEFBARS;
+    nodefont = font {shape= "Arial"; size= 10;};
+    pagesize = (600, 800);
+    };
+
+node gate {
+    kind = NATURE;
+    discrete = TRUE;
+    chance = CHANCE;
+    states = (open, shut);
+    parents = ();
+    probs =
+        // open         shut
+          (0.2,         0.8);
+    numcases = 1;
+    title = "The gate";
+    visual V1 {
+        center = (276, 108);
+        height = 1;
+        };
+    };
+
+node wind {
+    kind = NATURE;
+    discrete = FALSE;
+    chance = CHANCE;
+    levels = (0, 5, 20, 90);
+    parents = ();
+    probs = (0.5, 0.3, 0.2);
+    };
+
+node dog {
+    kind = NATURE;
+    discrete = TRUE;
+    chance = CHANCE;
+    states = (out, in);
+    parents = (gate, wind);
+    probs =
+        // out          in           // gate wind
+        (((0.7,         0.3),        // open 0 to 5
+          (0.6,         0.4),
+          (0.5,         0.5)),
+         ((0.1,         0.9),
+          (0.2,         0.8),
+          (0.3,         0.7)));
+    };
+
+node trouble {
+    kind = NATURE;
+    discrete = TRUE;
+    chance = DETERMIN;
+    states = (yes, no);
+    parents = (dog, gate);
+    functable = ((yes, #0), (no, #1));
+    };
+ElimOrder = (gate, dog);
+};
+"""
+
+
+def test_netica_by_hand(tmp_path: Path) -> None:
+    path = tmp_path / "yard.dne"
+    path.write_text(NETICA, encoding="utf-8")
+    model = tn.load(path, baselines={"gate": "shut"})
+    network = model.network
+    assert network.name == "Alarm_net"
+    assert network.by_name["gate"].label == "The gate"
+    assert network.by_name["wind"].states == ("0_to_5", "5_to_20", "20_to_90")
+    out_open, out_shut = 0.5 * 0.7 + 0.3 * 0.6 + 0.2 * 0.5, 0.5 * 0.1 + 0.3 * 0.2 + 0.2 * 0.3
+    right = 0.2 * out_open / (0.2 * out_open + 0.8 * out_shut)
+    assert model.diagnose(dog="out").posterior["gate"] == pytest.approx(right, rel=1e-12)
+    assert model.diagnose(trouble="yes").posterior["gate"] == pytest.approx(right, rel=1e-12)
+    right = 0.2 * 0.6 / (0.2 * 0.6 + 0.8 * 0.2)
+    record = {"dog": "out", "wind": "5_to_20"}
+    assert model.diagnose(record).posterior["gate"] == pytest.approx(right, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("kind = NATURE", "kind = DECISION", "TN152 gate: a decision node"),
+        ("levels = (0, 5, 20, 90);", "", "TN152 wind: a continuous node without levels"),
+        ("(0.2,         0.8)", "(0.2, 0.7)", "TN133 gate"),
+        ("(yes, #0)", "(yes, #7)", "TN113 trouble: no state '#7'"),
+        ("(gate, wind);", "(gate, wnid);", "TN112 dog: no variable named 'wnid'"),
+        ("(0.5, 0.3, 0.2)", "(0.5, 0.3, 0.2, 0)", "TN134 wind"),
+        ("bnet", "bent", "TN150 'bnet' is expected"),
+        ("ElimOrder = (gate, dog);", "ElimOrder = (gate, dog;", "TN150"),
+    ],
+)
+def test_netica_files_that_are_refused(old: str, new: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "yard.dne"
+    path.write_text(NETICA.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(tn.ModelError, match=told.replace("(", r"\(")):
+        tn.load(path)
+
+
+OPENMARKOV = """<?xml version="1.0" encoding="UTF-8" standalone="no"?>
+<ProbModelXML formatVersion="0.2.0">
+  <ProbNet type="BayesianNetwork">
+    <DecisionCriteria><Criterion name="---" unit="---"/></DecisionCriteria>
+    <Properties/>
+    <Variables>
+      <Variable name="gate" role="chance" type="finiteStates">
+        <Coordinates x="200" y="100"/>
+        <States><State name="open"/><State name="shut"/></States>
+      </Variable>
+      <Variable name="rain" role="chance" type="finiteStates">
+        <States><State name="no"/><State name="some"/><State name="much"/></States>
+      </Variable>
+      <Variable name="dog" role="chance" type="finiteStates">
+        <States><State name="out"/><State name="in"/></States>
+      </Variable>
+    </Variables>
+    <Links>
+      <Link directed="true"><Variable name="gate"/><Variable name="dog"/></Link>
+      <Link directed="true"><Variable name="rain"/><Variable name="dog"/></Link>
+    </Links>
+    <Potentials>
+      <Potential role="conditionalProbability" type="Table">
+        <Variables><Variable name="gate"/></Variables><Values>0.2 0.8</Values>
+      </Potential>
+      <Potential role="conditionalProbability" type="Uniform">
+        <Variables><Variable name="rain"/></Variables>
+      </Potential>
+      <Potential role="conditionalProbability" type="Table">
+        <Variables><Variable name="dog"/><Variable name="gate"/><Variable name="rain"/></Variables>
+        <Values>0.7 0.3 0.1 0.9 0.6 0.4 0.2 0.8 0.5 0.5 0.3 0.7</Values>
+      </Potential>
+    </Potentials>
+  </ProbNet>
+</ProbModelXML>
+"""
+
+
+def test_openmarkov_has_the_first_parent_faster(tmp_path: Path) -> None:
+    path = tmp_path / "yard.pgmx"
+    path.write_text(OPENMARKOV, encoding="utf-8")
+    model = tn.load(path, baselines={"gate": "shut"})
+    for rain, out_open, out_shut in (("no", 0.7, 0.1), ("some", 0.6, 0.2), ("much", 0.5, 0.3)):
+        right = 0.2 * out_open / (0.2 * out_open + 0.8 * out_shut)
+        found = model.diagnose(dog="out", rain=rain).posterior["gate"]
+        assert found == pytest.approx(right, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('role="chance"', 'role="decision"', "TN152 gate: a decision node"),
+        ('type="finiteStates"', 'type="numeric"', "TN152 gate: a numeric variable"),
+        ('type="finiteStates"', 'type="finiteStates" timeSlice="0"', "TN152 gate: .* in time"),
+        ('type="Table"', 'type="ICIModel"', "TN152 gate: a potential of the type ICIModel"),
+        ("0.2 0.8", "0.2 0.7", "TN133 gate"),
+        ("<ProbNet", "<Net", "TN150"),
+    ],
+)
+def test_openmarkov_files_that_are_refused(old: str, new: str, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "yard.pgmx"
+    text = OPENMARKOV.replace(old, new, 1)
+    if old == "<ProbNet":
+        text = text.replace("</ProbNet", "</Net")
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(tn.ModelError, match=told):
+        tn.load(path)

@@ -22,8 +22,10 @@ from twitchnet.cli.main import convert as convert_command
 from twitchnet.codes import CODES
 from twitchnet.errors import ModelError, Problem, RecordError
 from twitchnet.io.foreign.bif import format_bif, parse_bif
+from twitchnet.io.foreign.dne import format_dne, parse_dne
 from twitchnet.io.foreign.draft import MAX_CELLS
 from twitchnet.io.foreign.net import format_net, parse_net
+from twitchnet.io.foreign.pgmx import format_pgmx, parse_pgmx
 from twitchnet.io.foreign.tabular import hidden, tabulated
 from twitchnet.io.foreign.uai import format_uai, parse_uai
 from twitchnet.io.foreign.xdsl import format_xdsl, parse_xdsl
@@ -43,7 +45,9 @@ MODELS = Path(__file__).parents[1] / "models"
 Parse = Callable[..., Network]
 READERS: dict[str, Parse] = {
     "bif": parse_bif,
+    "dne": parse_dne,
     "net": parse_net,
+    "pgmx": parse_pgmx,
     "uai": parse_uai,
     "xdsl": parse_xdsl,
     "xmlbif": parse_xmlbif,
@@ -80,6 +84,8 @@ def test_named_formats_round_trip_digit_for_digit(network: Network, cells: int) 
     same(parse_bif(format_bif(network, cells)), flat)
     same(parse_net(format_net(network, cells)), flat)
     same(parse_xmlbif(format_xmlbif(network, cells)), flat)
+    same(parse_dne(format_dne(network, cells)), flat)
+    same(parse_pgmx(format_pgmx(network, cells)), flat)
 
 
 @settings(max_examples=60)

@@ -667,9 +667,10 @@ def load(
 
     A mapping has the keys of a model file (``models/FORMAT.md``); its text is for :func:`loads`.
     The suffix of a file says its format: ``.yaml``, ``.bif``, ``.xml``, ``.bifxml``, ``.uai``,
-    ``.xdsl`` or ``.net``.  ``order`` names the order of the tables of a ``.uai`` or ``.xdsl`` file,
-    where the file itself may not show it (docs/formats.md): ``"definition"``, ``"pyagrum"`` or
-    ``"pgmpy"``.  ``targets`` are the variables to rank instead of those that the file names.
+    ``.xdsl``, ``.net``, ``.dne`` or ``.pgmx``, each also in gzip (``.bif.gz``).  ``order`` names
+    the order of the tables of a ``.uai`` or ``.xdsl`` file, where the file itself may not show it
+    (docs/formats.md): ``"definition"``, ``"pyagrum"`` or ``"pgmpy"``.  ``targets`` are the
+    variables to rank instead of those that the file names.
     ``roles`` (``"context"``, ``"cause"`` or ``"finding"`` by variable) and ``baselines`` (a state
     by variable) say of another program's network what its file does not, and its reader guessed.
 

@@ -14,7 +14,10 @@ from twitchnet.errors import nearest
 
 # What a model file may end in.  The command line takes a first word that ends so as the
 # model; the loader chooses the reader by it.
-SUFFIXES = (".yaml", ".yml", ".bif", ".xml", ".bifxml", ".uai", ".xdsl", ".net")
+SUFFIXES = (
+    *(".yaml", ".yml", ".bif", ".xml", ".bifxml"),
+    *(".uai", ".xdsl", ".net", ".dne", ".pgmx"),
+)
 
 _HERE = Path(__file__).resolve().parent
 _FOLDERS = (_HERE / "models", _HERE.parents[1] / "models")

@@ -316,7 +316,7 @@ _TABLE = (
         "TN153",
         "A format that is not known",
         "The suffix of a file says its format.",
-        "Use one of .yaml, .bif, .xml, .bifxml, .uai, .xdsl and .net.",
+        "Use one of .yaml, .bif, .xml, .bifxml, .uai, .xdsl, .net, .dne and .pgmx; .gz may follow.",
     ),
     Code(
         "TN154",

@@ -294,7 +294,8 @@ def convert(
 ) -> None:
     """Convert a model between formats, by the suffixes of the files.
 
-    Formats: .yaml, .bif, .xml, .bifxml (XMLBIF), .uai, .xdsl (GeNIe), .net (Hugin).
+    Formats: .yaml, .bif, .xml, .bifxml (XMLBIF), .uai, .xdsl (GeNIe), .net (Hugin),
+    .dne (Netica), .pgmx (OpenMarkov); .gz may follow each of them.
     What the format of OUT cannot hold is said on stderr.  --order and --for matter for .uai
     and .xdsl, of which some programs write and read the tables in an order of their own.
     """

@@ -32,6 +32,8 @@ FORMATS = {
     ".uai": "uai",
     ".xdsl": "xdsl",
     ".net": "net",
+    ".dne": "dne",
+    ".pgmx": "pgmx",
 }
 """The module ``x`` of this room that has ``parse_x`` and ``format_x``, by suffix."""
 
