@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import twitchnet as tn
@@ -569,3 +570,115 @@ def test_openmarkov_files_that_are_refused(old: str, new: str, told: str, tmp_pa
     path.write_text(text, encoding="utf-8")
     with pytest.raises(tn.ModelError, match=told):
         tn.load(path)
+
+
+# -- UAI ----------------------------------------------------------------------------------------
+
+# rain (v0, 3 states), sprinkler (v1) given rain, wet (v2) given both
+RAIN, SPRINKLER = [0.5, 0.3, 0.2], [[0.6, 0.4], [0.8, 0.2], [0.9, 0.1]]
+WET = [[[0.95, 0.05], [0.3, 0.7]], [[0.4, 0.6], [0.2, 0.8]], [[0.1, 0.9], [0.05, 0.95]]]
+
+
+def uai_text(head: str, first: bool) -> str:
+    """The three tables as UAI, the child first or last in its scope."""
+    tables = {(0,): np.array(RAIN), (0, 1): np.array(SPRINKLER), (0, 1, 2): np.array(WET)}
+    scopes, numbers = [], []
+    for scope, table in tables.items():
+        order = (scope[-1], *scope[:-1]) if first else scope
+        turned = np.moveaxis(table, -1, 0) if first else table
+        scopes.append(" ".join(map(str, (len(order), *order))))
+        numbers.append(f"{turned.size} " + " ".join(map(str, turned.ravel().tolist())))
+    return "\n".join([head, "3", "3 2 2", "3", *scopes, *numbers])
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_markov_files_of_conditional_tables(first: bool, tmp_path: Path) -> None:
+    book, markov = tmp_path / "book.uai", tmp_path / "markov.uai"
+    book.write_text(uai_text("BAYES", first=False), encoding="utf-8")
+    markov.write_text(uai_text("MARKOV", first=first), encoding="utf-8")
+    one, other = tn.load(book), tn.load(markov)
+    assert other.network.fingerprint == one.network.fingerprint
+    assert "Markov" in other.network.notes[0]
+    right = enumerated(one.network, {"v2": "present"}, "v0", "s2")
+    assert other.diagnose(v2="present").ranking
+    assert other.diagnose(v2="present").marginal("v0")["s2"] == pytest.approx(right, rel=1e-12)
+
+
+def test_markov_files_with_children_in_mixed_places(tmp_path: Path) -> None:
+    path = tmp_path / "m.uai"
+    # P(a), P(b | a) with the child first, P(c | b) with the child last
+    path.write_text(
+        "MARKOV 3 2 2 2 3 1 0 2 1 0 2 1 2 2 .8 .2 4 .9 .3 .1 .7 4 .6 .4 .25 .75", encoding="utf-8"
+    )
+    model = tn.load(path)
+    assert model.network.parents("v1") == ("v0",)
+    assert model.network.parents("v2") == ("v1",)
+    b = 0.8 * 0.1 + 0.2 * 0.7
+    assert model.diagnose({}).marginal("v1")["present"] == pytest.approx(b, rel=1e-12)
+
+
+def test_markov_files_that_are_no_bayesian_networks(tmp_path: Path) -> None:
+    path = tmp_path / "m.uai"
+    path.write_text("MARKOV 2 2 2 2 1 0 2 0 1 2 .8 .2 4 1.9 .3 .1 .7", encoding="utf-8")
+    with pytest.raises(tn.ModelError, match="TN152 the factor over v0 v1 is no conditional table"):
+        tn.load(path)
+    # Two tables of v0, none of v1.
+    path.write_text("MARKOV 2 2 2 2 1 0 1 0 2 .8 .2 2 .5 .5", encoding="utf-8")
+    with pytest.raises(tn.ModelError, match="TN152 the factor over v0 is no"):
+        tn.load(path)
+
+
+def test_a_chain_of_deterministic_or_tables_as_markov(tmp_path: Path) -> None:
+    """Forty roots, or-ed one after the other: P(any) = 1 - .99 ** 40."""
+    roots = 40
+    scopes = [f"1 {i}" for i in range(roots)]
+    tables = ["2 .99 .01"] * roots
+    before = 0
+    for i in range(1, roots):
+        new = roots + i - 1
+        scopes.append(f"3 {new} {before} {i}")
+        tables.append("8 1 0 0 0 0 1 1 1")  # the child slowest
+        before = new
+    count = 2 * roots - 1
+    text = ["MARKOV", str(count), " ".join(["2"] * count), str(count), *scopes, *tables]
+    path = tmp_path / "or.uai"
+    path.write_text("\n".join(text), encoding="utf-8")
+    model = tn.load(path)
+    dx = model.diagnose({f"v{before}": "present"})
+    right = 0.01 / (1 - 0.99**roots)
+    assert dx.posterior["v7"] == pytest.approx(right, rel=1e-9)
+
+
+def test_evidence_of_both_styles(tmp_path: Path) -> None:
+    path, evidence = tmp_path / "a.uai", tmp_path / "a.uai.evid"
+    path.write_text(uai_text("BAYES", first=False), encoding="utf-8")
+    model = tn.load(path)
+    evidence.write_text("2 0 2 2 1\n", encoding="utf-8")
+    assert tn.read_evidence(evidence, model) == [{"v0": "s2", "v2": "present"}]
+    evidence.write_text("2\n1 0 1\n2 0 2 1 0\n", encoding="utf-8")
+    assert tn.read_evidence(evidence, model) == [{"v0": "s1"}, {"v0": "s2", "v1": "absent"}]
+    evidence.write_text("0", encoding="utf-8")
+    assert tn.read_evidence(evidence, model) == [{}]
+    wrong = {
+        "2 0 2 9 1": "TN201",
+        "1 0 3": "TN202",
+        "2 0 1 0 2": "TN207",
+        "1 0 1 1": "TN207",
+        "1 0 x": "TN207",
+        "": "TN207",
+    }
+    for text, code in wrong.items():
+        evidence.write_text(text, encoding="utf-8")
+        with pytest.raises(tn.RecordError, match=code):
+            tn.read_evidence(evidence, model)
+
+
+def test_evidence_at_the_end_of_a_network_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.uai"
+    path.write_text(uai_text("BAYES", first=False) + "\n1 2 1\n", encoding="utf-8")
+    (note,) = tn.load(path).network.notes
+    assert note.startswith("The evidence at the end")
+    for tail in ("1 2 7", "1 2", "2 1 0", "x", "1 2 1 1"):
+        path.write_text(uai_text("BAYES", first=False) + f"\n{tail}\n", encoding="utf-8")
+        with pytest.raises(tn.ModelError, match="TN150 the end of the file is expected"):
+            tn.load(path)

@@ -620,7 +620,7 @@ BROKEN = [
     ("net", NODE + "potential (x) {data = (.5 .5;}", "TN150", 2, "a value is expected, found ';'"),
     ("net", NODE + "potential (x) {model_nodes = (); }", "TN152", 2, "given by an expression"),
     ("net", NODE + f"potential (x) {{data = {'(' * 99}", "TN104", 2, "open brackets"),
-    ("uai", "MARKOV 1", "TN152", 1, "a Markov network"),
+    ("uai", "MARKOV 1 2 1 1 0 2 .5 .6", "TN152", 1, "over v0 is no conditional table"),
     ("uai", "BAYESIAN 1", "TN150", 1, "'BAYES' is expected"),
     ("uai", "BAYES x", "TN150", 1, "the number of variables is expected, found 'x'"),
     ("uai", "BAYES 99999999", "TN148", 1, "at most 20,000"),

@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from twitchnet.api import Model, load, loads, read_records
+    from twitchnet.api import Model, load, loads, read_evidence, read_records
     from twitchnet.batch.encoding.values import Split
     from twitchnet.batch.files.coded import CodedRecords
     from twitchnet.batch.files.job import Summary
@@ -112,6 +112,7 @@ __all__ = [
     "load",
     "loads",
     "models",
+    "read_evidence",
     "read_records",
     "warm_up",
 ]
@@ -166,6 +167,7 @@ _HOMES = {
     "WhatIf": "diagnosis.explain.whatif",
     "load": "api",
     "loads": "api",
+    "read_evidence": "api",
     "read_records": "api",
     "models": "bundled",
     "warm_up": "engine.host.readiness",

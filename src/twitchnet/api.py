@@ -700,6 +700,28 @@ def load(
     return Model(network, budget=budget, workspace=workspace, _origin=origin)
 
 
+def read_evidence(path: str | PathLike[str], model: Model) -> list[dict[str, str]]:
+    """The records of an evidence file of the UAI competitions, for a model of a ``.uai`` file.
+
+    Both styles are read: one record, and a count of records before them.  Each record is a
+    mapping of states by name that ``diagnose`` takes.  Raises ``RecordError`` when the file is
+    not evidence about this model.
+
+    >>> import pathlib, tempfile
+    >>> import twitchnet as tn
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder, "rain.uai")
+    ...     _ = path.write_text("BAYES 2 2 2 2 1 0 2 0 1 2 .8 .2 4 .9 .1 .3 .7")
+    ...     model = tn.load(path)
+    ...     _ = path.with_suffix(".evid").write_text("1 1 1")
+    ...     tn.read_evidence(path.with_suffix(".evid"), model)
+    [{'v1': 'present'}]
+    """
+    from twitchnet.io.evidence_file import read_evidence_file
+
+    return read_evidence_file(path, model.network)
+
+
 def loads(text: str, *, budget: float = BUDGET, workspace: float = WORKSPACE) -> Model:
     r"""The model of the text of a model file (YAML).
 

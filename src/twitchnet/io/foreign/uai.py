@@ -1,6 +1,6 @@
 """The format of the UAI inference competitions (.uai), Bayesian networks only.
 
-    "BAYES"  variables  cards ...  factors  { size scope ... }  { entries numbers ... }
+    "BAYES"  variables  cards ...  factors  { size scope ... }  { entries numbers ... }  [evidence]
 
 The last variable of a scope is the child and runs fastest, then the parents from last to
 first.  Variables and states have no names, so they get ``v0``, ``v1`` ... and, with two
@@ -11,11 +11,15 @@ Two programs write another order.  pyAgrum has the first parent fastest after th
 names the child in a comment behind each scope.  pgmpy has the first variable of the scope
 fastest and the child slowest, so that the rows of the definition do not add up to 1.  Both
 are recognised by these marks and read as they were meant, with a note.
+
+A ``MARKOV`` file whose factors are the conditional tables of a Bayesian network is read as that
+network (``markov``).  Evidence at the end of a file is no part of the network.
 """
 
 from __future__ import annotations
 
 import re
+from math import prod
 
 import numpy as np
 
@@ -29,6 +33,7 @@ from twitchnet.io.foreign.draft import (
     Draft,
 )
 from twitchnet.io.foreign.lexer import Lexer
+from twitchnet.io.foreign.markov import NotConditional, children
 from twitchnet.io.foreign.reading import Place, decoded
 from twitchnet.io.foreign.table_order import TableOrder, list_in_order, read_in_order
 from twitchnet.io.foreign.tabular import CELLS, tabulated
@@ -64,6 +69,7 @@ class _Reader:
         self.lexer = lexer
         self.draft = draft
         self.order = order
+        self.left = MAX_CELLS  # of the factors of a Markov network
 
     def count(self, what: str, most: int) -> int:
         """A whole number from 0 to ``most``."""
@@ -79,9 +85,7 @@ class _Reader:
         lexer, draft = self.lexer, self.draft
         place = lexer.here
         kind = lexer.name("'BAYES'")
-        if kind.upper() == "MARKOV":
-            draft.stop("TN152", "a Markov network has no parents and children", place)
-        if kind.upper() != "BAYES":
+        if kind.upper() not in ("BAYES", "MARKOV"):
             draft.stop("TN150", f"'BAYES' is expected, found {kind[:40]!r}", place)
         variables = self.count("the number of variables", MAX_VARIABLES)
         for i in range(variables):
@@ -107,14 +111,76 @@ class _Reader:
             last = variables - 1
             scope = [f"v{self.count('the number of a variable', last)}" for _ in range(size)]
             scopes.append((scope, place))
+        if kind.upper() == "MARKOV":
+            self.markov(scopes)
+        else:
+            self.bayes(scopes)
+        return draft.network()
+
+    def bayes(self, scopes: list[tuple[list[str], Place]]) -> None:
+        """The tables of a Bayesian network: the last of each scope is the child."""
+        draft = self.draft
         tables = [self.numbers(scope, place) for scope, place in scopes]
-        if not lexer.done:
-            lexer.fail("the end of the file")
+        self.evidence()
         shapes = [draft.cards(scope) for scope, _ in scopes]
         order = self.order or self.recognised(tables, shapes)
         for (scope, place), numbers, shape in zip(scopes, tables, shapes, strict=True):
             draft.table(scope[-1], read_in_order(numbers, shape, order), place)
-        return draft.network()
+
+    def markov(self, scopes: list[tuple[list[str], Place]]) -> None:
+        """The factors of a Markov network, where each is a conditional table."""
+        draft = self.draft
+        tables = []
+        for scope, place in scopes:
+            shape = draft.cards(scope)
+            if prod(shape) > self.left:
+                draft.stop("TN148", f"a table of {prod(shape):,} cells is too large", place)
+            self.left -= prod(shape)
+            numbers = self.entries(prod(shape), scope[-1])
+            tables.append(np.array(numbers).reshape(shape))
+        self.evidence()
+        indices = [[int(name[1:]) for name in scope] for scope, _ in scopes]
+        try:
+            found = children(indices, tables, ROUNDING * (1 + 1e-9))
+        except NotConditional as error:
+            scope, place = scopes[error.factor]
+            message = f"the factor over {' '.join(scope[:8])} is no conditional table"
+            hint = "only Markov networks that are Bayesian networks are read"
+            draft.stop("TN152", message, place, hint)
+        for (scope, place), index, table, child in zip(scopes, indices, tables, found, strict=True):
+            axis = index.index(child)
+            name, parents = scope[axis], [*scope[:axis], *scope[axis + 1 :]]
+            if draft.room(name, parents, place):
+                draft.table(name, np.moveaxis(table, axis, -1).reshape(-1), place)
+        draft.notes.append(
+            "The factors of this Markov network are conditional tables, so it was read as the "
+            "Bayesian network that they make up."
+        )
+
+    def evidence(self) -> None:
+        """The end of the file, or evidence that was appended to it."""
+        lexer, draft = self.lexer, self.draft
+        if lexer.kind == "end":
+            return
+        start = lexer.start
+        count = self.optional(len(draft.variables))
+        for _ in range(count if count >= 0 else 0):
+            variable = self.optional(len(draft.variables) - 1)
+            if variable < 0 or self.optional(draft.cards([f"v{variable}"])[0] - 1) < 0:
+                count = -1
+                break
+        if count < 0 or lexer.kind != "end":
+            lexer.seek(start)
+            lexer.fail("the end of the file")
+        draft.notes.append("The evidence at the end of the file is no part of the network.")
+
+    def optional(self, most: int) -> int:
+        """A whole number from 0 to ``most``; -1 when something else stands here."""
+        word = self.lexer.word
+        if self.lexer.done or not _COUNT.match(word) or int(word) > most:
+            return -1
+        self.lexer.take()
+        return int(word)
 
     def recognised(self, tables: list[list[float]], shapes: list[tuple[int, ...]]) -> TableOrder:
         """The order in which the numbers of the tables were written, by the marks of its writer."""
@@ -136,14 +202,19 @@ class _Reader:
 
     def numbers(self, scope: list[str], place: Place) -> list[float]:
         """The table of the last of ``scope``; after a fault nothing that follows is sure."""
-        lexer, draft, name = self.lexer, self.draft, scope[-1]
+        draft, name = self.draft, scope[-1]
         cells = draft.room(name, scope[:-1], place)
         if draft.problems:
             raise ModelError(draft.problems)
+        return self.entries(cells, name)
+
+    def entries(self, cells: int, name: str) -> list[float]:
+        """The numbers of a table, behind their count."""
+        lexer, draft = self.lexer, self.draft
         here = lexer.here
         entries = self.count("the number of entries", MAX_CELLS)
         if entries != cells:
-            draft.stop("TN134", f"{name}: {draft.sizes(name, entries)}", here)
+            draft.stop("TN134", f"{name}: {cells} numbers are expected, found {entries}", here)
         return [lexer.number("a number") for _ in range(cells)]
 
 
