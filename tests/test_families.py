@@ -235,6 +235,13 @@ def test_a_network_block_that_is_not_closed_is_told(tmp_path: Path) -> None:
         tn.load(path)
 
 
+def test_a_file_of_words_is_no_bif(tmp_path: Path) -> None:
+    path = tmp_path / "yard.bif"
+    path.write_text("word " * 200_000, encoding="utf-8")
+    with pytest.raises(tn.ModelError, match="TN148 more than 100,000 words outside blocks"):
+        tn.load(path)
+
+
 def test_states_of_several_words_in_bif(tmp_path: Path) -> None:
     path = tmp_path / "yard.bif"
     text = DIALECTS["rows by default"].replace("open", "wide open").replace("shut", "tightly shut")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tools.mutants import FORMATS, SEEDS, Outcome, judged, mutant, seed_of
+from tools.mutants import FORMATS, SEEDS, Outcome, judged, mutant, seed_of, seeds_of
 
 from twitchnet.errors import ModelError
 from twitchnet.io.anchors_file import parse_anchors
@@ -24,11 +24,12 @@ from twitchnet.model.network import Network, Parameter
 TOOL = Path(__file__).parents[1] / "tools" / "mutants.py"
 
 
-@pytest.mark.parametrize("kind", FORMATS)
-def test_the_seeds_are_sound(kind: str, tmp_path: Path) -> None:
-    path = tmp_path / f"seed.{'yaml' if kind == 'anchors' else kind}"
-    path.write_bytes(seed_of(kind))
-    assert judged(kind, path) == "loaded"
+EVERY_SEED = [(kind, seed) for kind in FORMATS for seed in seeds_of(kind)]
+
+
+@pytest.mark.parametrize(("kind", "seed"), EVERY_SEED, ids=lambda one: getattr(one, "name", one))
+def test_the_seeds_are_sound(kind: str, seed: Path) -> None:
+    assert judged(kind, seed) == "loaded"
 
 
 def test_the_seeds_have_every_kind_of_mechanism() -> None:
@@ -61,6 +62,12 @@ def test_what_counts_as_a_failure(tmp_path: Path) -> None:
 
 
 # -- what they found ------------------------------------------------------------------------------
+
+
+def test_a_count_of_states_with_very_many_digits_is_told() -> None:
+    text = f"variable x {{ type discrete [{'9' * 5000}] {{ a, b }}; }}"
+    with pytest.raises(ModelError, match=r"TN147 x: 9+ states are announced, 2 are named"):
+        parse_bif(text)
 
 
 def _leak(text: str) -> Network:

@@ -3,8 +3,8 @@
     python tools/mutants.py --each 3000 --seed 1      a table; exit code 1 when one fails
     python tools/mutants.py --each 3000 --keep DIR    and the files that failed, in DIR
 
-The seeds are small networks in ``tools/seeds`` that use every feature of their format.  A
-mutant is a seed with one to three edits: bytes flipped, pieces left out, doubled or
+The seeds are small networks in ``tools/seeds``: one of each format that uses every feature of it
+(``well.bif``), and others as the programs that write the format have them.  A mutant is a seed with one to three edits: bytes flipped, pieces left out, doubled or
 exchanged, extreme numbers, deep nests, lines of another format, a truncated end.  Mutant i
 of a format depends on the seed of the run and on i alone.
 
@@ -36,7 +36,7 @@ from subprocess import DEVNULL, PIPE
 from typing import NamedTuple
 
 SEEDS = Path(__file__).parent / "seeds"
-FORMATS = ("yaml", "bif", "net", "uai", "xml", "xdsl", "anchors")
+FORMATS = ("yaml", "bif", "net", "uai", "xml", "xdsl", "dne", "pgmx", "anchors")
 
 TIME = 2.0
 """Seconds of processor time that one mutant may take."""
@@ -85,9 +85,16 @@ _JUNK = (
 )  # fmt: skip
 
 
+def seeds_of(kind: str) -> list[Path]:
+    """The sound files of one format."""
+    if kind in ("anchors", "yaml"):
+        return [SEEDS / ("anchors.yaml" if kind == "anchors" else "well.yaml")]
+    return sorted(SEEDS.glob(f"*.{kind}"), key=lambda path: (path.stem != "well", path.name))
+
+
 def seed_of(kind: str) -> bytes:
-    """The sound file that mutants of one format are made of."""
-    return (SEEDS / ("anchors.yaml" if kind == "anchors" else f"well.{kind}")).read_bytes()
+    """The first of the sound files that mutants of one format are made of."""
+    return seeds_of(kind)[0].read_bytes()
 
 
 def mutant(kind: str, seed: int, index: int) -> bytes:
@@ -97,7 +104,7 @@ def mutant(kind: str, seed: int, index: int) -> bytes:
     True
     """
     rng = random.Random(f"{kind}/{seed}/{index}")
-    data = seed_of(kind)
+    data = rng.choice(seeds_of(kind)).read_bytes()
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         data = _edited(data, rng)[:LARGEST]
     return data

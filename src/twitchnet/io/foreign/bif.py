@@ -33,6 +33,7 @@ from twitchnet.model.network import Network
 
 KIND = "kind"  # the property that keeps what a variable is
 STATES = "states"  # and the one that keeps states which strict readers cannot spell
+MAX_IDLE = 100_000  # words that say nothing
 _MARKS = frozenset(';"')
 _PLAIN = re.compile(r"[A-Za-z0-9_.+<>%-]+\Z")
 
@@ -59,6 +60,7 @@ class _Reader:
         self.spelled: dict[str, list[str]] = {}
         self.later: list[int] = []  # where probabilities begin that wait for their variables
         self.named = False
+        self.idle = 0
         self.inside = False  # the block of the network, which holds all others
 
     def network(self) -> Network:
@@ -77,7 +79,7 @@ class _Reader:
             elif lexer.kind == "mark" and lexer.word not in ";,|":
                 lexer.fail("'network', 'variable' or 'probability'")
             else:
-                lexer.take()
+                self.skipped()
         if self.inside:
             lexer.fail("'}'")
         for start in self.later:
@@ -113,7 +115,16 @@ class _Reader:
             if lexer.maybe("{"):
                 lexer.skip_past("", "}", "{")
             else:
-                lexer.take()
+                self.skipped()
+
+    def skipped(self) -> None:
+        """Takes a word that says nothing; a file with very many of them is no BIF."""
+        self.idle += 1
+        if self.idle > MAX_IDLE:
+            self.draft.stop(
+                "TN148", f"more than {MAX_IDLE:,} words outside blocks", self.lexer.here
+            )
+        self.lexer.take()
 
     def groups(self, closing: str, what: str) -> list[list[str]]:
         """Names up to a mark, which is taken too; those without a comma between them together."""
@@ -181,7 +192,8 @@ class _Reader:
             count = lexer.name("a number")
             lexer.must("]")
         lexer.must("{")
-        states = _states(self.groups("}", "a state"), int(count) if count.isdecimal() else 0)
+        groups = self.groups("}", "a state")
+        states = _states(groups, len(groups) if count == str(len(groups)) else 0)
         lexer.must(";")
         if count and count != str(len(states)):
             message = f"{count[:20]} states are announced, {len(states)} are named"
