@@ -14,7 +14,7 @@ import pytest
 import twitchnet as tn
 from tests.oracle import enumerate_joint
 from twitchnet.io.foreign.xdsl import parse_xdsl
-from twitchnet.io.formats import lint_model, write_model
+from twitchnet.io.formats import convert, lint_model, read_model, write_model
 from twitchnet.model.network import Network
 
 
@@ -689,3 +689,61 @@ def test_evidence_at_the_end_of_a_network_is_told(tmp_path: Path) -> None:
         path.write_text(uai_text("BAYES", first=False) + f"\n{tail}\n", encoding="utf-8")
         with pytest.raises(tn.ModelError, match="TN150 the end of the file is expected"):
             tn.load(path)
+
+
+# -- decisions and utilities --------------------------------------------------------------------
+
+INFLUENCE = {
+    "xdsl": """<smile version="1.0" id="N"><nodes>
+<cpt id="rain"><state id="yes"/><state id="no"/><probabilities>0.3 0.7</probabilities></cpt>
+<decision id="coat"><state id="take"/><state id="leave"/></decision>
+<cpt id="wet"><state id="yes"/><state id="no"/><parents>rain</parents>
+  <probabilities>0.9 0.1 0.2 0.8</probabilities></cpt>
+<cpt id="warm"><state id="yes"/><state id="no"/><parents>coat</parents>
+  <probabilities>0.9 0.1 0.2 0.8</probabilities></cpt>
+<cpt id="glad"><state id="yes"/><state id="no"/><parents>wet warm</parents>
+  <probabilities>0.9 0.1 0.2 0.8 0.9 0.1 0.2 0.8</probabilities></cpt>
+<utility id="joy"><parents>rain coat</parents><utilities>1 0 0 1</utilities></utility>
+</nodes></smile>""",
+    "net": """net { }
+node rain { states = ("yes" "no"); }
+decision coat { states = ("take" "leave"); }
+node wet { states = ("yes" "no"); }
+node warm { states = ("yes" "no"); }
+node glad { states = ("yes" "no"); }
+utility joy { }
+potential (rain) { data = (0.3 0.7); }
+potential (wet | rain) { data = ((0.9 0.1) (0.2 0.8)); }
+potential (warm | coat) { data = ((0.9 0.1) (0.2 0.8)); }
+potential (glad | wet warm) { data = (((0.9 0.1) (0.2 0.8)) ((0.9 0.1) (0.2 0.8))); }
+potential (joy | rain coat) { data = ((1 0) (0 1)); }
+""",
+}
+
+
+@pytest.mark.parametrize("suffix", INFLUENCE)
+def test_the_chance_part_of_a_decision_network_stands_by_itself(
+    suffix: str, tmp_path: Path
+) -> None:
+    path, target = tmp_path / f"coat.{suffix}", tmp_path / "coat.bif"
+    path.write_text(INFLUENCE[suffix], encoding="utf-8")
+    with pytest.raises(tn.ModelError) as caught:
+        read_model(path)
+    assert [(one.code, one.path) for one in caught.value.problems] == [
+        ("TN152", "coat"),
+        ("TN152", "joy"),
+    ]
+    done = convert(path, target, drop_decisions=True)
+    assert "Decisions and utilities were left out: coat, joy." in str(done)
+    assert "So was what depends on them: warm, glad." in str(done)
+    model = tn.load(target, baselines={"rain": "no"})
+    assert [variable.name for variable in model.network.variables] == ["rain", "wet"]
+    right = 0.3 * 0.9 / (0.3 * 0.9 + 0.7 * 0.2)
+    assert model.diagnose(wet="yes").posterior["rain"] == pytest.approx(right, rel=1e-12)
+
+
+def test_a_mistake_in_a_decision_network_is_still_told(tmp_path: Path) -> None:
+    path = tmp_path / "coat.net"
+    path.write_text(INFLUENCE["net"].replace("(0.3 0.7)", "(0.3 0.6)"), encoding="utf-8")
+    with pytest.raises(tn.ModelError, match="TN133 rain"):
+        read_model(path, drop_decisions=True)

@@ -291,6 +291,12 @@ def convert(
     reader: Annotated[
         ReadBy, typer.Option("--for", help="Who shall read OUT (.uai, .xdsl).")
     ] = ReadBy.definition,
+    drop_decisions: Annotated[
+        bool,
+        typer.Option(
+            "--drop-decisions", help="Leave out decisions, utilities and what needs them."
+        ),
+    ] = False,
 ) -> None:
     """Convert a model between formats, by the suffixes of the files.
 
@@ -304,9 +310,9 @@ def convert(
     from twitchnet.io.formats import convert as convert_file
 
     path = find_model(source)
-    if order and path.suffix.lower() not in ORDERED:
+    if order and not path.name.lower().removesuffix(".gz").endswith(ORDERED):
         raise typer.BadParameter(f"only for {' and '.join(ORDERED)}", param_hint="--order")
-    done = convert_file(path, target, order.value if order else None, reader.value)
+    done = convert_file(path, target, order.value if order else None, reader.value, drop_decisions)
     typer.echo(str(done), err=True)
 
 

@@ -40,6 +40,9 @@ FORMATS = {
 YAML = (".yaml", ".yml")
 GZIP = ".gz"  # may follow each of them
 
+DECIDING = (".xml", ".bifxml", ".xdsl", ".net", ".dne", ".pgmx")
+"""Formats that may hold decisions and utilities."""
+
 ORDERED = (".uai", ".xdsl")
 """Formats of which some programs write the tables in another order than the definition's."""
 
@@ -86,14 +89,16 @@ def read_model(
     path: str | PathLike[str],
     order: TableOrder | None = None,
     roles: Roles | None = None,
+    drop_decisions: bool = False,
 ) -> Network:
     """The network in a file of any known format, chosen by its suffix.
 
     ``order`` says in which order a ``.uai`` or ``.xdsl`` file lists the numbers of a table
     (see ``foreign.table_order``); None recognises it.  ``roles`` says what its variables are,
-    before the small file beside it (see ``foreign.roles``).  Raises ``ModelError`` with every
-    problem of the file, ``ValueError`` for an order where the format leaves none open, and for
-    roles of a model file, which states them itself.
+    before the small file beside it (see ``foreign.roles``).  ``drop_decisions`` leaves out
+    decisions and utilities, and what depends on them, which are refused otherwise.  Raises
+    ``ModelError`` with every problem of the file, ``ValueError`` for an order where the format
+    leaves none open, and for roles of a model file, which states them itself.
     """
     suffix, file = _suffix(path), fspath(path)
     if order and suffix not in ORDERED:
@@ -113,7 +118,10 @@ def read_model(
         return read_network(path)
     data = _bytes(path)
     parse = _function(suffix, "parse")
-    network = parse(data, file, order) if suffix in ORDERED else parse(data, file)
+    options: dict[str, object] = {"order": order} if suffix in ORDERED else {}
+    if drop_decisions and suffix in DECIDING:
+        options["drop_decisions"] = True
+    network = parse(data, file, **options)
     assert isinstance(network, Network)
     network = with_roles(network, (roles or Roles()).over(roles_beside(Path(path))), file)
     problems = [problem for problem in check(network) if problem.severity == "error"]
@@ -191,16 +199,17 @@ def convert(
     target: str | PathLike[str],
     order: TableOrder | None = None,
     reader: Literal["definition", "pyagrum"] = "definition",
+    drop_decisions: bool = False,
 ) -> Conversion:
     """Reads one file and writes another; the suffixes say the formats.
 
-    ``order`` is that of the source (see ``read_model``); ``reader`` says for which program's
-    order of tables the target is written.  The names and states of a ``.uai`` file, which has
-    none, are written beside it (``x.uai.names.tsv``).  Raises ``ModelError`` when the source
-    is wrong or a suffix is unknown; the target is then not touched.
+    ``order`` and ``drop_decisions`` are of the source (see ``read_model``); ``reader`` says for
+    which program's order of tables the target is written.  The names and states of a ``.uai``
+    file, which has none, are written beside it (``x.uai.names.tsv``).  Raises ``ModelError`` when
+    the source is wrong or a suffix is unknown; the target is then not touched.
     """
     suffix = _suffix(target)
-    network = read_model(source, order)
+    network = read_model(source, order, drop_decisions=drop_decisions)
     write_model(network, target, reader)
     notes = () if suffix in YAML else _lost(network, suffix, reader)
     if suffix == ".uai":

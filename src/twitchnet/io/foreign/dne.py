@@ -35,14 +35,14 @@ _REFUSED = {
 }
 
 
-def parse_dne(data: bytes | str, file: str = "<string>") -> Network:
+def parse_dne(data: bytes | str, file: str = "<string>", drop_decisions: bool = False) -> Network:
     """The network of a Netica text.  Raises ``ModelError`` with every problem.
 
     >>> text = "bnet yard { node rain { states = (no, yes); parents = (); probs = (.8, .2); }; };"
     >>> parse_dne(text).variables[0].local.probabilities.tolist()
     [0.8, 0.2]
     """
-    draft = Draft(file)
+    draft = Draft(file, drop_decisions)
     text = decoded(data, file, draft.notes).replace('\\"', "''")
     comment = r"//[^\n]*|/\*(?s:.*?)\*/"
     return _Reader(Lexer(text, "{}(),=;", comment, draft, opened=r"/\*"), draft).network()

@@ -107,8 +107,9 @@ class _Noisy:
 class Draft:
     """A network while its file is being read; ``problems`` gather what is wrong with it."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, drop_decisions: bool = False) -> None:
         self.file = file
+        self.drop_decisions = drop_decisions
         self.name = PurePath(file).name.partition(".")[0]
         self.variables: dict[str, _Declared] = {}
         self.problems: list[Problem] = []
@@ -195,9 +196,13 @@ class Draft:
         return True
 
     def refuse(self, name: str, what: str, place: Place, hint: str = "") -> None:
-        """A node of a kind that cannot be read."""
-        self.wrong("TN152", f"{what} cannot be read", place, name, hint)
+        """A node of a kind that cannot be read, or a decision or utility that is left out."""
         self.refused.add(name)
+        if "decision" in what or "utility" in what:
+            if self.drop_decisions:
+                return
+            hint = "`twitchnet convert --drop-decisions` keeps what does not depend on it"
+        self.wrong("TN152", f"{what} cannot be read", place, name, hint)
 
     def declared(self, names: Iterable[str]) -> bool:
         """Whether all names have been met, so that nothing has to wait for them."""
@@ -339,6 +344,8 @@ class Draft:
         for name, known in self.variables.items():
             if known.readable and name not in self.attempted and not self.nameless:
                 self.wrong("TN140", "has no table", known.place, name)
+        if self.drop_decisions and not self.problems:
+            self._without_dependents()
         if not self.variables and not self.problems:
             self.wrong("TN102", "there is no variable in the file")
         if not self.problems:
@@ -376,6 +383,29 @@ class Draft:
             targets=tuple(names[name] for name in self.targets),
             guesses=self._guesses(names, variables),
         )
+
+    def _without_dependents(self) -> None:
+        """Leaves out what depends on a decision; the rest stands by itself, and its numbers too."""
+        if not self.refused:
+            return
+        gone = [n for n, known in self.variables.items() if known.table is None is known.noisy]
+        children: dict[str, list[str]] = {}
+        for name, known in self.variables.items():
+            for parent in known.parents:
+                children.setdefault(parent, []).append(name)
+        seen = set(gone)
+        for name in gone:  # grows
+            new = [child for child in children.get(name, ()) if child not in seen]
+            gone += new
+            seen.update(new)
+        for name in gone:
+            del self.variables[name]
+        self.targets = [name for name in self.targets if name in self.variables]
+        self.notes.append(
+            f"Decisions and utilities were left out: {_listed(sorted(self.refused))}."
+        )
+        if gone:
+            self.notes.append(f"So was what depends on them: {_listed(gone)}.")
 
     def _without_constants(self) -> None:
         """Leaves out the variables of one state; a table loses their axes, and no number."""
@@ -492,3 +522,9 @@ class Draft:
         words = " -> ".join(name[:40] for name in loop[:12]) + (" ..." if len(loop) > 12 else "")
         place = self.variables[loop[0]].defined or NOWHERE
         self.wrong("TN117", f"a cycle: {words}", place, loop[0])
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Some names, and how many more there are."""
+    shown = ", ".join(name[:40] for name in names[:8])
+    return f"{shown} and {len(names) - 8} more" if len(names) > 8 else shown

@@ -40,14 +40,14 @@ _REFUSED = {
 }
 
 
-def parse_net(data: bytes | str, file: str = "<string>") -> Network:
+def parse_net(data: bytes | str, file: str = "<string>", drop_decisions: bool = False) -> Network:
     """The network of a Hugin text.  Raises ``ModelError`` with every problem.
 
     >>> text = 'net {} node rain {states = ("no" "yes");} potential (rain) {data = (.8 .2);}'
     >>> parse_net(text).variables[0].local.probabilities.tolist()
     [0.8, 0.2]
     """
-    draft = Draft(file)
+    draft = Draft(file, drop_decisions)
     text = decoded(data, file, draft.notes)
     return _Reader(Lexer(text, "{}()|=;", r"%[^\n]*", draft), draft).network()
 

@@ -33,9 +33,9 @@ def _wanted(parent: str, element: Element) -> bool:
     return element.tag in _READ
 
 
-def parse_pgmx(data: bytes | str, file: str = "<string>") -> Network:
+def parse_pgmx(data: bytes | str, file: str = "<string>", drop_decisions: bool = False) -> Network:
     """The network of a ProbModelXML document.  Raises ``ModelError`` with every problem."""
-    draft = Draft(file)
+    draft = Draft(file, drop_decisions)
     root = parse_xml(data, draft, _wanted)
     network = root.one("ProbNet")
     if root.tag != "ProbModelXML" or network is None:

@@ -79,14 +79,17 @@ def _wanted(parent: str, element: Element) -> bool:
 
 
 def parse_xdsl(
-    data: bytes | str, file: str = "<string>", order: TableOrder | None = None
+    data: bytes | str,
+    file: str = "<string>",
+    order: TableOrder | None = None,
+    drop_decisions: bool = False,
 ) -> Network:
     """The network of an XDSL document.  Raises ``ModelError`` with every problem.
 
     ``order`` says in which order the file lists the numbers of a table; None takes that of
     the program that wrote the file.
     """
-    draft = Draft(file)
+    draft = Draft(file, drop_decisions)
     root = parse_xml(data, draft, _wanted)
     nodes = root.one("nodes")
     if root.tag != "smile" or nodes is None:

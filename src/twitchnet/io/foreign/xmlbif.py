@@ -36,9 +36,11 @@ def _wanted(parent: str, element: Element) -> bool:
     return element.tag in _READ
 
 
-def parse_xmlbif(data: bytes | str, file: str = "<string>") -> Network:
+def parse_xmlbif(
+    data: bytes | str, file: str = "<string>", drop_decisions: bool = False
+) -> Network:
     """The network of an XMLBIF document.  Raises ``ModelError`` with every problem."""
-    draft = Draft(file)
+    draft = Draft(file, drop_decisions)
     begin = data[:1000]
     if _BIF.match(begin if isinstance(begin, str) else begin.decode("latin-1")):
         draft.stop("TN150", "this is BIF text, not XML", Place(1, 1), "call the file .bif")
