@@ -410,3 +410,52 @@ def test_files_that_pgmpy_writes_as_uai_mean_what_it_meant(tmp_path: Path) -> No
     cards = [found.cards[parent] for parent in local.parents]
     rows = local.probabilities[..., 1].transpose([cards.index(3), cards.index(2)])
     assert rows == pytest.approx(np.array([[0.01, 0.02], [0.11, 0.12], [0.21, 0.22]]), abs=1e-12)
+
+
+def test_bif_files_that_pgmpy_saves_with_states_of_several_words(tmp_path: Path) -> None:
+    pgmpy()
+    from pgmpy.factors.discrete import TabularCPD
+    from pgmpy.inference import VariableElimination
+    from pgmpy.models import DiscreteBayesianNetwork
+
+    names = {"gate": ["wide open", "tightly shut"], "dog": ["out", "in"]}
+    theirs = DiscreteBayesianNetwork([("gate", "dog")])
+    theirs.add_cpds(
+        TabularCPD("gate", 2, [[0.2], [0.8]], state_names=names),
+        TabularCPD("dog", 2, [[0.7, 0.1], [0.3, 0.9]], ["gate"], [2], state_names=names),
+    )
+    theirs.save(str(tmp_path / "yard.bif"))
+    query = VariableElimination(theirs).query(["gate"], {"dog": "out"}, show_progress=False)
+    model = tn.load(tmp_path / "yard.bif", baselines={"gate": "tightly shut"})
+    found = model.diagnose(dog="out").posterior["gate"]
+    assert found == pytest.approx(query.get_value(gate="wide open"), rel=1e-9)
+    theirs.save(str(tmp_path / "yard.xml"))  # BIF again
+    with pytest.raises(ModelError, match=r"call the file \.bif"):
+        tn.load(tmp_path / "yard.xml")
+
+
+def test_files_of_the_bnlearn_repository_in_gzip() -> None:
+    pgmpy()
+    import pgmpy as package
+    from pgmpy.inference import VariableElimination
+    from pgmpy.readwrite import BIFReader
+
+    folder = Path(package.__file__).parent / "utils" / "example_models"
+    for name in ("asia", "sachs", "child"):
+        path = folder / f"{name}.bif.gz"
+        text = gzip.decompress(path.read_bytes()).decode()
+        network_of_theirs = BIFReader(string=text).get_model()
+        for table in network_of_theirs.get_cpds():
+            table.normalize(inplace=True)  # rows of six digits, which twitchnet scales to 1
+        theirs = VariableElimination(network_of_theirs)
+        model = tn.load(path)
+        network = model.network
+        (finding, *_) = network.names("finding")
+        variable = network.by_name[finding]
+        record = {finding: (variable.texts or variable.states)[-1]}
+        marginal = model.diagnose(record).marginal(network.ranked[0])
+        cause = network.by_name[network.ranked[0]]
+        query = theirs.query([cause.name], record, show_progress=False)
+        for state, text_of_state in zip(cause.states, cause.texts or cause.states, strict=True):
+            right = query.get_value(**{cause.name: text_of_state})
+            assert marginal[state] == pytest.approx(right, rel=1e-9)
