@@ -63,6 +63,12 @@ def test_genies_roles_are_obeyed() -> None:
     assert row.posterior == pytest.approx(right, rel=1e-12)
 
 
+def test_nodes_of_one_label_have_rows_that_differ() -> None:
+    network = parse_xdsl(PUMP.replace("<name>Age</name>", "<name>The valve</name>"))
+    labels = [variable.label for variable in network.variables]
+    assert labels == ["The valve (age)", "The valve (valve)", "flow", "puddle"]
+
+
 def test_a_fault_that_is_the_neutral_state_of_a_noisy_child_keeps_the_numbers() -> None:
     text = """<smile version="1.0" id="n"><nodes>
     <cpt id="a" diagtype="target"><state id="x" /><state id="y" fault="true" />

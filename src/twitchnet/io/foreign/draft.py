@@ -12,7 +12,7 @@ What foreign files do not say is decided here, the same way for all of them:
   (``no``, ``absent``, ``normal`` ...), or the file marks other states as faults; that state is
   then moved to the front;
 * *names*: what a record or a command line could not spell is replaced by ``_``; the
-  label keeps the name as it was;
+  label keeps the name as it was, and one that several variables share says which of them;
 * a row of a table that misses 1 by a rounding error is scaled to 1;
 * a variable of one state is a constant, which is left out, with a note.
 
@@ -24,8 +24,8 @@ A fault is reported once: what depends on a variable that cannot be read is not 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from math import nan, prod
 from pathlib import PurePath
 from typing import NoReturn
@@ -33,11 +33,12 @@ from typing import NoReturn
 import numpy as np
 
 from twitchnet.errors import ModelError, Problem, nearest_name
+from twitchnet.io.foreign.declared import KINDS, Declared, Noisy, cycle, dependents
 from twitchnet.io.foreign.reading import NOWHERE, Place, looks_like_a_number, read_number
 from twitchnet.io.foreign.spelling import baseline, spelled, spelled_states
 from twitchnet.io.foreign.tabular import merged
 from twitchnet.model.local import Array, Leak, Link, LocalModel, NoisyMax, NoisyOr, Table
-from twitchnet.model.network import Kind, Network, Variable
+from twitchnet.model.network import Network, Variable
 
 MAX_CELLS = 8_000_000
 """Cells of all tables of one file, 64 MB; the largest of the usual networks has 0.6e6."""
@@ -54,55 +55,6 @@ MAX_EXPANDED = 2**16
 ROUNDING = 1e-2
 """A row that misses 1 by more than this is wrong, not rounded."""
 
-KINDS: tuple[Kind, ...] = ("context", "cause", "finding")
-
-OBSERVATION = "observation"
-"""The kind of what a file calls observed: a context if it is a root with children, or a finding."""
-
-
-@dataclass(slots=True)
-class _Declared:
-    """A variable as the file has it."""
-
-    states: tuple[str, ...]
-    place: Place
-    label: str
-    kind: str
-    readable: bool = True
-    faults: tuple[int, ...] = ()  # states that the file marks as faults
-    mandatory: bool = False
-    group: str = ""
-    parents: tuple[str, ...] = ()
-    defined: Place | None = None
-    table: Array | None = None  # (*parent cards, own card)
-    noisy: _Noisy | None = None
-
-    def role(self, used: bool) -> Kind:
-        """Its kind: what the file says, or a cause where anything may depend on it."""
-        if self.kind == OBSERVATION:
-            return "context" if used and not self.parents else "finding"
-        guess: Kind = "cause" if used or not self.parents else "finding"
-        return next((kind for kind in KINDS if kind == self.kind), guess)
-
-    @property
-    def sound(self) -> int:
-        """The baseline: the first state that is no fault, or the one that is named so."""
-        fine = [i for i in range(len(self.states)) if i not in self.faults]
-        return fine[0] if self.faults and fine else baseline(self.states)
-
-
-@dataclass(frozen=True, slots=True)
-class _Noisy:
-    """A noisy-MAX as files have it: the *last* state of the child is its baseline.
-
-    ``effects[i]`` of shape (cards of parent i, own card) is what each state of parent i does
-    by itself; its state ``neutral[i]`` does nothing.
-    """
-
-    leak: Array
-    effects: tuple[Array, ...]
-    neutral: tuple[int, ...]
-
 
 class Draft:
     """A network while its file is being read; ``problems`` gather what is wrong with it."""
@@ -111,7 +63,7 @@ class Draft:
         self.file = file
         self.drop_decisions = drop_decisions
         self.name = PurePath(file).name.partition(".")[0]
-        self.variables: dict[str, _Declared] = {}
+        self.variables: dict[str, Declared] = {}
         self.problems: list[Problem] = []
         self.notes: list[str] = []
         self.targets: list[str] = []  # what the file says is ranked
@@ -190,7 +142,7 @@ class Draft:
             twice = next(state for i, state in enumerate(states) if state in states[:i])
             self.wrong("TN147", f"the state {twice[:80]!r} is named twice", place, name)
             readable = False
-        known = _Declared(tuple(states), place, label or name, kind, readable)
+        known = Declared(tuple(states), place, label or name, kind, readable)
         known.faults, known.mandatory, known.group = tuple(faults), mandatory, group
         self.variables[name] = known
         return True
@@ -330,12 +282,12 @@ class Draft:
         neutral: Sequence[int],
         place: Place,
     ) -> None:
-        """A noisy-MAX, in the file's order of states; see :class:`_Noisy`."""
+        """A noisy-MAX, in the file's order of states; see :class:`Noisy`."""
         fine = self.distributions(leak, name, (), place)
         for parent, effect in zip(parents, effects, strict=True):
             fine = self.distributions(effect, name, (parent,), place) and fine
         if fine:
-            self.variables[name].noisy = _Noisy(leak, tuple(effects), tuple(neutral))
+            self.variables[name].noisy = Noisy(leak, tuple(effects), tuple(neutral))
 
     # -- the network ------------------------------------------------------------------
 
@@ -357,6 +309,7 @@ class Draft:
         orders = self._orders()
         used = {parent for known in self.variables.values() for parent in known.parents}
         variables = []
+        shown = Counter(known.label for known in self.variables.values())
         for name, known in self.variables.items():
             texts = tuple(known.states[i] for i in orders[name])
             variables.append(
@@ -364,7 +317,7 @@ class Draft:
                     name=names[name],
                     kind=known.role(name in used),
                     states=(states := spelled_states(texts)),
-                    label=known.label,
+                    label=known.label if shown[known.label] == 1 else f"{known.label} ({name})",
                     texts=() if states == texts else texts,
                     group=known.group,
                     always_ask=known.mandatory,
@@ -388,16 +341,7 @@ class Draft:
         """Leaves out what depends on a decision; the rest stands by itself, and its numbers too."""
         if not self.refused:
             return
-        gone = [n for n, known in self.variables.items() if known.table is None is known.noisy]
-        children: dict[str, list[str]] = {}
-        for name, known in self.variables.items():
-            for parent in known.parents:
-                children.setdefault(parent, []).append(name)
-        seen = set(gone)
-        for name in gone:  # grows
-            new = [child for child in children.get(name, ()) if child not in seen]
-            gone += new
-            seen.update(new)
+        gone = dependents(self.variables)
         for name in gone:
             del self.variables[name]
         self.targets = [name for name in self.targets if name in self.variables]
@@ -497,31 +441,12 @@ class Draft:
 
     def _refuse_cycles(self) -> None:
         """Names one cycle, if there is any."""
-        waiting = {name: len(set(known.parents)) for name, known in self.variables.items()}
-        children: dict[str, list[str]] = {name: [] for name in self.variables}
-        for name, known in self.variables.items():
-            for parent in known.parents:
-                children[parent].append(name)
-        ready = [name for name, count in waiting.items() if count == 0]
-        while ready:
-            name = ready.pop()
-            del waiting[name]
-            for child in children[name]:
-                waiting[child] -= 1
-                if waiting[child] == 0:
-                    ready.append(child)
-        if not waiting:
-            return
-        path: dict[str, None] = {}
-        step = next(iter(waiting))
-        while step not in path:
-            path[step] = None
-            step = next(p for p in self.variables[step].parents if p in waiting)
-        trail = [*path, step]
-        loop = trail[trail.index(step) :][::-1]
-        words = " -> ".join(name[:40] for name in loop[:12]) + (" ..." if len(loop) > 12 else "")
-        place = self.variables[loop[0]].defined or NOWHERE
-        self.wrong("TN117", f"a cycle: {words}", place, loop[0])
+        loop = cycle(self.variables)
+        if loop:
+            words = " -> ".join(name[:40] for name in loop[:12])
+            words += " ..." if len(loop) > 12 else ""
+            place = self.variables[loop[0]].defined or NOWHERE
+            self.wrong("TN117", f"a cycle: {words}", place, loop[0])
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -29,7 +29,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from twitchnet.io.foreign.draft import MAX_VARIABLES, OBSERVATION, Draft
+from twitchnet.io.foreign.declared import OBSERVATION
+from twitchnet.io.foreign.draft import MAX_VARIABLES, Draft
 from twitchnet.io.foreign.safe_xml import Element, escaped, parse_xml
 from twitchnet.io.foreign.spelling import identifiers, respelled
 from twitchnet.io.foreign.table_order import TableOrder, list_in_order, read_in_order
