@@ -34,6 +34,7 @@ from twitchnet.model.network import Network
 KIND = "kind"  # the property that keeps what a variable is
 STATES = "states"  # and the one that keeps states which strict readers cannot spell
 MAX_IDLE = 100_000  # words that say nothing
+_BLOCK = re.compile(r"\bvariable\s[^;{}]{1,200}\{")
 _MARKS = frozenset(';"')
 _PLAIN = re.compile(r"[A-Za-z0-9_.+<>%-]+\Z")
 
@@ -100,6 +101,13 @@ class _Reader:
             if name != "unknown":
                 self.draft.name = name
         lexer.must("{")
+        start = lexer.start
+        lexer.skip_past("", "}", "{")
+        if lexer.text.find("variable", start, lexer.start) < 0:
+            return
+        if not _BLOCK.search(lexer.text, start, lexer.start):
+            return
+        lexer.seek(start)
         while not lexer.maybe("}"):
             if lexer.at("variable") or lexer.at("probability"):
                 self.inside = True
