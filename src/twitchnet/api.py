@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from twitchnet.diagnosis.assess.diff import Diff
     from twitchnet.diagnosis.assess.evaluate import Evaluation
     from twitchnet.diagnosis.interview.adviser import Adviser
+    from twitchnet.diagnosis.report.overview import Overview
     from twitchnet.diagnosis.report.variable import VariableInfo
     from twitchnet.engine.host.planning import CompiledPlan
     from twitchnet.io.foreign.table_order import TableOrder
@@ -101,6 +102,17 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<Model {self.network.counted}>"
+
+    def overview(self) -> Overview:
+        """What the model is for, and its variables by kind: a page as text and HTML.
+
+        >>> import twitchnet as tn
+        >>> str(tn.load("demo").overview()).splitlines()[0]
+        'Demo: twitching calves after sport or after coffee'
+        """
+        from twitchnet.diagnosis.report.overview import overview
+
+        return overview(self.network)
 
     @property
     def name(self) -> str:
