@@ -293,6 +293,13 @@ def test_a_folder_is_scored_like_its_records(tmp_path: Path) -> None:
         assert row["cause_1"] == LEGS.diagnose(record).ranking[0].cause
 
 
+def test_options_of_tables_are_refused_for_coded_records(tmp_path: Path) -> None:
+    path = written(tmp_path / "one.json", packet())
+    for files in (tn.FileOptions(encoding="cp1252"), tn.FileOptions(sheet="a")):
+        with pytest.raises(tn.RecordError, match="coded records are JSON"):
+            LEGS.score_files(path, tmp_path / "out.csv", files=files)
+
+
 def test_the_command(tmp_path: Path) -> None:
     path = tmp_path / "q.json"
     runner = CliRunner()

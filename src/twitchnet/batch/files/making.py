@@ -11,6 +11,7 @@ from twitchnet.batch.files.coded import coded_input, is_coded
 from twitchnet.batch.files.job import CHUNK, Job
 from twitchnet.batch.files.long import widen
 from twitchnet.batch.files.rejects import By
+from twitchnet.batch.formats.opening import unreadable
 from twitchnet.batch.formats.readers import Input, format_of, open_input
 from twitchnet.batch.options import ScoreOptions
 from twitchnet.batch.scoring.score import Scorer
@@ -74,6 +75,9 @@ def make_job(
     paths = [fspath(one) for one in patterns]
     found: Input
     if is_coded(paths, files.format):
+        if files.encoding or files.sheet:
+            message = "coded records are JSON in UTF-8, without sheets"
+            raise unreadable(paths[0], message, "leave out --encoding and --sheet")
         found = coded_input(inference.network, paths, files.ontology)
     else:
         found = open_input(paths, files.format, files.encoding, files.sheet)
