@@ -118,21 +118,23 @@ def _drawn(
 
     ``shares`` are probabilities now and before, ``answers`` the words and the state of an answer.
     """
-    kept = [variable for variable in network.nodes if variable.name in set(names)]
-    drawn = [edge for edge in edges if {edge.source, edge.target} <= {v.name for v in kept}]
+    wanted = set(names)
+    kept = [variable for variable in network.nodes if variable.name in wanted]
+    drawn = [edge for edge in edges if edge.source in wanted and edge.target in wanted]
     layer = {v.name: KINDS.index(v.kind) for v in kept}
     plain = sum(layer[edge.source] < layer[edge.target] for edge in drawn)
     heads: tuple[str, ...] = tuple(getattr(network.words, kind).many.capitalize() for kind in KINDS)
     if 2 * plain < len(drawn):
         pairs = [(edge.source, edge.target) for edge in drawn]
         layer, heads = by_longest_path([v.name for v in kept], pairs), ()
-    used = sorted(set(layer.values()))
+    used = sorted(set(layer.values()))  # without the layers that are empty
     heads = tuple(heads[i] for i in used) if heads else ()
+    place_of = {one: place for place, one in enumerate(used)}
     nodes = []
     for v in kept:
         now, before = shares.get(v.name, (None, None))
         answer, state = answers.get(v.name, ("", 0))
-        label, place = v.label or v.name, used.index(layer[v.name])
+        label, place = v.label or v.name, place_of[layer[v.name]]
         nodes.append(Node(v.name, label, place, now, before, answer, state != 0))
     notes = tuple(filter(None, (note, network.words.disclaimer)))
     return Drawing(title, tuple(nodes), tuple(drawn), heads, notes)
