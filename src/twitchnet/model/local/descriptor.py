@@ -28,4 +28,5 @@ class Descriptor(Parts):
     @property
     def parents(self) -> tuple[str, ...]:
         """The finding described, the parents whose producers act, then the modifiers."""
-        return (self.of, *dict.fromkeys([*(link.parent for link in self.links), *self.modifiers]))
+        acting = (link.parent for link in self.links)
+        return tuple(dict.fromkeys([self.of, *acting, *self.modifiers]))
