@@ -185,6 +185,10 @@ def test_a_questionnaire_is_valid_fhir() -> None:
         model = tn.load(name)
         page = r4b.Questionnaire.model_validate(model.questionnaire())
         asked = [item.linkId for group in page.item for item in group.item]
+        # the library takes any word for a type and a status, see findings/
+        assert {item.type for group in page.item for item in group.item} <= {"boolean", "choice"}
+        assert {group.type for group in page.item} == {"group"}
+        assert page.status == "draft"
         assert asked == sorted(asked, key=[v.name for v in model.network.variables].index)
         assert set(asked) >= {*model.contexts, *model.findings}
         assert not set(asked) & set(model.causes)
