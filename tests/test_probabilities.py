@@ -32,6 +32,7 @@ from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.explain.twin import coupled
 from twitchnet.diagnosis.hypotheses import all_states, columns, possible_answers, suppose
 from twitchnet.diagnosis.inference import Engine, Inference
+from twitchnet.diagnosis.parameters import has_ranges
 from twitchnet.engine.shares import ratio, within
 from twitchnet.errors import TwitchnetError
 from twitchnet.model.care import Effect, Watch
@@ -351,7 +352,8 @@ def test_columns_of_a_batch_have_the_digits_of_rational_sums(
         v.name: [None if (at := one.hard.get(v.name)) is None else v.states[at] for one in rows]
         for v in network.nodes
     }
-    scorer = Scorer(model._inference, reasons=2, intervals=3)
+    draws = 3 if has_ranges(model.network) else 0
+    scorer = Scorer(model._inference, reasons=2, intervals=draws)
     scored = scorer.score(encode_frame(network, frame), compiled=compiled)
     check({name: [v for v in values if v is not None] for name, values in scored.columns.items()})
     found = evaluate_batch(
