@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 import twitchnet as tn
 from twitchnet.cli.main import app
+from twitchnet.diagnosis.evidence import read_answers
 from twitchnet.io.coded.ontology import Ontology, installed_ontology, read_ontology
 from twitchnet.io.coded.person import CONTRADICTION, Matcher, Person
 from twitchnet.io.coded.phenopackets import years
@@ -346,3 +352,64 @@ def test_codes_are_kept_in_a_saved_model(tmp_path: Path) -> None:
         assert again.variables[name].codes == one.codes
         assert again.network.by_name[name].person == copy.network.by_name[name].person
     assert LEGS.variables["back_pain"].codes == (("hpo", "HP:0003419"),)
+
+
+ANY = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=4),
+        st.sampled_from(["P3Y", "2020-01-01", "MALE", "HP:0003419", 10**400, "9" * 400]),
+    ),
+    lambda one: st.lists(one, max_size=2) | st.dictionaries(st.text(max_size=3), one, max_size=2),
+    max_leaves=4,
+)  # fmt: skip
+WHOLE = (
+    {
+        "id": "a", "members": [],
+        "subject": {
+            "id": "s", "sex": "MALE", "dateOfBirth": "1980-01-01",
+            "timeAtLastEncounter": {
+                "age": {"iso8601duration": "P43Y"}, "timestamp": "2020-01-01",
+                "ageRange": {"start": {"iso8601duration": "P1Y"}, "end": {}},
+            },
+        },
+        "phenotypicFeatures": [
+            {"type": {"id": "HP:0003419", "label": "x"}, "excluded": False, "resolution": {}}
+        ],
+        "diseases": [{"term": {"id": "x", "label": "y"}, "excluded": True}],
+    },
+    {
+        "resourceType": "QuestionnaireResponse", "id": "r", "subject": {"reference": "p"},
+        "item": [{"linkId": "fatigue", "item": [], "answer": [
+            {"valueBoolean": True, "valueCoding": {"code": "c"}, "valueQuantity": {"value": 1}}]}],
+    },
+)  # fmt: skip
+
+
+def spoiled(data: st.DataObject, value: Any) -> Any:
+    """A copy of a document in which some values are others, or gone."""
+    if data.draw(st.integers(0, 7)) == 0:
+        return data.draw(ANY)
+    if isinstance(value, dict):
+        kept = {key: one for key, one in value.items() if data.draw(st.integers(0, 4))}
+        return {key: spoiled(data, one) for key, one in kept.items()}
+    return [spoiled(data, one) for one in value] if isinstance(value, list) else value
+
+
+@settings(max_examples=300)
+@given(data=st.data(), whole=st.sampled_from(WHOLE))
+def test_spoiled_documents_are_read_or_refused(data: st.DataObject, whole: dict[str, Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = written(Path(folder, "one.json"), spoiled(data, whole))
+        with contextlib.suppress(tn.RecordError):
+            for record in tn.read_records(path, LEGS, ontology="").answers:
+                read_answers(LEGS.network, record)
+
+
+def test_numbers_beyond_a_double_are_no_states() -> None:
+    for huge in (10**400, -(10**400), 10**5000):
+        with pytest.raises(tn.RecordError, match="no state"):
+            LEGS.diagnose(age_band=huge)
+        with pytest.raises(tn.RecordError, match="finite"):
+            LEGS.diagnose(fatigue=tn.Likelihood({"present": huge, "absent": 1}))
+        for frame in ({"age_band": [huge]}, pd.DataFrame({"age_band": [huge]})):
+            assert list(LEGS.score(frame)["status"]) == ["bad value"]

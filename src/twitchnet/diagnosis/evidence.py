@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from math import isfinite, isnan
+from math import inf, isfinite, isnan
 from numbers import Real
 from types import MappingProxyType
 from typing import Any
@@ -144,6 +144,8 @@ def is_unknown(value: object) -> bool:
 def plain(value: object) -> object:
     r"""An answer without what its type or its typing adds: bytes, decimals, dashes, blanks.
 
+    A whole number beyond the range of a double is infinite.
+
     >>> plain("18 \u2013 34"), plain(b"yes"), plain(" a\xa0 b")
     ('18 - 34', 'yes', 'a b')
     """
@@ -151,7 +153,18 @@ def plain(value: object) -> object:
         value = value.decode("utf-8", "replace")
     if isinstance(value, str):
         return " ".join(value.translate(_DASHES).split())
-    return float(value) if isinstance(value, Decimal) and value.is_finite() else value
+    if isinstance(value, Decimal) and value.is_finite():
+        return float(value)
+    return in_range(value) if isinstance(value, int) and not _is_bool(value) else value
+
+
+def in_range(number: Any) -> Any:
+    """A number, or infinity for a whole number that no double holds."""
+    try:
+        float(number)
+    except OverflowError:
+        return inf if number > 0 else -inf
+    return number
 
 
 def state_of(variable: Variable, value: object) -> int | Problem:
@@ -252,7 +265,7 @@ def _likelihood(variable: Variable, weights: Mapping[Any, Any]) -> tuple[float, 
     given = [weights.get(state, 0.0) for state in variable.states]
     if not all(isinstance(weight, Real) and not _is_bool(weight) for weight in given):
         return Problem("TN206", f"weights must be numbers: {dict(weights)!r:.120}", variable.name)
-    row = tuple(float(weight) for weight in given)
+    row = tuple(float(in_range(weight)) for weight in given)
     if not all(isfinite(weight) and weight >= 0 for weight in row) or not any(row):
         return Problem("TN206", f"weights must be finite, >= 0 and not all 0: {row}", variable.name)
     return row

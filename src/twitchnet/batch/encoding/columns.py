@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from twitchnet.diagnosis.evidence import in_range
 from twitchnet.errors import needs
 
 Indices = NDArray[np.int64]
@@ -153,7 +154,7 @@ def _plain(values: Any) -> Levels:
         except TypeError:
             at = len(kept)
         if at == len(kept):
-            kept.append(value)
+            kept.append(in_range(value) if type(value) is int else value)
         index[row] = at
     return Levels(kept, index)
 
@@ -165,7 +166,8 @@ def _pandas(column: Any) -> Levels:
         index, values = pandas.factorize(column, use_na_sentinel=True)
     except TypeError:  # cells that cannot be hashed
         return _plain(column.tolist())
-    return Levels(values.tolist(), index.astype(np.int64))
+    kept = [in_range(value) if type(value) is int else value for value in values.tolist()]
+    return Levels(kept, index.astype(np.int64))
 
 
 def _polars(column: Any) -> Levels:

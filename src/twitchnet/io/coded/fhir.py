@@ -23,6 +23,9 @@ SYSTEMS = {
 """The name that FHIR has for a code system (terminology.hl7.org)."""
 
 HEADINGS = {"context": "Background", "finding": "What was observed", "screen": "More questions"}
+PLAIN = "Boolean", "Integer", "Decimal", "String", "Date", "DateTime"
+"""Types of answers that are values by themselves."""
+
 DEEPEST = 20
 """Nested groups of a response that are read; forms have three or four."""
 
@@ -126,11 +129,12 @@ def _answers(items: Any, depth: int) -> Iterator[tuple[str, object]]:
 
 def _value(answer: Mapping[str, Any]) -> object:
     """A boolean, a number, the code of a choice or a text; None for an answer without a value."""
-    for kind in ("Boolean", "Integer", "Decimal", "String", "Date", "DateTime"):
-        if (value := answer.get(f"value{kind}")) is not None:
-            return value
-    coding = answer.get("valueCoding")
-    if isinstance(coding, Mapping):
-        return coding.get("code") or coding.get("display")
-    quantity = answer.get("valueQuantity")
-    return quantity.get("value") if isinstance(quantity, Mapping) else None
+    found = [answer.get(f"value{kind}") for kind in PLAIN]
+    for kind, keys in (("Coding", ("code", "display")), ("Quantity", ("value",))):
+        inside = answer.get(f"value{kind}")
+        if isinstance(inside, Mapping):
+            found += [inside.get(key) for key in keys]
+    value = next((one for one in found if one is not None), None)
+    if value is not None and not isinstance(value, bool | int | float | str):
+        raise ValueError("an answer is no boolean, number or text")
+    return value

@@ -61,16 +61,17 @@ def _person(packet: Mapping[str, Any]) -> Person:
         if feature.get("resolution"):
             other.append(f"{term} {name} (resolved)")
             continue
-        gone = feature.get("excluded") or feature.get("negated")
+        gone = _flag(feature, "excluded") or _flag(feature, "negated")
         (excluded if gone else present)[term] = name
     for one in _list(packet, "diseases"):
         disease = _mapping(one, "a disease")
         named = _mapping(disease.get("term") or {}, "term of a disease")
-        negation = "no " if disease.get("excluded") else ""
+        negation = "no " if _flag(disease, "excluded") else ""
         other.append(f"{negation}{named.get('id', '')} {named.get('label', '')}".strip())
     facts: dict[str, object] = {}
-    if (sex := SEXES.get(subject.get("sex", ""))) is not None:
-        facts["sex"] = sex
+    said = subject.get("sex", "")
+    if isinstance(said, str | int) and said in SEXES:
+        facts["sex"] = SEXES[said]
     age = _age(subject)
     if isinstance(age, float):
         facts["age"] = age
@@ -94,9 +95,9 @@ def _age(subject: Mapping[str, Any]) -> float | str:
     if isinstance(age, str):
         return years(age)
     if between := _get(at, "ageRange"):
+        both = _mapping(between, "ageRange")
         ends = (
-            _get(_mapping(between.get(end) or {}, end), "iso8601duration")
-            for end in ("start", "end")
+            _get(_mapping(both.get(end) or {}, end), "iso8601duration") for end in ("start", "end")
         )
         return f"age {' to '.join(map(str, ends))}"
     return ""
@@ -123,6 +124,14 @@ def _day(text: object) -> date:
 def _get(of: Mapping[str, Any], key: str) -> Any:
     """The value of a key in camel case, or with underscores."""
     return of.get(key, of.get(re.sub(r"([A-Z])", lambda m: f"_{m[1].lower()}", key)))
+
+
+def _flag(of: Mapping[str, Any], key: str) -> bool:
+    """A boolean, false where it is left out."""
+    value = of.get(key, False)
+    if not isinstance(value, bool):
+        raise ValueError(f"{key} is no boolean")
+    return value
 
 
 def _mapping(value: Any, what: str) -> Mapping[str, Any]:
