@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from itertools import permutations, product
+from itertools import pairwise, permutations, product
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -103,8 +103,58 @@ def test_boxes_do_not_overlap_and_lie_inside() -> None:
             assert all(x + w <= a or a + c <= x or y + h <= b or b + d <= y for a, b, c, d in boxes)
             boxes.append((x, y, w, h))
         for path in tree.iter("{http://www.w3.org/2000/svg}path"):
-            numbers = [float(n) for n in re.findall(r"-?[0-9.]+", path.get("d", ""))]
-            assert max(numbers[::2]) <= wide + 0.1
+            curves = [numbers(part) for part in path.get("d", "").split("H")]
+            assert max(max(curve[-2::-2]) for curve in curves if len(curve) > 1) <= wide + 0.1
+
+
+def numbers(text: str) -> list[float]:
+    return [float(n) for n in re.findall(r"-?[0-9.]+", text)]
+
+
+def test_long_edges_run_beside_the_boxes_that_they_pass() -> None:
+    """Where an edge is level, between its curves, no box of that layer is in its way."""
+    words = "abcdefgh"
+    edges = [(a, b) for i, a in enumerate(words) for b in words[i + 1 :: 2]]
+    layer = by_longest_path(list(words), edges)
+    nodes = tuple(Node(name, name.upper() * 9, layer[name]) for name in words)
+    drawing = Drawing("dense", nodes, tuple(Edge(a, b, 0.5) for a, b in edges))
+    passed = 0
+    for one in (drawing, LEGS.draw()):
+        tree = ElementTree.fromstring(one.svg)
+        boxes = [
+            [float(rect.get(key, "0")) for key in ("x", "y", "width", "height")]
+            for group in tree.findall("svg:g", NAME)
+            if (rect := group.find("svg:rect", NAME)) is not None
+        ]
+        for path in tree.iter("{http://www.w3.org/2000/svg}path"):
+            curves = path.get("d", "").split("H")
+            for before, after in pairwise(curves):
+                *_, begin, level = numbers(before)
+                end = numbers(after)[0]
+                passed += 1
+                for x, y, width, height in boxes:
+                    aside = end <= x or begin >= x + width
+                    assert aside or not y - 1 < level < y + height + 1
+    assert passed > 20
+
+
+def test_labels_fit_their_boxes() -> None:
+    """In DejaVu Sans, which is wider than most fonts."""
+    textpath = pytest.importorskip("matplotlib.textpath")
+    font = pytest.importorskip("matplotlib.font_manager").FontProperties(family="DejaVu Sans")
+    shouting = tn.Variable(
+        "x", "cause", ("absent", "present"), "WWWMMM@@ OUTPUT", tn.Table((), [1, 0])
+    )
+    shown = tn.Model(tn.Network("loud", "1", (shouting,)))
+    for drawing in (LEGS.draw(), record().draw(), shown.draw(), tn.load("network_slow").draw()):
+        for group in ElementTree.fromstring(drawing.svg).findall("svg:g", NAME):
+            box = group.find("svg:rect", NAME)
+            assert box is not None
+            texts = [text.text or "" for text in group.findall("svg:text", NAME)]
+            wide = sum(
+                textpath.TextPath((0, 0), t, 13, prop=font).get_extents().width for t in texts
+            )
+            assert wide + 14 <= float(box.get("width", "0")), texts
 
 
 def test_what_a_model_says_is_never_markup() -> None:

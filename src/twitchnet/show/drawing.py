@@ -10,16 +10,18 @@ dark ground; a file has a white ground of its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import pairwise
 from os import PathLike, fspath
 from pathlib import Path
 
-from twitchnet.show.layers import sorted_layers
+from twitchnet.show.layers import PLACE, sorted_layers, threads
 from twitchnet.show.page import clean
 
 BOX, GAP = 24, 6  # height of a box, and between boxes
+THREAD = 9  # height of the place of an edge that passes a layer
 BETWEEN = 110  # width between layers, in which edges run
 MARGIN, TITLE, HEAD, NOTE = 12, 26, 24, 18
 MANY = 100  # edges from which all are thin, so that each can be followed
@@ -142,25 +144,29 @@ def _number(share: float | None) -> str:
 
 def _svg(drawing: Drawing, ink: str, ground: str) -> str:
     """The picture, with the colour of text and of the ground ('' for none)."""
-    layers: list[list[str]] = [
-        [] for _ in range(1 + max((n.layer for n in drawing.nodes), default=0))
-    ]
     nodes = {node.name: node for node in drawing.nodes}
-    for node in drawing.nodes:
-        layers[node.layer].append(node.name)
-    order = sorted_layers(layers, [(edge.source, edge.target) for edge in drawing.edges])
+    layer = {node.name: node.layer for node in drawing.nodes}
+    passed = threads([(edge.source, edge.target) for edge in drawing.edges], layer)
+    layers: list[list[str]] = [[] for _ in range(1 + max(layer.values(), default=0))]
+    for name, i in layer.items():
+        layers[i].append(name)
+    for chain in passed:
+        for k, name in enumerate(chain[1:-1], 1):
+            layers[layer[chain[0]] + k].append(name)
+    order = sorted_layers(layers, [link for chain in passed for link in pairwise(chain)])
     top = MARGIN + TITLE + (HEAD if drawing.heads else 0)
-    tallest = max(map(len, order)) * (BOX + GAP)
+    tallest = max(sum(map(_height, names)) for names in order)
     place: dict[str, Place] = {}
     left = float(MARGIN)
     heads = []
     for i, names in enumerate(order):
-        width = max((_width(nodes[name]) for name in names), default=0.0)
-        begin = top + (tallest - len(names) * (BOX + GAP)) / 2
+        width = max((_width(nodes[name]) for name in names if name in nodes), default=0.0)
+        y = top + (tallest - sum(map(_height, names))) / 2
         if names and i < len(drawing.heads):
             heads.append(_text(left, MARGIN + TITLE + 12, drawing.heads[i], "font-weight='600'"))
-        for k, name in enumerate(names):
-            place[name] = left, begin + k * (BOX + GAP) + BOX / 2, width
+        for name in names:
+            place[name] = left, y + _height(name) / 2, width
+            y += _height(name)
         left += width + BETWEEN if names else 0.0
     texts = [drawing.title, *drawing.notes]
     width = max(left, 2 * MARGIN + 1.15 * LETTER * max(map(len, texts)))
@@ -175,18 +181,36 @@ def _svg(drawing: Drawing, ink: str, ground: str) -> str:
         _text(MARGIN, MARGIN + 12, drawing.title, "font-weight='600'"),
         *heads,
         *(
-            _curve(edge, place, ink, widest)
-            for edge in sorted(drawing.edges, key=lambda e: e.weight)
+            _curve(edge, [place[name] for name in chain], ink, widest)
+            for edge, chain in sorted(
+                zip(drawing.edges, passed, strict=True), key=lambda one: one[0].weight
+            )
         ),
-        *(_box(nodes[name], *place[name], ink) for names in order for name in names),
+        *(_box(node, *place[name], ink) for name, node in nodes.items()),
     ]
     for k, note in enumerate(drawing.notes):
         parts.append(_text(MARGIN, top + tallest + NOTE * (k + 0.8), note, "fill-opacity='.8'"))
     return "".join([*parts, "</svg>"])
 
 
+def _height(name: str) -> int:
+    """The height of a box, or of the place of an edge that passes by, with the gap below."""
+    return THREAD if name.startswith(PLACE) else BOX + GAP
+
+
 def _width(node: Node) -> float:
-    return max(90.0, LETTER * (len(_worded(node)) + 1) + (46 if node.share is not None else 18))
+    """The width of a box: of its letters, wide and narrow ones, and its number."""
+    letters = sum(map(_letter, _worded(node)))
+    return max(90.0, letters + 22 + (40 if node.share is not None else 0))
+
+
+def _letter(letter: str) -> float:
+    """A width that a letter does not exceed in common sans-serif fonts."""
+    if letter in "ijlftr.,:;'|!()[] -":
+        return 0.42 * SIZE
+    if letter in "mwMW@%" or ord(letter) > 0x2FF:
+        return 1.05 * SIZE
+    return (0.8 if letter.isupper() else 0.64) * SIZE
 
 
 def _text(x: float, y: float, text: str, more: str = "") -> str:
@@ -223,21 +247,30 @@ def _box(node: Node, x: float, y: float, width: float, ink: str) -> str:
     return f"<g><title>{tooltip}</title>{''.join(inside)}</g>"
 
 
-def _curve(edge: Edge, place: Mapping[str, Place], ink: str, widest: float) -> str:
-    """A curve to the right, or around the right side of a layer, wider the stronger it is."""
-    (x, y, width), (to_x, to_y, to_width) = place[edge.source], place[edge.target]
-    begin = x + width
-    if to_x > begin:
-        end, bend = to_x, (to_x - begin) / 2
-        turns = f"{begin + bend:.1f} {y:.1f} {end - bend:.1f} {to_y:.1f}"
-    else:
-        end, bend = to_x + to_width, 28 + abs(to_y - y) / 12
-        far = max(begin, end) + min(bend, BETWEEN - 20)
-        turns = f"{far:.1f} {y:.1f} {far:.1f} {to_y:.1f}"
+def _curve(edge: Edge, places: Sequence[Place], ink: str, widest: float) -> str:
+    """A curve past the places of an edge, wider the stronger it is.
+
+    One to the same layer, or back, goes around the right side of the boxes.
+    """
+    x, y, width = places[0]
+    at = x + width
+    path = f"M{at:.1f} {y:.1f}"
+    for to_x, to_y, to_width in places[1:]:
+        if to_x > at:
+            end, bend = to_x, (to_x - at) / 2
+            turns = f"{at + bend:.1f} {y:.1f} {end - bend:.1f} {to_y:.1f}"
+        else:
+            end = to_x + to_width
+            far = max(at, end) + min(28 + abs(to_y - y) / 12, BETWEEN - 20)
+            turns = f"{far:.1f} {y:.1f} {far:.1f} {to_y:.1f}"
+        path += f"C{turns} {end:.1f} {to_y:.1f}"
+        at, y = to_x + to_width, to_y
+        if (to_x, to_y, to_width) != places[-1]:
+            path += f"H{at:.1f}"
     weight = min(max(edge.weight, 0.0), 1.0)
     return (
-        f'<path d="M{begin:.1f} {y:.1f}C{turns} {end:.1f} {to_y:.1f}" fill="none" '
-        f'stroke="{ink}" stroke-width="{0.6 + widest * weight:.2f}" '
+        f'<path d="{path}" fill="none" stroke="{ink}" '
+        f'stroke-width="{0.6 + widest * weight:.2f}" '
         f'stroke-opacity="{0.15 + 0.45 * weight:.2f}">'
         f"<title>{escape(clean(edge.title))}</title></path>"
     )

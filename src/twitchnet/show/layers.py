@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 SWEEPS = 12  # more find no better order on networks of 120 nodes
+MOST_PLACES = 3000  # of long edges in the layers that they pass: bounds time and height
+PLACE = "\0"  # begins the name of such a place
 
 Layers = list[list[str]]
 Edges = Sequence[tuple[str, str]]
@@ -60,6 +62,25 @@ def _mean(
     """The mean place of the neighbours on one side, of all if there are none, or its own."""
     side = [n for n in beside[name] if (layer[n] < here) == earlier] or beside[name]
     return sum(at[n] for n in side) / len(side) if side else at[name]
+
+
+def threads(edges: Edges, layer: Mapping[str, int]) -> list[list[str]]:
+    """What each edge passes: its ends, and a place of its own in every layer between them.
+
+    So a long edge runs beside the nodes that it passes, and not across them.  No name of a node
+    begins like that of a place.  In a network with more than ``MOST_PLACES``, all edges are direct.
+
+    >>> [[start, place, end]] = threads([("a", "c")], {"a": 0, "b": 1, "c": 2})
+    >>> start, end
+    ('a', 'c')
+    """
+    spans = [max(layer[b] - layer[a] - 1, 0) for a, b in edges]
+    if sum(spans) > MOST_PLACES:
+        spans = [0] * len(spans)
+    return [
+        [a, *(f"{PLACE}{i}:{k}" for k in range(span)), b]
+        for i, ((a, b), span) in enumerate(zip(edges, spans, strict=True))
+    ]
 
 
 def crossings(layers: Layers, edges: Edges) -> int:
