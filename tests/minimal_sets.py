@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import combinations, product
 
-from twitchnet.model.rules import Answer, Condition
+from twitchnet.model.language.rules import Answer, Condition
 
 
 def minimal_sets(

@@ -25,9 +25,8 @@ from twitchnet.diagnosis.inference import Inference
 from twitchnet.errors import ModelError
 from twitchnet.io.anchors_file import anchors_path, parse_anchors, read_anchors
 from twitchnet.model.anchors import Anchor, Band
-from twitchnet.model.expressions import MAX_DEPTH
-from twitchnet.model.network import Network
-from twitchnet.model.query import (
+from twitchnet.model.language.expressions import MAX_DEPTH
+from twitchnet.model.language.query import (
     MAX_SIGNS,
     Level,
     Literal,
@@ -36,6 +35,7 @@ from twitchnet.model.query import (
     Probability,
     parse_query,
 )
+from twitchnet.model.network import Network
 from twitchnet.show.markdown import markdown
 from twitchnet.show.text import text
 

@@ -16,8 +16,8 @@ from tests.strategies import networks
 from twitchnet.codes import CODES
 from twitchnet.io.model_file.reader import parse_network
 from twitchnet.model.care import CoverageItem, Effect, Option, Rule, Watch
-from twitchnet.model.check import check, found
-from twitchnet.model.lint import linted
+from twitchnet.model.checks.lint import linted
+from twitchnet.model.checks.network import check, found
 from twitchnet.model.local import (
     Descriptor,
     Leak,

@@ -10,7 +10,7 @@ import pytest
 import twitchnet as tn
 from twitchnet.cli.main import app
 from twitchnet.model.care import CoverageItem
-from twitchnet.model.coverage import Coverage, coverage, strength, unresolved
+from twitchnet.model.checks.coverage import Coverage, coverage, strength, unresolved
 
 MODEL = tn.load("twitchy_legs")
 NETWORK = MODEL.network

@@ -13,7 +13,7 @@ import pytest
 
 import twitchnet as tn
 from tests.oracle import enumerate_joint
-from twitchnet.io.foreign.xdsl import parse_xdsl
+from twitchnet.io.foreign.files.xdsl import parse_xdsl
 from twitchnet.io.formats import convert, lint_model, read_model, write_model
 from twitchnet.model.network import Network
 

@@ -21,23 +21,23 @@ from twitchnet import bundled
 from twitchnet.cli.main import convert as convert_command
 from twitchnet.codes import CODES
 from twitchnet.errors import ModelError, Problem, RecordError
-from twitchnet.io.foreign.bif import format_bif, parse_bif
-from twitchnet.io.foreign.dne import format_dne, parse_dne
 from twitchnet.io.foreign.draft import MAX_CELLS
-from twitchnet.io.foreign.net import format_net, parse_net
-from twitchnet.io.foreign.pgmx import format_pgmx, parse_pgmx
+from twitchnet.io.foreign.files.bif import format_bif, parse_bif
+from twitchnet.io.foreign.files.dne import format_dne, parse_dne
+from twitchnet.io.foreign.files.net import format_net, parse_net
+from twitchnet.io.foreign.files.pgmx import format_pgmx, parse_pgmx
+from twitchnet.io.foreign.files.uai import format_uai, parse_uai
+from twitchnet.io.foreign.files.xdsl import format_xdsl, parse_xdsl
+from twitchnet.io.foreign.files.xmlbif import format_xmlbif, parse_xmlbif
 from twitchnet.io.foreign.tabular import hidden, tabulated
-from twitchnet.io.foreign.uai import format_uai, parse_uai
-from twitchnet.io.foreign.xdsl import format_xdsl, parse_xdsl
-from twitchnet.io.foreign.xmlbif import format_xmlbif, parse_xmlbif
 from twitchnet.io.formats import FORMATS, YAML, convert, lint_model, read_model, write_model
 from twitchnet.io.model_file import writer as model_writer
-from twitchnet.io.model_file import yaml_reader
 from twitchnet.io.model_file.reader import parse_network, read_network
 from twitchnet.io.model_file.writer import format_network
-from twitchnet.io.model_file.yaml_reader import read
-from twitchnet.io.model_file.yaml_text import block_text, flow_text
-from twitchnet.model.check import check
+from twitchnet.io.yaml import reader as yaml_reader
+from twitchnet.io.yaml.reader import read
+from twitchnet.io.yaml.text import block_text, flow_text
+from twitchnet.model.checks.network import check
 from twitchnet.model.local import Leak, Link, LocalModel, NoisyAnd, NoisyMax, NoisyOr, Table
 from twitchnet.model.network import Network, Parameter, Source, Variable
 

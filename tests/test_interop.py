@@ -24,12 +24,12 @@ from tests.strategies import networks
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.errors import ModelError
-from twitchnet.io.foreign.bif import format_bif, parse_bif
-from twitchnet.io.foreign.net import parse_net
+from twitchnet.io.foreign.files.bif import format_bif, parse_bif
+from twitchnet.io.foreign.files.net import parse_net
+from twitchnet.io.foreign.files.xmlbif import parse_xmlbif
 from twitchnet.io.foreign.networkx_bridge import to_networkx
 from twitchnet.io.foreign.pgmpy_bridge import from_pgmpy, to_pgmpy
 from twitchnet.io.foreign.tabular import hidden, tabulated
-from twitchnet.io.foreign.xmlbif import parse_xmlbif
 from twitchnet.io.formats import write_model
 from twitchnet.io.model_file.reader import read_network
 from twitchnet.model.local import Leak, Link, NoisyOr, Table

@@ -22,11 +22,12 @@ from hypothesis import strategies as st
 
 from twitchnet.codes import CODES
 from twitchnet.errors import ModelError, Problem
-from twitchnet.io.model_file import schema, yaml_reader
+from twitchnet.io.model_file import schema
 from twitchnet.io.model_file.reader import lint, parse_network, read_network
 from twitchnet.io.model_file.schema import schema_text
 from twitchnet.io.model_file.writer import format_network
-from twitchnet.model.check import check
+from twitchnet.io.yaml import reader as yaml_reader
+from twitchnet.model.checks.network import check
 from twitchnet.model.local import Descriptor, NoisyAnd, NoisyMax, NoisyMin, NoisyOr, Table
 from twitchnet.model.network import Network, Parameter
 
@@ -623,7 +624,7 @@ def test_the_message_that_the_format_shows_is_real() -> None:
 def test_reading_is_lazy() -> None:
     """Neither the YAML parser nor pydantic is imported before a file is read."""
     code = (
-        "import sys, twitchnet.io.model_file.reader, twitchnet.model.check\n"
+        "import sys, twitchnet.io.model_file.reader, twitchnet.model.checks.network\n"
         "print([m for m in ('yaml', 'pydantic', 'networkx') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -13,8 +13,8 @@ from tools.mutants import FORMATS, SEEDS, Outcome, judged, mutant, seed_of, seed
 
 from twitchnet.errors import ModelError
 from twitchnet.io.anchors_file import parse_anchors
-from twitchnet.io.foreign.bif import parse_bif
-from twitchnet.io.foreign.xdsl import parse_xdsl
+from twitchnet.io.foreign.files.bif import parse_bif
+from twitchnet.io.foreign.files.xdsl import parse_xdsl
 from twitchnet.io.formats import read_model
 from twitchnet.io.model_file.reader import parse_network, read_network
 from twitchnet.io.model_file.writer import format_network
@@ -143,7 +143,7 @@ def test_a_long_name_of_an_encoding_is_not_told_to_its_end() -> None:
 def test_a_problem_that_check_finds_in_a_foreign_file_names_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from twitchnet.io.foreign import xdsl
+    from twitchnet.io.foreign.files import xdsl
 
     def unsound(data: bytes, file: str, order: None) -> Network:
         network = read_network(SEEDS / "well.yaml")

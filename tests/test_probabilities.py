@@ -36,9 +36,9 @@ from twitchnet.diagnosis.parameters import has_ranges
 from twitchnet.engine.shares import ratio, within
 from twitchnet.errors import TwitchnetError
 from twitchnet.model.care import Effect, Watch
+from twitchnet.model.language.query import parse_query
 from twitchnet.model.local import Leak, Link, NoisyMax, NoisyOr, Table
 from twitchnet.model.network import Network, Parameter, Variable
-from twitchnet.model.query import parse_query
 
 RELATIVE = 1e-9
 

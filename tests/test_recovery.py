@@ -13,7 +13,7 @@ from tests.oracle import enumerate_joint
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.io.formats import write_model
-from twitchnet.model.check import check
+from twitchnet.model.checks.network import check
 from twitchnet.model.local import Leak, Link, NoisyAnd, NoisyOr, Table
 from twitchnet.model.network import Network, Parameter, Variable
 from twitchnet.model.recovery import noisy_or_of, recovered

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.minimal_sets import minimal_sets
 from twitchnet.errors import ModelError
-from twitchnet.model import rules
-from twitchnet.model.expressions import MAX_DEPTH
-from twitchnet.model.rules import Answer, AtLeast, Condition, holds, parse
+from twitchnet.model.language import rules
+from twitchnet.model.language.expressions import MAX_DEPTH
+from twitchnet.model.language.rules import Answer, AtLeast, Condition, holds, parse
 
 NAMES = ["a", "b", "c", "d", "age"]
 STATES = {"age": ["young", "middle", "65+"]}

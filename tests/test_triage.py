@@ -18,8 +18,8 @@ from twitchnet.diagnosis.evidence import Answers, read_answers
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.io.model_file.reader import read_network
 from twitchnet.model.care import Rule, Watch
+from twitchnet.model.language.rules import Answer, names_read, parse
 from twitchnet.model.network import Network, Variable
-from twitchnet.model.rules import Answer, names_read, parse
 
 NETWORK = read_network(find_model("twitchy_legs"))
 RULES = {rule.name: rule for rule in NETWORK.rules}

@@ -19,7 +19,7 @@ from twitchnet.diagnosis.assess.validation_page import number, validation_page
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.io.anchors_file import anchors_path, read_anchors
 from twitchnet.model.anchors import Anchor
-from twitchnet.model.query import Literal, Place, Probability, walk
+from twitchnet.model.language.query import Literal, Place, Probability, walk
 from twitchnet.show.markdown import markdown
 
 NETWORK = tn.load("twitchy_legs").network

@@ -240,7 +240,7 @@ def _child(kind: str, seed: int, first: int, last: int) -> None:
     """Judge mutants and print a line for each: index, seconds, megabytes, outcome."""
     import twitchnet.io.formats
     import twitchnet.io.model_file.builder
-    import twitchnet.io.model_file.yaml_reader  # noqa: F401 - what is imported once is no mutant's memory
+    import twitchnet.io.yaml.reader  # noqa: F401 - what is imported once is no mutant's memory
 
     warnings.simplefilter("error")
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])

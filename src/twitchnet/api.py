@@ -21,7 +21,7 @@ from twitchnet.diagnosis.inference import Engine, Inference
 from twitchnet.engine.host import readiness
 from twitchnet.engine.numpy.plan import BUDGET, WORKSPACE, Plan
 from twitchnet.errors import ModelError, Problem, RecordError
-from twitchnet.model.check import check
+from twitchnet.model.checks.network import check
 from twitchnet.model.network import Network
 
 if TYPE_CHECKING:

@@ -261,6 +261,6 @@ def _starts(sizes: Sequence[int]) -> Ints:
 def lower(network: Network) -> Lowered:
     """The program of a network; see the head of this file.
 
-    Raises ``ValueError`` when the network has a cycle (``model.check`` says where).
+    Raises ``ValueError`` when the network has a cycle (``model.checks`` says where).
     """
     return _Builder(network).build()

@@ -204,7 +204,7 @@ def coverage(
 ) -> None:
     """Count the assertions of the model's article, and list what encodes each."""
     import twitchnet
-    from twitchnet.model.coverage import coverage as count
+    from twitchnet.model.checks.coverage import coverage as count
 
     network = twitchnet.load(model).network
     counted = count(network)

@@ -1,6 +1,6 @@
 """How does a file of anchors become values, and what is wrong with it?
 
-    text -> values with places (yaml_reader) -> schema -> queries, bands -> Anchors
+    text -> values with places (``io.yaml``) -> schema -> queries, bands -> Anchors
 
 One run shows every problem, each with its place.  ``models/anchors/FORMAT.md`` is the spec.
 The file of a model stands in a folder ``anchors`` beside the model's file, under the same
@@ -26,15 +26,15 @@ from twitchnet.io.anchors_schema import (
     RowSpec,
     WordsSpec,
 )
-from twitchnet.io.model_file.document import Document, Keys
 from twitchnet.io.model_file.report import Report
 from twitchnet.io.model_file.schema import SourceSpec
 from twitchnet.io.model_file.validation import describe_errors
-from twitchnet.io.model_file.yaml_reader import read, read_file
+from twitchnet.io.yaml.document import Document, Keys
+from twitchnet.io.yaml.reader import read, read_file
 from twitchnet.model.anchors import Anchor, Anchors, Band, Group
+from twitchnet.model.language.query import Level, Place, Probability, Query, parse_query, walk
+from twitchnet.model.language.query import Literal as Claim
 from twitchnet.model.network import Network, Source
-from twitchnet.model.query import Level, Place, Probability, Query, parse_query, walk
-from twitchnet.model.query import Literal as Claim
 
 Spec = TypeVar("Spec", bound=BaseModel)
 

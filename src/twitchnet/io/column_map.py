@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from twitchnet.errors import Problem, RecordError
-from twitchnet.io.model_file.yaml_reader import read_file
+from twitchnet.io.yaml.reader import read_file
 
 PARTS = ("columns", "values", "split")
 
@@ -70,7 +70,7 @@ def write_column_map(path: Path, before: ColumnMap, found: dict[str, Any]) -> No
 
     The values of each column stand as ``word: state``, the most frequent first.
     """
-    from twitchnet.io.model_file.yaml_text import flow_value, key_text
+    from twitchnet.io.yaml.text import flow_value, key_text
 
     columns = {**found["columns"], **before.names}
     values: dict[str, Any] = dict(before.values)
@@ -92,6 +92,6 @@ def write_column_map(path: Path, before: ColumnMap, found: dict[str, Any]) -> No
 
 
 def _word(value: object) -> str:
-    from twitchnet.io.model_file.yaml_text import flow_value
+    from twitchnet.io.yaml.text import flow_value
 
     return flow_value(value) if value else '""'

@@ -21,7 +21,7 @@ from twitchnet.io.foreign.reading import MAX_BYTES
 from twitchnet.io.foreign.roles import Roles, roles_beside, with_roles
 from twitchnet.io.foreign.table_order import TableOrder
 from twitchnet.io.foreign.tabular import CELLS, hidden
-from twitchnet.model.check import check
+from twitchnet.model.checks.network import check
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network
 
@@ -35,7 +35,7 @@ FORMATS = {
     ".dne": "dne",
     ".pgmx": "pgmx",
 }
-"""The module ``x`` of this room that has ``parse_x`` and ``format_x``, by suffix."""
+"""The module ``x`` of ``foreign.files`` that has ``parse_x`` and ``format_x``, by suffix."""
 
 YAML = (".yaml", ".yml")
 GZIP = ".gz"  # may follow each of them
@@ -80,7 +80,7 @@ def _suffix(path: str | PathLike[str]) -> str:
 def _function(suffix: str, verb: str) -> Callable[..., object]:
     module = FORMATS[suffix]
     found: Callable[..., object] = getattr(
-        import_module(f"twitchnet.io.foreign.{module}"), f"{verb}_{module}"
+        import_module(f"twitchnet.io.foreign.files.{module}"), f"{verb}_{module}"
     )
     return found
 
@@ -243,7 +243,7 @@ def _lost(network: Network, suffix: str, reader: TableOrder) -> tuple[str, ...]:
     elif written:
         notes.append(f"{written} causal mechanisms were written out as tables")
     if suffix == ".xdsl":
-        from twitchnet.io.foreign.xdsl import kept_noisy
+        from twitchnet.io.foreign.files.xdsl import kept_noisy
 
         added = len(hidden(tabulated(network, keep=kept_noisy(reader))))
     else:

@@ -14,8 +14,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from twitchnet.model.language.query import Query
 from twitchnet.model.network import Source
-from twitchnet.model.query import Query
 
 Use = Literal["C", "I", "H", "D"]
 

@@ -1,6 +1,6 @@
 """What to do about it: rules, watches on posteriors, management options and coverage, as values.
 
-The grammar of rule conditions and its evaluation live in ``rules.py``.
+The grammar of rule conditions and its evaluation live in ``language``.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Option:
 class CoverageItem:
     """One assertion of the article that the model encodes, and what encodes it.
 
-    ``targets`` are references, in the words of ``coverage.py``: ``node:x``, ``link:a->b``,
+    ``targets`` are references, in the words of ``checks.coverage``: ``node:x``, ``link:a->b``,
     ``rule:R01``, ``option:x``, ``text:option.x`` (shown to people), ``duplicate:n``, ...
     """
 

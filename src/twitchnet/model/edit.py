@@ -15,9 +15,9 @@ import numpy as np
 
 from twitchnet.errors import ModelError, Problem, nearest
 from twitchnet.model.care import Option
+from twitchnet.model.language.rules import Answer, AtLeast, Condition, parse
 from twitchnet.model.local import Array, LocalModel, Table
 from twitchnet.model.network import Network, Parameter, Variable
-from twitchnet.model.rules import Answer, AtLeast, Condition, parse
 
 NumberChange = float | Sequence[object] | Mapping[str, object]
 """A probability; all numbers of the part, nested as its array is; or ``{p, range, source}``."""

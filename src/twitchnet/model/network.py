@@ -1,7 +1,7 @@
 """What is true: variables, how they depend on each other, and where each number came from.
 
 A :class:`Network` is a value: frozen, picklable, comparable by its fingerprint.
-It knows nothing of files, plans or screens.  ``check.py`` holds the rules that a
+It knows nothing of files, plans or screens.  ``checks`` holds the rules that a
 network must satisfy.
 """
 
@@ -17,8 +17,8 @@ from typing import Literal
 
 from twitchnet.errors import ModelError
 from twitchnet.model.care import CoverageItem, Option, Rule, Watch
+from twitchnet.model.language.rules import names_read, parse
 from twitchnet.model.local import Descriptor, LocalModel, Table
-from twitchnet.model.rules import names_read, parse
 from twitchnet.model.words import GENERIC, NEUTRAL, Level, Words, place_of
 
 Kind = Literal["context", "cause", "finding", "screen"]
@@ -81,7 +81,7 @@ class Variable:
     ask_cost: float = 1.0
     ask_if: str = ""
     synonyms: tuple[str, ...] = ()
-    codes: tuple[tuple[str, str], ...] = ()  # system and code, see ``check_codes.SYSTEMS``
+    codes: tuple[tuple[str, str], ...] = ()  # system and code, see ``checks.codes.SYSTEMS``
     person: str = ""  # the fact of a person that it holds: age, sex
     texts: tuple[str, ...] = ()  # the states as a foreign file spells them, () where they are alike
 

@@ -20,8 +20,8 @@ from twitchnet.diagnosis.care.triage import is_red_flag
 from twitchnet.engine.host.batch import BatchOutput
 from twitchnet.engine.program import Floats
 from twitchnet.engine.shares import within
+from twitchnet.model.language.rules import Answer, Condition, parse
 from twitchnet.model.network import Network
-from twitchnet.model.rules import Answer, Condition, parse
 
 Flags = NDArray[np.bool_]
 

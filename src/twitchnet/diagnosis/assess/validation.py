@@ -24,8 +24,8 @@ from twitchnet.diagnosis.hypotheses import KEPT
 from twitchnet.diagnosis.inference import Beliefs, Inference
 from twitchnet.engine.shares import ACCURACY, within
 from twitchnet.model.anchors import Anchor, Anchors
-from twitchnet.model.query import Level, Operation, Place, Probability, Query, walk
-from twitchnet.model.query import Literal as Claim
+from twitchnet.model.language.query import Level, Operation, Place, Probability, Query, walk
+from twitchnet.model.language.query import Literal as Claim
 
 Outcome = Literal["met", "missed", "missed as expected", "met against expectation", "shown"]
 

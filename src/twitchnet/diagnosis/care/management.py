@@ -34,9 +34,9 @@ from dataclasses import dataclass
 
 from twitchnet.diagnosis.care.triage import Triage
 from twitchnet.model.care import Effect, Option, Urgency
+from twitchnet.model.language.rules import holds, names_read, parse
 from twitchnet.model.local import NoisyOr
 from twitchnet.model.network import Network
-from twitchnet.model.rules import holds, names_read, parse
 
 LEADING = 8
 """How many causes an option is offered for; more would list what hardly matters."""

@@ -20,8 +20,8 @@ from twitchnet.diagnosis.evidence import Answers
 from twitchnet.engine.program import Floats
 from twitchnet.engine.shares import present
 from twitchnet.model.care import Rule, Urgency
+from twitchnet.model.language.rules import Condition, answers_read, holds, names_read, parse
 from twitchnet.model.network import Network, Variable
-from twitchnet.model.rules import Condition, answers_read, holds, names_read, parse
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,8 @@ from twitchnet.diagnosis.report.wording import percent
 from twitchnet.engine.shares import ratio
 from twitchnet.errors import CapacityError
 from twitchnet.model.care import Effect, Option, Urgency
+from twitchnet.model.language.rules import holds, parse
 from twitchnet.model.network import Network
-from twitchnet.model.rules import holds, parse
 from twitchnet.show.page import Page
 
 

@@ -26,9 +26,9 @@ from typing import Literal
 from twitchnet.diagnosis.care.triage import triage
 from twitchnet.diagnosis.evidence import NO, UNKNOWN, YES, band_of
 from twitchnet.diagnosis.report.report import spoken
+from twitchnet.model.language.rules import holds, parse
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network, Variable
-from twitchnet.model.rules import holds, parse
 
 Order = Callable[[Network, Mapping[str, str], Sequence[str]], str]
 """(network, answers so far, open questions in file order) -> the question to ask next."""

@@ -20,7 +20,7 @@ import numpy as np
 
 from twitchnet.errors import ModelError, Problem, nearest
 from twitchnet.io.foreign.declared import KINDS
-from twitchnet.io.model_file.yaml_reader import read_file
+from twitchnet.io.yaml.reader import read_file
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network, Variable
 

@@ -1,6 +1,6 @@
 """How does the document of a model file become a Network?
 
-Declares the variables, reads the mechanisms and the care, and lets ``model.check``
+Declares the variables, reads the mechanisms and the care, and lets ``model.checks``
 judge the network; what check finds is put back to its place in the file.
 """
 
@@ -10,7 +10,6 @@ from collections.abc import Iterable
 
 from twitchnet.errors import Problem
 from twitchnet.io.model_file.care_reader import CareReader, levels_of, words_of
-from twitchnet.io.model_file.document import Document, Keys
 from twitchnet.io.model_file.ghosts import ghosts
 from twitchnet.io.model_file.mechanisms import Built, MechanismReader
 from twitchnet.io.model_file.numbers import Names, NumberReader, States
@@ -23,10 +22,11 @@ from twitchnet.io.model_file.schema import (
     VariableSpec,
 )
 from twitchnet.io.model_file.validation import Cut, validated
-from twitchnet.model.check import MAX_STATES, found
-from twitchnet.model.lint import linted
+from twitchnet.io.yaml.document import Document, Keys
+from twitchnet.model.checks.lint import linted
+from twitchnet.model.checks.network import MAX_STATES, found
+from twitchnet.model.checks.scope import SECTIONS, Found
 from twitchnet.model.network import Kind, Network, Source, Variable
-from twitchnet.model.scope import SECTIONS, Found
 
 
 def built(

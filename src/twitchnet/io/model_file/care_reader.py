@@ -6,9 +6,9 @@ from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
-from twitchnet.io.model_file.document import Keys
 from twitchnet.io.model_file.numbers import NumberReader
 from twitchnet.io.model_file.schema import EffectSpec, ModelFile, WordsSpec
+from twitchnet.io.yaml.document import Keys
 from twitchnet.model.care import CoverageItem, Effect, Option, Rule, Watch
 from twitchnet.model.words import NEUTRAL, Level, Noun, Words
 
@@ -49,7 +49,7 @@ def _noun(forms: list[str]) -> Noun:
 
 
 class CareReader:
-    """Reads what to do about it; names and conditions are judged by ``model.check``."""
+    """Reads what to do about it; names and conditions are judged by ``model.checks``."""
 
     def __init__(self, numbers: NumberReader, cut: Collection[Keys]) -> None:
         self.numbers = numbers

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from twitchnet.io.model_file.document import Document, Keys
 from twitchnet.io.model_file.validation import Cut
-from twitchnet.model.scope import SECTIONS
+from twitchnet.io.yaml.document import Document, Keys
+from twitchnet.model.checks.scope import SECTIONS
 
 KINDS = {
     **dict.fromkeys(SECTIONS.values(), "variable"),

@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchnet.io.model_file.document import Keys
 from twitchnet.io.model_file.numbers import Group, NumberReader, Reading, States, widened
 from twitchnet.io.model_file.schema import MechanismSpec, NumberSpec
+from twitchnet.io.yaml.document import Keys
 from twitchnet.model.local import (
     KINDS,
     Array,

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from twitchnet.errors import ModelError, Problem
 from twitchnet.io.model_file.numbers import MAX_CELLS, MAX_MODIFIERS
-from twitchnet.io.model_file.yaml_text import flow_map, flow_value, key_text
+from twitchnet.io.yaml.text import flow_map, flow_value, key_text
 from twitchnet.model.local import Array, Descriptor, Link, NoisyOr, Parts, Table
 from twitchnet.model.network import Network, Parameter, Variable
 

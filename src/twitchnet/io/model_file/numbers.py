@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from twitchnet.io.model_file.document import Keys
 from twitchnet.io.model_file.report import Report
 from twitchnet.io.model_file.schema import CellSpec, NumberSpec
 from twitchnet.io.model_file.validation import describe_errors, described
+from twitchnet.io.yaml.document import Keys
 from twitchnet.model.local import Array
 
 STAND_IN = 0.5

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from twitchnet.io.model_file.document import Document, Keys
-from twitchnet.io.model_file.yaml_reader import read
+from twitchnet.io.yaml.document import Document, Keys
+from twitchnet.io.yaml.reader import read
 from twitchnet.model.network import Network, Parameter
 
 _SCALAR = re.compile(r"[-+.0-9eE]+")

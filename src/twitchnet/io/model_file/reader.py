@@ -1,6 +1,6 @@
 """How does a model file become a Network, and what is wrong with it?
 
-    text -> values with places (yaml_reader) -> schema -> numbers, mechanisms -> Network
+    text -> values with places (``io.yaml``) -> schema -> numbers, mechanisms -> Network
          -> check
 
 Every step reports into one ``Report`` and goes on with what is still readable, so one
@@ -18,7 +18,7 @@ from twitchnet.errors import ModelError, Problem
 from twitchnet.model.network import Network
 
 if TYPE_CHECKING:
-    from twitchnet.io.model_file.document import Document
+    from twitchnet.io.yaml.document import Document
 
 
 def read_network(path: str | os.PathLike[str]) -> Network:
@@ -40,7 +40,7 @@ def parse_network(text: str, file: str = "<string>") -> Network:
     <string>:1:1: TN121 the key 'version' is missing
     <string>:1:1: TN102 there is no variable in the model (declare causes and findings, ...)
     """
-    from twitchnet.io.model_file.yaml_reader import read
+    from twitchnet.io.yaml.reader import read
 
     return _network(read(text), file)
 
@@ -62,6 +62,6 @@ def _network(document: Document, file: str) -> Network:
 
 
 def _document(path: str | os.PathLike[str]) -> Document:
-    from twitchnet.io.model_file.yaml_reader import read_file
+    from twitchnet.io.yaml.reader import read_file
 
     return read_file(path)

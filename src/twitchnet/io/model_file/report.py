@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection
 
 from twitchnet.errors import Problem, Severity, nearest_name
-from twitchnet.io.model_file.document import Document, Keys
+from twitchnet.io.yaml.document import Document, Keys
 
 MAX_PROBLEMS = 1000
 """More errors, or more warnings, than this are counted, not kept."""

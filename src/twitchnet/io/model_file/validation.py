@@ -16,7 +16,6 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from twitchnet.io.model_file.document import Key, Keys
 from twitchnet.io.model_file.report import Report
 from twitchnet.io.model_file.schema import (
     CareSpec,
@@ -38,6 +37,7 @@ from twitchnet.io.model_file.schema import (
     WatchSpec,
     WordsSpec,
 )
+from twitchnet.io.yaml.document import Key, Keys
 
 MAX_PART = 50_000
 """Entries of one variable, rule or other part, without its links and nested numbers."""

@@ -13,13 +13,13 @@ from dataclasses import fields
 
 from twitchnet.errors import ModelError, Problem
 from twitchnet.io.model_file.number_writer import UNSOURCED, NumberWriter
-from twitchnet.io.model_file.yaml_text import block_text, flow_map, flow_value, key_text
+from twitchnet.io.yaml.text import block_text, flow_map, flow_value, key_text
 from twitchnet.model.care import Effect, Option
+from twitchnet.model.checks.scope import SECTIONS
 from twitchnet.model.network import Network, Variable
-from twitchnet.model.scope import SECTIONS
 from twitchnet.model.words import NEUTRAL, Level, Noun
 
-MAX_BYTES, MAX_CONTAINERS = 5_000_000, 300_000  # what the reader takes; yaml_reader says why
+MAX_BYTES, MAX_CONTAINERS = 5_000_000, 300_000  # what the reader takes; ``io.yaml.reader`` says why
 
 Plain = Mapping[str, object]
 

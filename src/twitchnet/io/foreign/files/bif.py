@@ -24,7 +24,7 @@ from math import prod
 import numpy as np
 
 from twitchnet.io.foreign.draft import MAX_VARIABLES, Draft
-from twitchnet.io.foreign.lexer import Lexer
+from twitchnet.io.foreign.files.lexer import Lexer
 from twitchnet.io.foreign.reading import Place, decoded
 from twitchnet.io.foreign.spelling import identifiers, respelled
 from twitchnet.io.foreign.tabular import CELLS, tabulated

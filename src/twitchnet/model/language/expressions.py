@@ -1,7 +1,7 @@
 """How is a text of a small language read, and where is it refused?
 
-The tokens of one text, and the steps of recursive descent that conditions (``model.rules``)
-and queries (``model.query``) share.  Those modules hold the grammars; no variable, state or
+The tokens of one text, and the steps of recursive descent that conditions (``rules``)
+and queries (``query``) share.  Those modules hold the grammars; no variable, state or
 meaning enters here.
 """
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from twitchnet.io.foreign.draft import Draft
-from twitchnet.io.foreign.safe_xml import Element, escaped, parse_xml
+from twitchnet.io.foreign.files.safe_xml import Element, escaped, parse_xml
 from twitchnet.io.foreign.table_order import list_in_order, read_in_order
 from twitchnet.io.foreign.tabular import CELLS, tabulated
 from twitchnet.model.local import Table

@@ -24,7 +24,7 @@ from typing import Any
 
 import yaml
 
-from twitchnet.io.model_file.document import (
+from twitchnet.io.yaml.document import (
     Document,
     Flaw,
     Mark,

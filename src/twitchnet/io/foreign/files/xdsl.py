@@ -31,7 +31,7 @@ import numpy as np
 
 from twitchnet.io.foreign.declared import OBSERVATION
 from twitchnet.io.foreign.draft import MAX_VARIABLES, Draft
-from twitchnet.io.foreign.safe_xml import Element, escaped, parse_xml
+from twitchnet.io.foreign.files.safe_xml import Element, escaped, parse_xml
 from twitchnet.io.foreign.spelling import identifiers, respelled
 from twitchnet.io.foreign.table_order import TableOrder, list_in_order, read_in_order
 from twitchnet.io.foreign.tabular import CELLS, tabulated

@@ -32,8 +32,8 @@ from twitchnet.io.foreign.draft import (
     ROUNDING,
     Draft,
 )
-from twitchnet.io.foreign.lexer import Lexer
-from twitchnet.io.foreign.markov import NotConditional, children
+from twitchnet.io.foreign.files.lexer import Lexer
+from twitchnet.io.foreign.files.markov import NotConditional, children
 from twitchnet.io.foreign.reading import Place, decoded
 from twitchnet.io.foreign.table_order import TableOrder, list_in_order, read_in_order
 from twitchnet.io.foreign.tabular import CELLS, tabulated

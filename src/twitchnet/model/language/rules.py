@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
-from twitchnet.model.expressions import Parser
+from twitchnet.model.language.expressions import Parser
 
 MAX_PARTS = 200
 """How many names and brackets one condition may hold."""

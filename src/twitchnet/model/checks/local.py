@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from twitchnet.model.checks.scope import SECTIONS, Found, Keys, Scope
 from twitchnet.model.local import Array, Descriptor, Parts, Table
 from twitchnet.model.network import Variable
-from twitchnet.model.scope import SECTIONS, Found, Keys, Scope
 
 MAX_LOCAL_CELLS = 10_000_000
 FEW = 16

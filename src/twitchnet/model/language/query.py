@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal as OneOf
 
-from twitchnet.model.expressions import Parser
+from twitchnet.model.language.expressions import Parser
 
 MAX_SIGNS = 50
 """How much arithmetic one query may hold."""

@@ -18,7 +18,7 @@ from typing import TypeVar
 import numpy as np
 
 from twitchnet.io.foreign.draft import MAX_VARIABLES, Draft
-from twitchnet.io.foreign.lexer import Lexer
+from twitchnet.io.foreign.files.lexer import Lexer
 from twitchnet.io.foreign.reading import decoded
 from twitchnet.io.foreign.tabular import CELLS, tabulated
 from twitchnet.model.local import Table

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from twitchnet.model.checks.scope import SECTIONS, Found
 from twitchnet.model.local import NoisyOr
 from twitchnet.model.network import Network
-from twitchnet.model.scope import SECTIONS, Found
 
 WEAK = 0.25
 """A link that multiplies its child's probability by less than 1.25 is called weak."""

@@ -16,8 +16,8 @@ import re
 import numpy as np
 
 from twitchnet.io.foreign.draft import Draft
+from twitchnet.io.foreign.files.safe_xml import Element, escaped, parse_xml
 from twitchnet.io.foreign.reading import Place
-from twitchnet.io.foreign.safe_xml import Element, escaped, parse_xml
 from twitchnet.io.foreign.tabular import CELLS, tabulated
 from twitchnet.model.local import Table
 from twitchnet.model.network import Network

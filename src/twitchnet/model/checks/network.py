@@ -1,7 +1,7 @@
 """Which rules must a network satisfy, and which of them does this one break?
 
 ``check`` judges a :class:`Network` value, wherever it came from: names and states, shapes
-and numbers, parents and cycles, parameters, and (in ``check_care``) rules, options and
+and numbers, parents and cycles, parameters, and (in ``care``) rules, options and
 coverage.  It reports all problems at once, in the words of the model file
 (``mechanisms.cramps.links.pregnancy``), never raises, and works in time proportional to
 the size of the network.  A loader passes as ``ghosts`` what its file holds but it could
@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from twitchnet.errors import Problem, nearest
-from twitchnet.model.check_care import check_care
-from twitchnet.model.check_codes import check_codes
-from twitchnet.model.check_local import check_mechanism
+from twitchnet.model.checks.care import check_care
+from twitchnet.model.checks.codes import check_codes
+from twitchnet.model.checks.local import check_mechanism
+from twitchnet.model.checks.scope import SECTIONS, Found, Ghosts, Keys, Scope
 from twitchnet.model.local import LocalModel, Table
 from twitchnet.model.network import Network
-from twitchnet.model.scope import SECTIONS, Found, Ghosts, Keys, Scope
 
 MAX_VARIABLES = 20_000
 MAX_COMPARISONS = 50_000  # of names, for hints; about half a second

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from twitchnet.errors import ModelError
 from twitchnet.model.care import Effect
-from twitchnet.model.coverage import unresolved
+from twitchnet.model.checks.coverage import unresolved
+from twitchnet.model.checks.scope import SECTIONS, Found, Keys, Scope
+from twitchnet.model.language.rules import answers_read, parse
 from twitchnet.model.network import Network
-from twitchnet.model.rules import answers_read, parse
-from twitchnet.model.scope import SECTIONS, Found, Keys, Scope
 
 MAX_FACTOR = 2.0
 """A factor above 1 says that an option may harm; above 2 it is a slip."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from twitchnet.model.checks.scope import SECTIONS, Found
 from twitchnet.model.network import Network, Variable
-from twitchnet.model.scope import SECTIONS, Found
 
 SYSTEMS = {
     "hpo": ("HP:0000000", re.compile(r"HP:[0-9]{7}\Z")),

@@ -1,0 +1,1 @@
+"""The small languages of rules and of queries."""
