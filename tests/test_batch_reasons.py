@@ -305,6 +305,7 @@ def test_records_without_a_result_have_none(compiled: bool) -> None:
         assert not pd.isna(scored[name][2])
 
 
+@pytest.mark.usefixtures("own_plans")
 def test_reasons_that_are_too_wide_say_so() -> None:
     frame = {name: ["no", "yes"] for name in DEMO.findings}
     model = tn.Model(DEMO.network, budget=budget_between(DEMO, frame))

@@ -129,7 +129,7 @@ def test_likelihoods_that_cannot_be_used(likelihood: dict[str, Any], message: st
 
 
 def test_a_small_batch_never_asks_for_the_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse() -> None:
+    def refuse(entry: str = "run_records") -> None:
         raise AssertionError("asked for the compiler")
 
     monkeypatch.setattr(compiler, "is_compiled", lambda: False)
@@ -148,6 +148,7 @@ def test_heavy_records_take_kernels_that_are_on_disk(monkeypatch: pytest.MonkeyP
     assert batch_posteriors._one_by_one(DEMO._inference, rows, (), None) is None
 
 
+@pytest.mark.usefixtures("own_plans")
 def test_too_wide_is_a_status(compiled: bool) -> None:
     frame = {name: ["no", "yes"] for name in DEMO.findings}
     model = tn.Model(DEMO.network, budget=budget_between(DEMO, frame))

@@ -168,6 +168,7 @@ def refuse_some(monkeypatch: pytest.MonkeyPatch, limit: str) -> list[int]:
     return counts
 
 
+@pytest.mark.usefixtures("own_plans")
 @pytest.mark.parametrize("limit", LIMITS[1:])
 def test_a_batch_leaves_to_numpy_what_the_kernels_refuse(
     monkeypatch: pytest.MonkeyPatch, limit: str
@@ -189,6 +190,7 @@ def test_a_batch_leaves_to_numpy_what_the_kernels_refuse(
         np.testing.assert_array_equal(more.probability[refused], again.probability[::-1][refused])
 
 
+@pytest.mark.usefixtures("own_plans")
 def test_equal_records_are_left_to_numpy_once(monkeypatch: pytest.MonkeyPatch) -> None:
     model, codes = demo_rows(1)
     refuse_some(monkeypatch, "range")
@@ -203,6 +205,7 @@ def test_equal_records_are_left_to_numpy_once(monkeypatch: pytest.MonkeyPatch) -
     assert len(set(found.log_evidence)) <= 2
 
 
+@pytest.mark.usefixtures("own_plans")
 def test_a_program_that_the_kernels_do_not_serve_is_left_to_numpy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

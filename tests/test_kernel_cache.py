@@ -20,7 +20,6 @@ import pytest
 
 from twitchnet.engine.jit import cache_folder
 from twitchnet.engine.kernels import compiler
-from twitchnet.engine.kernels import record as kernels
 
 TINY = """
 import logging, sys
@@ -30,9 +29,10 @@ from twitchnet.engine.kernels import record as kernels
 def tiny(first, second):
     return first + 2 * second
 tiny.__module__ = "twitchnet.engine.kernels.record"
-kernels.run_records = kernels.tiny = tiny
+kernels.tiny = tiny
 compiler._KERNELS = ()
-compiler.no_records = lambda: (0, 0.0)
+compiler.ENTRIES = {"run_records": tiny}
+compiler.arguments = lambda entry: (0, 0.0)
 print(compiler.is_cached())
 print(compiler.compiled()(1, 2.0))
 """
@@ -50,9 +50,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that ``TWITCHNET_CACHE`` names; not there yet."""
     monkeypatch.setenv(cache_folder.VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setattr(compiler, "_KERNELS", ())
-    monkeypatch.setattr(kernels, "run_records", tiny)
-    monkeypatch.setattr(compiler, "no_records", lambda: (0, 0.0))
-    monkeypatch.setattr(compiler, "_READY", [])
+    monkeypatch.setattr(compiler, "ENTRIES", {"run_records": tiny})
+    monkeypatch.setattr(compiler, "arguments", lambda entry: (0, 0.0))
+    monkeypatch.setattr(compiler, "_READY", {})
     compiler._version.cache_clear()
     return tmp_path / "cache"
 

@@ -211,6 +211,7 @@ def test_a_compiled_plan_is_the_one_that_runs() -> None:
         assert legs.plan(record_of(legs.network, row), engine="compiled").cells == cells
 
 
+@pytest.mark.usefixtures("own_plans")
 @pytest.mark.parametrize("make", [chain, tree, star, inward])
 def test_compiled_plans_of_other_networks(make: Callable[[int], list[Variable]]) -> None:
     made = tn.Model(Network("made", "1", tuple(make(12))))
@@ -239,7 +240,7 @@ def test_a_compiled_plan_of_what_is_too_wide() -> None:
     with pytest.raises(CapacityError) as refused:
         narrow.plan(record_of(legs.network, codes[0]), engine="compiled")
     assert refused.value.limit == "budget"
-    with pytest.raises(ValueError, match='engine is "numpy" or "compiled"'):
+    with pytest.raises(ValueError, match='engine is "numpy", "compiled" or "batch"'):
         legs.plan({}, engine="fortran")  # type: ignore[call-overload]
 
 

@@ -488,6 +488,7 @@ LOUD = Page("T", (Section("Now", (Items((Item("a", "b", ("c",)),)),), "alarm"),)
 def test_colours_are_for_terminals_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_COLOR", "TERM"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
     file, screen = io.StringIO(), Screen()
     echo(LOUD, file)
     echo(LOUD, screen)

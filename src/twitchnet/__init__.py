@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from twitchnet.diagnosis.marginals import JointTable
     from twitchnet.diagnosis.ranking import RankedCause
     from twitchnet.diagnosis.report.variable import VariableInfo
-    from twitchnet.engine.host.planning import CompiledPlan
+    from twitchnet.engine.host.planning import CompiledPlan, SharedPlan
     from twitchnet.engine.host.readiness import warm_up
     from twitchnet.engine.numpy.plan import Plan
     from twitchnet.errors import CapacityError, ModelError, Problem, RecordError, TwitchnetError
@@ -98,6 +98,7 @@ __all__ = [
     "RecordError",
     "ScoreOptions",
     "Sensitivity",
+    "SharedPlan",
     "Source",
     "Split",
     "Summary",
@@ -157,6 +158,7 @@ _HOMES = {
     "Summary": "batch.files.job",
     "Split": "batch.encoding.values",
     "Sensitivity": "diagnosis.explain.sensitivity",
+    "SharedPlan": "engine.host.planning",
     "Source": "model.network",
     "Table": "model.local",
     "Triage": "diagnosis.care.triage",

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from twitchnet.diagnosis.interview.adviser import Adviser
     from twitchnet.diagnosis.report.overview import Overview
     from twitchnet.diagnosis.report.variable import VariableInfo
-    from twitchnet.engine.host.planning import CompiledPlan
+    from twitchnet.engine.host.planning import CompiledPlan, SharedPlan
     from twitchnet.io.foreign.table_order import TableOrder
     from twitchnet.model.edit import NumberChange
     from twitchnet.model.network import Parameter, Variable
@@ -494,19 +494,31 @@ class Model:
         **answers: object,
     ) -> CompiledPlan: ...
 
+    @overload
     def plan(
         self,
         record: Mapping[str, object] | None = None,
         /,
         *,
-        engine: Literal["numpy", "compiled"] = "numpy",
+        engine: Literal["batch"],
         **answers: object,
-    ) -> Plan | CompiledPlan:
+    ) -> CompiledPlan | SharedPlan: ...
+
+    def plan(
+        self,
+        record: Mapping[str, object] | None = None,
+        /,
+        *,
+        engine: Literal["numpy", "compiled", "batch"] = "numpy",
+        **answers: object,
+    ) -> Plan | CompiledPlan | SharedPlan:
         """How a record would be computed and what it would cost; nothing is computed.
 
         Each engine has its own plan: ``"numpy"``, which answers single records until kernels are
-        loaded, or ``"compiled"``, the kernels of batches (which are loaded, and compiled if they
-        never were).  Raises ``CapacityError`` for a record that is too wide for that engine.
+        loaded, or ``"compiled"``, the kernels (which are loaded, and compiled if they never were).
+        ``"batch"`` is what the kernels do with many records: one plan for them all, whatever they
+        say, where that costs less than a plan for each, and else the compiled plan of this record.
+        Raises ``CapacityError`` for a record that is too wide for that engine.
 
         >>> import twitchnet as tn
         >>> print(tn.load("demo").plan({}))  # doctest: +ELLIPSIS
@@ -514,9 +526,12 @@ class Model:
         """
         inference = self._inference
         evidence = inference.evidence(read_answers(self.network, {**(record or {}), **answers}))
-        if engine not in ("numpy", "compiled"):
-            raise ValueError(f'engine is "numpy" or "compiled", not {engine!r}')
-        return inference.plan(evidence) if engine == "numpy" else inference.compiled_plan(evidence)
+        if engine not in ("numpy", "compiled", "batch"):
+            raise ValueError(f'engine is "numpy", "compiled" or "batch", not {engine!r}')
+        if engine == "numpy":
+            return inference.plan(evidence)
+        shared = inference.shared_plan if engine == "batch" else None
+        return shared or inference.compiled_plan(evidence)
 
     def card(self) -> str:
         """The model card as Markdown: purpose, limits, every variable, rules and sources."""

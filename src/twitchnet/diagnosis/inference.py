@@ -29,7 +29,8 @@ from twitchnet.lowering import Lowered, lower
 from twitchnet.model.network import Network
 
 if TYPE_CHECKING:
-    from twitchnet.engine.host.planning import CompiledPlan
+    from twitchnet.engine.host.planning import CompiledPlan, SharedPlan
+    from twitchnet.engine.kernels.layout import Schedule
 
 T = TypeVar("T")
 Engine = Literal["auto", "numpy", "compiled"]
@@ -175,11 +176,48 @@ class Inference:
         """The plan of the kernels.  Raises ``CapacityError`` for what is too wide for them."""
         from twitchnet.engine.host.planning import plan_single
 
-        low = self.lowered
-        names = list(low.names)
-        for (finding, parent), node in low.producer.items():
+        return plan_single(
+            self.lowered.program,
+            evidence,
+            self.wanted,
+            self._node_names,
+            self.budget,
+            self.workspace,
+        )
+
+    @property
+    def shared_plan(self) -> SharedPlan | None:
+        """The plan that the records of a batch share, if they share one."""
+        from twitchnet.engine.host.planning import plan_shared
+
+        return None if self.schedule is None else plan_shared(self.schedule, self._node_names)
+
+    @property
+    def _node_names(self) -> list[str]:
+        """The names of all nodes, hidden producers included."""
+        names = list(self.lowered.names)
+        for (finding, parent), node in self.lowered.producer.items():
             names[node] = names[node] or f"{finding} by {parent}"
-        return plan_single(low.program, evidence, self.wanted, names, self.budget, self.workspace)
+        return names
+
+    @cached_property
+    def schedule(self) -> Schedule | None:
+        """What the records of a batch share on the kernels; None where each has a plan of its own.
+
+        That of a record without answers stands for them all: answers seldom change its cost, where
+        they do it is less, and a schedule must cost half as much.
+        """
+        from twitchnet.engine.host.shared_schedule import FEW_CELLS, MOST_BYTES, shared_schedule
+
+        found = shared_schedule(self.lowered.program)
+        room = MOST_BYTES if self.workspace == WORKSPACE else self.workspace
+        if found is None or found.cells > self.budget or found.bytes > room:
+            return None
+        if found.cells > FEW_CELLS:
+            with suppress(CapacityError):
+                own = self.compiled_plan(self.evidence(Answers())).cells
+                return found if 2.0 * found.cells <= own else None
+        return found
 
     def _plan(
         self, program: Program, evidence: Evidence, explain: bool = True

@@ -26,6 +26,7 @@ from twitchnet.engine.host.batch import (
     BatchInput,
     BatchOutput,
     run_batch,
+    run_shared_batch,
 )
 from twitchnet.engine.host.packing import serves
 from twitchnet.engine.kernels import compiler
@@ -118,19 +119,41 @@ def evaluate(
     disk compute what is too wide for numpy.
     ``program`` replaces the numbers of the network, ``packed`` is the same program as the
     kernels read it, and ``forms`` (rows,) are the forms of the kernels to begin with.
+
+    The kernels compute all records on one schedule where that costs less than a plan for each
+    (``Inference.schedule``).
     """
     low, network, count = inference.lowered, inference.network, len(rows.codes)
     rows, log_scale = without_scale(rows)
     states = [network.by_name[name].states.index(state) for name, state in columns]
+    of_columns = (
+        np.array([low.index[name] for name, _ in columns], dtype=np.int64),
+        np.array(states, dtype=np.int64),
+    )
 
     def by_kernels(some: BatchInput, begin: NDArray[np.int8] | None, done: int) -> BatchOutput:
         """The pass over some rows by the kernels, after ``done`` others."""
+        if program is not None or packed is not None or inference.schedule is None:
+            return by_plans(some, begin, done)
+        found = run_shared_batch(
+            inference.schedule,
+            some,
+            *of_columns,
+            threads=threads,
+            progress=None if progress is None else lambda more: progress(done + more),
+        )
+        beyond = np.flatnonzero(found.status == TOO_WIDE)
+        if len(beyond):
+            copy_rows(by_plans(only(some, beyond), None, count - len(beyond)), found, beyond)
+        return found
+
+    def by_plans(some: BatchInput, begin: NDArray[np.int8] | None, done: int) -> BatchOutput:
+        """The same, with a plan for each record."""
         return run_batch(
             program or low.program,
             some,
             wanted if columns else np.zeros_like(wanted),
-            np.array([low.index[name] for name, _ in columns], dtype=np.int64),
-            np.array(states, dtype=np.int64),
+            *of_columns,
             budget=inference.budget,
             workspace=inference.batch_workspace,
             threads=threads,
@@ -154,12 +177,19 @@ def evaluate(
             begin = None if forms is None else forms[wide]
             rest = by_kernels(only(rows, wide), begin, count - len(wide))
             answered = (rest.status != TOO_WIDE) | (rest.limits == BUDGET)
-            for name in BatchOutput._fields:
-                getattr(found, name)[wide[answered]] = getattr(rest, name)[answered]
+            copy_rows(rest, found, wide[answered], answered)
         elif progress is not None:
             progress(count)
     found.log_evidence[:] += log_scale
     return found
+
+
+def copy_rows(
+    source: BatchOutput, target: BatchOutput, at: Ints, of: NDArray[Any] | slice = slice(None)
+) -> None:
+    """Puts the rows ``of`` one output to the rows ``at`` of another."""
+    for name in BatchOutput._fields:
+        getattr(target, name)[at] = getattr(source, name)[of]
 
 
 def _one_by_one(

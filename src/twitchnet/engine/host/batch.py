@@ -6,7 +6,6 @@ does not depend on the number of threads or on the order of rows, to the last bi
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -17,15 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from twitchnet.engine.host.packing import new_scratch, pack, serves
-from twitchnet.engine.jit.lanes import watching
-from twitchnet.engine.kernels import compiler, record
-from twitchnet.engine.kernels.layout import Packed, Scratch, Task
+from twitchnet.engine.host.crew import CORES, Run, run_rows
+from twitchnet.engine.host.packing import new_lanes, new_scratch, pack, serves
+from twitchnet.engine.jit.lanes import LANES, watching
+from twitchnet.engine.kernels import compiler, record, shared
+from twitchnet.engine.kernels.layout import Packed, Schedule, Scratch, Task
 from twitchnet.engine.program import Evidence, Floats, Ints, Program
 
 WORKSPACE = 64 * 2**20  # bytes per thread; beyond the second-level cache more does not help
-FEWEST_ROWS = 32  # rows for each thread: to start one takes as long as a few records
-MOST_ROWS, SHARES = 256, 8  # rows of a call at most; calls of each thread at least, for balance
 
 STATUS = ("ok", "impossible", "too wide", "bad code")
 LIMITS = ("", "budget", "workspace", "planning", "range", "precision")
@@ -33,7 +31,6 @@ LIMITS = ("", "budget", "workspace", "planning", "range", "precision")
 LEFT_TO_NUMPY = ("range", "precision")
 """Limits of doubles and double-doubles, which numpy's path does not have."""
 
-CORES = os.cpu_count() or 1
 _SPARE: dict[tuple[float, ...], deque[Scratch]] = {}
 MOST_SHAPES = 2
 """Programs whose workspaces are kept, one for each core; more would hold memory for nothing."""
@@ -185,48 +182,52 @@ def run_batch(
     columns = slice(None if posteriors else 0)
     halt = np.zeros(1, dtype=np.int64)  # looked at before each record
     packed = packed or packed_once(program)
-    workers = max(1, min(threads or CORES, -(-count // FEWEST_ROWS)))
-    lock, place = threading.Lock(), 0
-    failures: list[BaseException] = []
 
-    def work() -> None:
-        nonlocal place
-        try:
-            task = task_of(
-                rows, wanted, column_node[columns], column_state[columns], out, explain, halt
-            )
-            plain = nullcontext() if compiled else watching()
-            with plain, workspace_for(program, workspace) as scratch:
-                where = (packed.at, scratch.at) if compiled else (packed, scratch)
-                while halt[0] == 0:
-                    with lock:
-                        first = place
-                        place += min(MOST_ROWS, max(1, (count - first) // (SHARES * workers)))
-                        last = min(place, count)
-                    if first >= count:
-                        return
-                    run(*where, task, float(budget), first, last)
-        except BaseException as error:
-            failures.append(error)
-            halt[0] = 1
+    @contextmanager
+    def start() -> Iterator[Run]:
+        task = task_of(
+            rows, wanted, column_node[columns], column_state[columns], out, explain, halt
+        )
+        plain = nullcontext() if compiled else watching()
+        with plain, workspace_for(program, workspace) as scratch:
+            where = (packed.at, scratch.at) if compiled else (packed, scratch)
+            yield lambda first, last: run(*where, task, float(budget), first, last)
 
-    crew = [threading.Thread(target=work, daemon=True) for _ in range(workers)]
-    try:
-        for thread in crew:
-            thread.start()
-        for thread in crew:
-            while thread.is_alive():
-                thread.join(0.1)
-                if progress is not None:
-                    progress(min(place, count))
-    finally:
-        halt[0] = 1
-        for thread in crew:
-            thread.join()
-    if failures:
-        raise failures[0]
-    if progress is not None:
-        progress(count)  # a crew that is quick has not been seen at work
+    run_rows(start, count, halt, threads=threads, progress=progress)
+    return out
+
+
+def run_shared_batch(
+    schedule: Schedule,
+    rows: BatchInput,
+    column_node: Ints,
+    column_state: Ints,
+    *,
+    threads: int | None = None,
+    progress: Callable[[int], object] | None = None,
+    compiled: bool = True,
+) -> BatchOutput:
+    """Posteriors of every row by one schedule; arguments are those of ``run_batch``.
+
+    The status of rows whose numbers leave the range of a double is "too wide": ``run_batch``
+    answers them.
+    """
+    count = len(rows.codes)
+    out = BatchOutput.empty(count, len(column_node))
+    run: Callable[..., Any] = compiler.compiled("run_shared") if compiled else shared.run_shared
+    halt = np.zeros(1, dtype=np.int64)
+
+    @contextmanager
+    def start() -> Iterator[Run]:
+        task = task_of(rows, column_node, column_node, column_state, out, halt=halt)
+        lanes = new_lanes(schedule)
+        where = (schedule.at, lanes.at) if compiled else (schedule, lanes)
+        with nullcontext() if compiled else watching():
+            yield lambda first, last: run(*where, task, first, last)
+
+    run_rows(start, count, halt, threads=threads, progress=progress, multiple=LANES)
+    out.cells[:] = schedule.cells
+    out.limits[out.status == STATUS.index("too wide")] = LIMITS.index("range")
     return out
 
 

@@ -24,6 +24,8 @@ from twitchnet.engine.kernels.layout import (
     Packed,
     ProgramNodes,
     ProgramParts,
+    RecordLanes,
+    Schedule,
     Scratch,
     Tables,
     TapeRows,
@@ -291,6 +293,19 @@ def new_scratch(program: Program, workspace: float) -> Scratch:
         np.zeros(64 * tables, dtype=np.int64),
         aligned(LANES * cells, 0),
         aligned(LANES * cells, 29),
+    )
+
+
+def new_lanes(schedule: Schedule) -> RecordLanes:
+    """The workspace of one thread for a schedule."""
+    weights, rows = int(schedule.weight_first[-1]), len(schedule.cell_first) - 1
+    return RecordLanes.of(
+        aligned(LANES * weights, 0),
+        aligned(LANES * weights, 7),
+        aligned(LANES * rows, 13),
+        aligned(LANES * rows, 29),
+        aligned(LANES, 0),
+        np.zeros(LANES, dtype=np.int64),
     )
 
 

@@ -35,6 +35,7 @@ from twitchnet.engine.kernels.layout import (
     N_TABLES,
     RESULT,
     STATES,
+    Schedule,
     Scratch,
 )
 from twitchnet.engine.program import Evidence, Ints, Program
@@ -81,6 +82,36 @@ class CompiledPlan:
 
     def __repr__(self) -> str:
         return f"<{self}>"
+
+
+@dataclass(frozen=True)
+class SharedPlan:
+    """What all records of a batch share: one elimination that holds for any answers.
+
+    ``order`` are the nodes in the order of their elimination; ``cells`` are multiply-adds of the
+    upward pass for each record; ``bytes`` is the memory of a thread, for eight records at a time.
+    """
+
+    order: tuple[str, ...]
+    cells: float
+    bytes: float
+
+    def __str__(self) -> str:
+        return (
+            f"Plan of a batch: {len(self.order)} steps, the same for every record\n"
+            f"  work     {self.cells:,.0f} cells, of eight records at a time\n"
+            f"  memory   {self.bytes / 2**20:,.1f} MiB\n"
+            "  why      it costs less than a plan for each record"
+        )
+
+    def __repr__(self) -> str:
+        return f"<{self}>"
+
+
+def plan_shared(schedule: Schedule, names: Sequence[str]) -> SharedPlan:
+    """The plan that a schedule is; ``names`` (V,) are those of the nodes."""
+    order = tuple(names[v] for v in schedule.node.tolist())
+    return SharedPlan(order, schedule.cells, schedule.bytes)
 
 
 def plan_single(

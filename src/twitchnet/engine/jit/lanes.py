@@ -177,6 +177,11 @@ def max8(first: Cell, second: Cell) -> Cell:
     return np.maximum(first, second)
 
 
+def ratio8(first: Cell, second: Cell) -> Cell:
+    """``first / second`` of each lane, 0 where the second is 0."""
+    return np.divide(first, second, out=np.zeros(LANES), where=second != 0.0)
+
+
 def abs8(value: Cell) -> Cell:
     """Absolute values; of a double-double cell those of its high part."""
     return np.abs(value.high if isinstance(value, DoubleDouble) else value)

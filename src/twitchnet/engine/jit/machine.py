@@ -229,6 +229,15 @@ def maximum(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return larger(builder, args[0], args[1])
 
 
+@teach(lanes.ratio8, lambda first, second: CELL(CELL, CELL))
+def quotient(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    """Divides by 1 where the divisor is 0, and takes 0 there."""
+    void = builder.fcmp_ordered("==", args[1], ZERO)
+    ones = ir.Constant(VECTOR, [1.0] * lanes.LANES)
+    divided = builder.fdiv(args[0], builder.select(void, ones, args[1]))
+    return builder.select(void, ZERO, divided)
+
+
 @teach(lanes.abs8, lambda value: CELL(value))
 def absolute(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     """Without signs; high parts of double-double cells."""

@@ -32,12 +32,17 @@ from twitchnet.engine.kernels import (
     plan,
     record,
     reduce,
+    shared,
     signs,
 )
 from twitchnet.engine.kernels.fast import joints, products, responsibility, schedule, sweep
 from twitchnet.engine.kernels.layout import (
+    LanesAt,
     Packed,
     PackedAt,
+    RecordLanes,
+    Schedule,
+    ScheduleAt,
     Scratch,
     ScratchAt,
     Task,
@@ -52,11 +57,17 @@ INNER_FLAGS = {
 
 _KERNELS = (
     layout, leaves, signs, levels, reduce, ordering, schedule, joints, products, sweep,
-    responsibility, cutset, plan, lookahead, record,
+    responsibility, cutset, plan, lookahead, record, shared,
 )  # fmt: skip
+ENTRIES: dict[str, Callable[..., Any]] = {
+    "run_records": record.run_records,
+    "run_shared": shared.run_shared,
+}
+"""The kernels that are called from outside."""
+_REGISTERED: set[object] = set()  # functions and structures that numba has been told of
 _SOURCES = "kernels", "kernels/fast", "jit"  # folders beside this one
 _LOCK = threading.Lock()
-_READY: list[Callable[..., Any]] = []  # the compiled kernel, once it is there
+_READY: dict[str, Callable[..., Any]] = {}  # by the names of ``ENTRIES``, once compiled
 
 
 @cache
@@ -82,11 +93,11 @@ def cache_directory() -> Path:
 
 def is_compiled() -> bool:
     """Whether compiled kernels are already loaded in this process."""
-    return bool(_READY)
+    return "run_records" in _READY
 
 
-def is_cached() -> bool:
-    """Whether this process can load its kernels from disk, without the compiler.
+def is_cached(entry: str = "run_records") -> bool:
+    """Whether this process can load a kernel from disk, without the compiler.
 
     numba, which knows the processor, is imported only if there are files for this installation.
     """
@@ -96,22 +107,23 @@ def is_cached() -> bool:
             return False
         from twitchnet.engine.jit.kernel_cache import is_kept
 
-        return is_kept(folder, no_records())
+        return is_kept(folder, arguments(entry))
     except (OSError, RuntimeError, ImportError):  # no readable folder, no home, no compiler
         return False
 
 
-def compiled() -> Callable[..., Any]:
-    """The compiled twin of ``record.run_records``, which takes ``packed.at`` and ``scratch.at``.
+def compiled(entry: str = "run_records") -> Callable[..., Any]:
+    """The compiled twin of a kernel that is called from outside.
 
-    The first call on a machine compiles for some seconds and says so in the log; later
-    processes read the cache.  Of several processes one compiles, and the others wait for it.
+    ``run_records`` takes ``packed.at`` and ``scratch.at``, ``run_shared`` takes ``schedule.at``
+    and ``lanes.at``.  The first call on a machine compiles for some seconds and says so in the
+    log; later processes read the cache.  Of several processes one compiles, and the others wait.
     """
     with _LOCK:
-        if not _READY:
-            with nullcontext() if is_cached() else _alone():
-                _READY.append(_compile())
-        return _READY[0]
+        if entry not in _READY:
+            with nullcontext() if is_cached(entry) else _alone():
+                _READY[entry] = _compile(entry)
+        return _READY[entry]
 
 
 def _alone() -> AbstractContextManager[None]:
@@ -122,28 +134,39 @@ def _alone() -> AbstractContextManager[None]:
         return nullcontext()
 
 
-def _compile() -> Callable[..., Any]:
-    """Registers the kernels with numba; compiles or loads them by a call without rows."""
+def _register() -> None:
+    """Tells numba, once, which functions kernels may call, and which structures they take."""
     import numba
 
     from twitchnet.engine.jit import arrays, machine  # noqa: F401
     from twitchnet.engine.jit.pieces import PieceCompiler
 
+    structures = Packed, Scratch, Schedule, RecordLanes
     for module in _KERNELS:
         for function in _functions(module):
-            if function is not record.run_records:
+            if function not in _REGISTERED and function.__name__ not in ENTRIES:
+                _REGISTERED.add(function)
                 numba.extending.register_jitable(
                     pipeline_class=PieceCompiler, **INNER_FLAGS, **FLAGS
                 )(function)
+    if not _REGISTERED.issuperset(structures):
+        _REGISTERED.update(structures)
+        for structure in structures:
+            arrays.learn(structure)
+
+
+def _compile(entry: str) -> Callable[..., Any]:
+    """Compiles or loads a kernel by a call without rows."""
+    import numba
+
     collects = gc.isenabled()
     gc.disable()  # the compiler makes many small objects and keeps most of them
     try:
-        run = caller(record.run_records)
-        arrays.learn(Packed)
-        arrays.learn(Scratch)
+        _register()
+        run = caller(ENTRIES[entry])
         if not numba.config.DISABLE_JIT:
             run._cache = _kernel_cache()
-        run(*no_records())
+        run(*arguments(entry))
     finally:
         if collects:
             if gc.get_freeze_count() == 0:
@@ -172,14 +195,16 @@ def caller(function: Callable[..., Any]) -> Any:
     return numba.njit(pipeline_class=KernelCompiler, **FLAGS)(function)
 
 
-def no_records() -> tuple[Any, ...]:
-    """Arguments of ``record.run_records`` for an empty batch; only their types matter."""
+def arguments(entry: str) -> tuple[Any, ...]:
+    """Arguments of a kernel for an empty batch; only their types matter."""
     i1, b1, f1, f2 = np.zeros(1, np.int64), np.zeros(1, np.int8), np.zeros(1), np.zeros((1, 1))
     task = Task(
         wanted=i1, codes=b1[None], node_of=i1, soft=f2[None], soft_of=i1, column_node=i1,
         column_state=i1, probability=f2, explains=f2, responsibility=f2, log_evidence=f1,
         status=b1, cells=f1, forms=b1, limits=b1, halt=i1, plan_only=i1,
     )  # fmt: skip
+    if entry == "run_shared":
+        return ScheduleAt(i1), LanesAt(i1), task, 0, 0
     return PackedAt(i1), ScratchAt(i1), task, 0.0, 0, 0
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from twitchnet.engine.jit.lanes import BITS, WORD, lowest, single
+from twitchnet.engine.jit.lanes import BITS, LANES, WORD, lowest, single
 from twitchnet.engine.program import Floats, Ints
 
 # matrices: the compiler reads in the annotations how many axes an array has
@@ -296,6 +296,71 @@ class Task(NamedTuple):
     limits: np.ndarray  # (N,) int8, what a row that is too wide exceeds
     halt: Ints  # (1,) not 0: stop before the next row
     plan_only: Ints  # (1,) not 0: plans are made and not run
+
+
+class ScheduleAt(NamedTuple):
+    """Where the arrays of a ``Schedule`` lie."""
+
+    places: Ints
+
+
+class Schedule(NamedTuple):
+    """One elimination for any evidence: read only.  Written by ``host/shared_schedule.py``.
+
+    Step k of K eliminates a node; its message has the rows row_first[k] .. row_first[k + 1], and
+    row r sums the cells cell_first[r] .. cell_first[r + 1].  Cells that no evidence makes possible
+    are left out, and so are rows without cells.
+    """
+
+    node: Ints  # (K,) the node of a step
+    row_first: Ints  # (K + 1,)
+    cell_first: Ints  # (rows + 1,)
+    number: Floats  # by cell, the product of the entries of tables
+    state: Ints  # by cell, the weight of the state of the step's node
+    taken_count: Ints  # (K,) messages that each cell of a step is multiplied by
+    taken_first: Ints  # (K,) where those of its first cell stand in ``taken``
+    taken: Ints  # their rows, cell by cell
+    root: Ints  # rows whose sums are factors of P(evidence)
+    weight_first: Ints  # (V + 1,) node v has the weights weight_first[v] .. weight_first[v + 1]
+    at: ScheduleAt
+
+    @classmethod
+    def of(cls, *arrays: Any) -> Schedule:
+        """Arrays that lie in one piece each."""
+        return cls._make((*arrays, ScheduleAt(places_of(arrays))))
+
+    @property
+    def cells(self) -> float:
+        """The cost of a record in multiply-adds of the upward pass."""
+        return float(len(self.number))
+
+    @property
+    def bytes(self) -> float:
+        """The workspace of a thread: messages and their shares, of eight records."""
+        return 16.0 * LANES * len(self.cell_first)
+
+
+class LanesAt(NamedTuple):
+    """Where the arrays of a ``RecordLanes`` lie."""
+
+    places: Ints
+
+
+class RecordLanes(NamedTuple):
+    """The workspace of a schedule for one thread: eight records, meaningless between them."""
+
+    weight: Floats  # a cell for each weight: 0 for states that the evidence excludes
+    posterior: Floats  # a cell for each weight
+    message: Floats  # a cell for each row
+    share: Floats  # a cell for each row: its part of the posterior
+    largest: Floats  # one cell, of the step at hand
+    exponent: Ints  # (LANES,) powers of two that were taken out of the messages
+    at: LanesAt
+
+    @classmethod
+    def of(cls, *arrays: Any) -> RecordLanes:
+        """Arrays that lie in one piece each."""
+        return cls._make((*arrays, LanesAt(places_of(arrays))))
 
 
 def arrays_of(structure: Any) -> list[np.ndarray]:
