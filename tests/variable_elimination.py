@@ -74,6 +74,14 @@ def eliminate(factors: list[Factor], name: str) -> list[Factor]:
     return [*rest, Factor(tuple(other for other in names if other != name), summed)]
 
 
+def maximise(factors: list[Factor], name: str) -> list[Factor]:
+    """The same with the largest entry instead of the sum."""
+    names, values = reduce(product, [factor for factor in factors if name in factor.names])
+    largest = values.max(axis=names.index(name))
+    rest = [factor for factor in factors if name not in factor.names]
+    return [*rest, Factor(tuple(other for other in names if other != name), largest)]
+
+
 def degree(factors: list[Factor], name: str) -> int:
     """How many variables would meet in the product that eliminates this one."""
     return len({other for factor in factors if name in factor.names for other in factor.names})
@@ -97,3 +105,16 @@ def joint(network: Network, evidence: Mapping[str, int | Sequence[float]], targe
         factors = eliminate(factors, name)
         left.remove(name)
     return reduce(product, factors).values
+
+
+def most_probable(network: Network, evidence: Mapping[str, int]) -> float:
+    """The largest P(a state of every variable) among the states that agree with the evidence."""
+    factors = [conditional(variable) for variable in network.nodes]
+    for name, state in evidence.items():
+        factors = [observe(factor, name, state) for factor in factors]
+    left = {variable.name for variable in network.nodes} - evidence.keys()
+    while left:
+        name = min(sorted(left), key=lambda one: degree(factors, one))
+        factors = maximise(factors, name)
+        left.remove(name)
+    return float(reduce(product, factors).values)

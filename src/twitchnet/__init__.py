@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from twitchnet.diagnosis.explain.sensitivity import Sensitivity
     from twitchnet.diagnosis.explain.uncertainty import Uncertainty
     from twitchnet.diagnosis.explain.whatif import WhatIf
+    from twitchnet.diagnosis.explain.worlds import MostProbable
     from twitchnet.diagnosis.interview.questions import NextQuestions
     from twitchnet.diagnosis.marginals import JointTable
     from twitchnet.diagnosis.ranking import RankedCause
@@ -83,6 +84,7 @@ __all__ = [
     "Model",
     "ModelBuilder",
     "ModelError",
+    "MostProbable",
     "Network",
     "NextQuestions",
     "NoisyAnd",
@@ -124,6 +126,7 @@ _HOMES = {
     "CapacityError": "errors",
     "CodedRecords": "batch.files.coded",
     "Combinations": "diagnosis.explain.joint",
+    "MostProbable": "diagnosis.explain.worlds",
     "CompiledPlan": "engine.host.planning",
     "Conflict": "diagnosis.explain.conflict",
     "Descriptor": "model.local",

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from twitchnet.diagnosis.explain.sensitivity import Sensitivity
     from twitchnet.diagnosis.explain.uncertainty import Uncertainty
     from twitchnet.diagnosis.explain.whatif import SingleChange, WhatIf
+    from twitchnet.diagnosis.explain.worlds import MostProbable
     from twitchnet.diagnosis.interview.questions import NextQuestions
     from twitchnet.diagnosis.marginals import JointTable
     from twitchnet.show.drawing import Drawing
@@ -426,6 +427,26 @@ class Diagnosis:
         return combinations_of(self.inference, self.answers, self.columns, k).signed_by(
             self.network
         )
+
+    def most_probable(self, k: int = 1) -> MostProbable:
+        """The ``k`` most probable explanations over all variables, a state for each of them.
+
+        ``combinations`` ranks sets of causes whatever the rest may be; here every variable takes a
+        state.  Raises ``ValueError`` for a model with descriptors, whose hidden causes have no
+        states, and ``CapacityError`` where findings have too many parents: it needs one
+        elimination that holds for any answers (MPE; Pearl 1988, chapter 5).
+
+        >>> import twitchnet as tn
+        >>> model = tn.load("demo").without("twitch_after_exercise")
+        >>> (story,) = model.diagnose(leg_twitching=True).most_probable().stories
+        >>> story.states["leg_twitching"]
+        'present'
+        """
+        from twitchnet.diagnosis.explain.worlds import most_probable
+
+        log_evidence = self.beliefs.log_evidence
+        found = most_probable(self.inference, self.answers, k, log_evidence)
+        return found.signed_by(self.network)
 
     def conflict(self, records: int = 0, rng: np.random.Generator | int = 0) -> Conflict:
         """Whether the answers fit together, and which do not.

@@ -201,15 +201,22 @@ class Inference:
         return names
 
     @cached_property
+    def elimination(self) -> Schedule | None:
+        """One elimination of all nodes for any answers; None where it is too large."""
+        from twitchnet.engine.host.shared_schedule import shared_schedule
+
+        return shared_schedule(self.lowered.program)
+
+    @cached_property
     def schedule(self) -> Schedule | None:
         """What the records of a batch share on the kernels; None where each has a plan of its own.
 
         That of a record without answers stands for them all: answers seldom change its cost, where
         they do it is less, and a schedule must cost half as much.
         """
-        from twitchnet.engine.host.shared_schedule import FEW_CELLS, MOST_BYTES, shared_schedule
+        from twitchnet.engine.host.shared_schedule import FEW_CELLS, MOST_BYTES
 
-        found = shared_schedule(self.lowered.program)
+        found = self.elimination
         room = MOST_BYTES if self.workspace == WORKSPACE else self.workspace
         if found is None or found.cells > self.budget or found.bytes > room:
             return None

@@ -19,7 +19,7 @@ import numpy as np
 from twitchnet.engine.kernels.layout import Schedule
 from twitchnet.engine.program import Bools, Floats, Ints, Program
 
-MOST_CELLS, MOST_BYTES = 5_000_000, 2.0**28
+MOST_CELLS, MOST_BYTES = 8_000_000, 2.0**28
 """Cells of a schedule, before those without use are left out, and bytes of a thread's workspace."""
 FEW_CELLS = 100_000
 """Cells up to which a schedule is always taken: a plan alone takes as long."""
