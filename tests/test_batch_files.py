@@ -344,6 +344,7 @@ def test_strict_stops_and_leaves_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["bad.csv"]
 
 
+@pytest.mark.usefixtures("own_plans")
 def test_impossible_and_too_wide_rows(tmp_path: Path) -> None:
     legs = tn.load("twitchy_legs")
     descriptor, of = next(iter(legs.network.descriptors.items()))

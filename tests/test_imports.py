@@ -34,6 +34,7 @@ ROOMS = {
     "bundled": set(),
     "errors": set(),
     "codes": set(),
+    "prompt": set(),
 }
 # Inside the engine.  The two engines never import each other, and what is taught to the
 # compiler knows nothing of what is compiled.
@@ -52,7 +53,7 @@ PLANS = {
     "engine.kernels.plan": {"engine.kernels.fast.sweep", "engine.kernels.record"},
     "engine.kernels.fast.schedule": {"engine.kernels.fast.sweep", "engine.kernels.record"},
 }
-OPEN_TO_ALL = {"errors", "codes"}
+OPEN_TO_ALL = {"errors", "codes", "prompt"}
 # The public page fetches names from these at first use; `python -m twitchnet` is the cli.
 ROOMS[""] = {"api", "batch", "builder", "bundled", "diagnosis", "engine", "model"}
 ROOMS["__main__"] = {"cli"}

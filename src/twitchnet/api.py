@@ -13,6 +13,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, Unpack, overload
 
+from twitchnet.diagnosis import views  # noqa: F401 - how notebooks show networks and plans
 from twitchnet.diagnosis.contradictions import contradiction, refuse_contradictions
 from twitchnet.diagnosis.diagnosis import Diagnosis
 from twitchnet.diagnosis.evidence import Answers, read_answers
@@ -102,6 +103,10 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<Model {self.network.counted}>"
+
+    def _repr_mimebundle_(self, **wanted: object) -> dict[str, str]:
+        """The overview, for notebooks."""
+        return self.overview().bundle()
 
     def overview(self) -> Overview:
         """What the model is for, and its variables by kind: a page as text and HTML.

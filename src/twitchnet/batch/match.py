@@ -16,7 +16,7 @@ from typing import Any
 from twitchnet.batch.encoding.columns import open_source
 from twitchnet.batch.encoding.encode import TRUTH, Encoder, Refusal
 from twitchnet.batch.encoding.values import Splits, Values, key_of
-from twitchnet.diagnosis.report.pages import Shown, table
+from twitchnet.diagnosis.pages import Shown, table
 from twitchnet.model.network import Network, Variable
 from twitchnet.show.page import Page
 

@@ -19,7 +19,7 @@ from twitchnet.cli.words import DEFAULT_MODEL, Json, answer, print_json, underst
 if TYPE_CHECKING:
     from twitchnet.api import Model
     from twitchnet.diagnosis.diagnosis import Diagnosis
-    from twitchnet.diagnosis.report.pages import Shown
+    from twitchnet.diagnosis.pages import Shown
 
 Words = Annotated[
     list[str] | None,

@@ -23,7 +23,8 @@ from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.gain import gains, leading
 from twitchnet.diagnosis.hypotheses import columns
 from twitchnet.diagnosis.inference import Beliefs, Inference
-from twitchnet.diagnosis.ranking import RankBy, ranked, rows_of
+from twitchnet.diagnosis.pages import HasPage
+from twitchnet.diagnosis.ranking import RankBy, Ranking, ranked, rows_of
 from twitchnet.diagnosis.ranking import RankedCause as RankedCause
 from twitchnet.diagnosis.report.facts import Report
 from twitchnet.diagnosis.report.report import build_report
@@ -32,6 +33,7 @@ from twitchnet.engine.program import Floats
 from twitchnet.engine.shares import others, present
 from twitchnet.errors import CapacityError, Problem, RecordError, needs
 from twitchnet.model.network import Network
+from twitchnet.show.page import Page
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +56,7 @@ DRAWN = 6
 
 
 @dataclass(frozen=True, repr=False)
-class Diagnosis:
+class Diagnosis(HasPage):
     """Exact posteriors of every cause of the model, given the answers of one record."""
 
     network: Network
@@ -105,11 +107,11 @@ class Diagnosis:
         return self.beliefs.log_evidence
 
     @cached_property
-    def ranking(self) -> tuple[RankedCause, ...]:
+    def ranking(self) -> Ranking:
         """Rows by posterior, most probable first; given causes come last, without a rank."""
         return self.ranked("posterior")
 
-    def ranked(self, by: RankBy = "posterior") -> tuple[RankedCause, ...]:
+    def ranked(self, by: RankBy = "posterior") -> Ranking:
         """The rows ordered by ``gain``, ``posterior``, ``produced``, ``explains`` or ``prior``.
 
         By ``gain`` the cause that the answers point to comes first.  Rows of equal gain are
@@ -121,7 +123,7 @@ class Diagnosis:
         >>> dx.ranked(by="gain")[0].cause
         'stimulant_excess'
         """
-        return ranked(self._rows, by)
+        return ranked(self._rows, by).of(self.network)
 
     @cached_property
     def _rows(self) -> tuple[RankedCause, ...]:
@@ -221,14 +223,17 @@ class Diagnosis:
             try:
                 beliefs = inference.beliefs(seen)
             except CapacityError:
-                return replace(triage(self.network, said), unwatched=True)
-        return triage(self.network, said, watched(self.network, beliefs.probability))
+                rules_alone = replace(triage(self.network, said), unwatched=True)
+                return rules_alone.signed_by(self.network)
+        found = triage(self.network, said, watched(self.network, beliefs.probability))
+        return found.signed_by(self.network)
 
     @cached_property
     def management(self) -> Management:
         """The options that fit, in order; those that the urgency asks for come first."""
         said, produced = self.answers.states(self.network), self.beliefs.produced
-        return manage(self.network, said, self.posterior, produced, self.triage)
+        found = manage(self.network, said, self.posterior, produced, self.triage)
+        return found.signed_by(self.network)
 
     @cached_property
     def report(self) -> Report:
@@ -498,12 +503,6 @@ class Diagnosis:
         first = ", ".join(f"{row.cause} {row.posterior:.3g}" for row in self.ranking[:3])
         return f"<Diagnosis by {network.name} {network.version}, {count} answers: {first}>"
 
-    def __str__(self) -> str:
-        from twitchnet.show.text import text
-
-        return text(page_of(self.report))
-
-    def _repr_html_(self) -> str:
-        from twitchnet.show.html import html
-
-        return html(page_of(self.report))
+    def signed(self) -> Page:
+        """The page of the report."""
+        return page_of(self.report)

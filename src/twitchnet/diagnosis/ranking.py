@@ -9,8 +9,11 @@ from typing import Any, Literal, get_args
 
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Beliefs
+from twitchnet.diagnosis.pages import HasPage, table, worded
+from twitchnet.diagnosis.report.wording import percent
 from twitchnet.engine.program import Floats
 from twitchnet.model.network import Network
+from twitchnet.show.page import Bar, Page
 
 RankBy = Literal["gain", "posterior", "produced", "explains", "prior"]
 
@@ -79,7 +82,41 @@ def rows_of(
     return tuple(rows)
 
 
-def ranked(rows: Iterable[RankedCause], by: RankBy) -> tuple[RankedCause, ...]:
+class Ranking(tuple[RankedCause, ...], HasPage):
+    """The rows of a ranking, in order: a tuple that notebooks show as a table.
+
+    ``sheet`` is an empty page of the model, '' where a ranking is made without one.
+    """
+
+    sheet: Page = Page("Ranking", ())
+
+    def signed(self) -> Page:
+        """Every row: what the answers point to, how probable it is, and what it was before."""
+        rows = (
+            (
+                "" if row.rank is None else str(row.rank),
+                f"{row.label}{'' if row.state == 'present' else f': {worded(row.state)}'}"
+                f"{' (given)' if row.given else ''}",
+                f"{row.gain:+.2f}",
+                Bar(row.posterior, percent(row.posterior), row.prior),
+                percent(row.prior),
+                percent(row.produced),
+                f"{row.explains:.1f}",
+            )
+            for row in self
+        )
+        heads = ">rank | cause | >gain, bits | posterior | >before | >produced | >explains"
+        section = table("Causes", heads, rows)
+        return replace(self.sheet, sections=() if section is None else (section,))
+
+    def of(self, network: Network) -> Ranking:
+        """The same, named after a model and with its disclaimer."""
+        made_by = f"{network.name} {network.version}, fingerprint {network.fingerprint[:12]}."
+        self.sheet = Page("Ranking", (), made_by, network.words.disclaimer)
+        return self
+
+
+def ranked(rows: Iterable[RankedCause], by: RankBy) -> Ranking:
     """The rows with their ranks, the largest value first; given causes come last, without one.
 
     Rows of equal value are ordered by posterior, then as given; NaN counts as 0.  Raises
@@ -93,6 +130,6 @@ def ranked(rows: Iterable[RankedCause], by: RankBy) -> tuple[RankedCause, ...]:
         return row.given, 0.0 if math.isnan(value) else -value, -row.posterior
 
     ordered = sorted(rows, key=key)
-    return tuple(
+    return Ranking(
         row if row.given else replace(row, rank=place) for place, row in enumerate(ordered, 1)
     )

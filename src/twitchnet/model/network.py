@@ -20,6 +20,7 @@ from twitchnet.model.care import CoverageItem, Option, Rule, Watch
 from twitchnet.model.language.rules import names_read, parse
 from twitchnet.model.local import Descriptor, LocalModel, Table
 from twitchnet.model.words import GENERIC, NEUTRAL, Level, Words, place_of
+from twitchnet.prompt import AtPrompt
 
 Kind = Literal["context", "cause", "finding", "screen"]
 SourceKind = Literal["page", "literature", "judgement"]
@@ -58,7 +59,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(AtPrompt):
     """One thing that can be asked or inferred, with the words that people read.
 
     A ``screen`` question has no ``local`` model: only rules read it.  ``states[0]``
@@ -97,7 +98,7 @@ class Variable:
 
 
 @dataclass(frozen=True, repr=False)
-class Network:
+class Network(AtPrompt):
     """A diagnostic network: everything that one model file says.
 
     ``variables`` keep the order of the file.  ``targets`` are the variables that are

@@ -84,8 +84,11 @@ white-space:nowrap}
 text-align:right;font-variant-numeric:tabular-nums}
 .tn-page table.tn-table tbody tr td.tn-wide{min-width:9rem}
 .tn-page .tn-bar{display:inline-block;width:7rem;height:.6em;border-radius:2px;margin-right:.55rem;
-background:var(--tn-track);overflow:hidden;vertical-align:baseline}
+background:var(--tn-track);overflow:hidden;vertical-align:baseline;position:relative}
 .tn-page .tn-fill{display:block;height:100%;background:var(--tn-bar)}
+.tn-page .tn-mark,.tn-page .tn-ends{position:absolute;background:var(--tn-ink)}
+.tn-page .tn-mark{top:0;bottom:0;width:2px;margin-left:-1px}
+.tn-page .tn-ends{top:calc(50% - 1px);height:2px}
 @media (max-width:40rem){.tn-page .tn-bar{width:2rem}}
 .tn-page .tn-value{display:inline-block;min-width:3.6em;text-align:right;
 font-variant-numeric:tabular-nums}
@@ -201,15 +204,26 @@ def _kind(column: Column) -> str:
     """Class and side of a cell; a notebook that is not trusted drops the style sheet."""
     names = [name for name, on in (("tn-right", column.right), ("tn-wide", column.wide)) if on]
     kind = f' class="{" ".join(names)}"' if names else ""
-    return kind if column.right else f'{kind} style="text-align:left"'
+    return f'{kind} style="text-align:{"right" if column.right else "left"}"'
 
 
 def _cell(cell: Cell, column: Column) -> str:
     if not isinstance(cell, Bar):
         return f"<td{_kind(column)}>{_safe(cell)}</td>"
-    share = min(max(cell.share, 0.0), 1.0)
+    fill = f'<span class="tn-fill" style="width:{_place(cell.share)}"></span>'
+    if cell.ends is not None:
+        low, high = cell.ends
+        fill += (
+            f'<span class="tn-ends" style="left:{_place(low)};width:{_place(high - low)}"></span>'
+        )
+    if cell.mark is not None:
+        fill += f'<span class="tn-mark" style="left:{_place(cell.mark)}"></span>'
     return (
-        f'<td class="tn-drawn"><span class="tn-bar" aria-hidden="true">'
-        f'<span class="tn-fill" style="width:{100 * share:.1f}%"></span></span>'
+        f'<td class="tn-drawn"><span class="tn-bar" aria-hidden="true">{fill}</span>'
         f'<span class="tn-value">{_safe(cell.text)}</span></td>'
     )
+
+
+def _place(share: float) -> str:
+    """A share of the width of a bar."""
+    return f"{100 * min(max(share, 0.0), 1.0):.1f}%"

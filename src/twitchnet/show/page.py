@@ -42,10 +42,16 @@ class Items:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A share (0 to 1) drawn as a bar, and the words that say the same."""
+    """A share (0 to 1) drawn as a bar, and the words that say the same.
+
+    ``mark`` is drawn across the bar, such as the share before any answer, and ``ends`` as a line
+    along it: an interval.  Both are decoration: other columns say them in words.
+    """
 
     share: float
     text: str
+    mark: float | None = None
+    ends: tuple[float, float] | None = None
 
 
 Cell = str | Bar

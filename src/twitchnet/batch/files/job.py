@@ -12,6 +12,8 @@ from twitchnet.batch.files.placing import is_stream
 from twitchnet.batch.files.rejects import REASONS, By, id_column
 from twitchnet.batch.formats.readers import Input
 from twitchnet.batch.stream import Scheme, metadata
+from twitchnet.diagnosis.pages import HasPage, lines
+from twitchnet.show.page import Page
 from twitchnet.show.progress import duration
 
 CHUNK = 8192
@@ -89,7 +91,7 @@ SHOWN = 8
 
 
 @dataclass(frozen=True)
-class Summary:
+class Summary(HasPage):
     """What became of every row: ``rows`` = ``scored`` + all of ``refused`` (by code).
 
     ``values`` counts what was not understood, by column and value.  ``before`` rows were done
@@ -122,6 +124,12 @@ class Summary:
         rate = (self.rows - self.before) / self.seconds if self.seconds else 0.0
         lines.append(f"{duration(self.seconds)}, {rate:,.0f} rows/s")
         return "\n".join(lines)
+
+    def signed(self) -> Page:
+        """The same lines as the text."""
+        first, *rest = str(self).splitlines()
+        section = lines("", *rest)
+        return Page(first, () if section is None else (section,))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; the keys are stable."""

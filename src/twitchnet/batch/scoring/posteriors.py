@@ -8,6 +8,7 @@ one of the two engines cannot answer is left to the other, here and nowhere else
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,7 @@ from twitchnet.batch.encoding.encode import check_codes
 from twitchnet.batch.scoring.rows import evidence_of, make_rows, only, without_scale
 from twitchnet.diagnosis.hypotheses import target_states
 from twitchnet.diagnosis.inference import HEAVY, Inference
+from twitchnet.diagnosis.pages import HasPage, table, worded
 from twitchnet.engine.host.batch import (
     LEFT_TO_NUMPY,
     LIMITS,
@@ -34,9 +36,13 @@ from twitchnet.engine.kernels.layout import Packed
 from twitchnet.engine.numpy.plan import build_plan
 from twitchnet.engine.program import Floats, Ints, Program
 from twitchnet.errors import CapacityError
+from twitchnet.show.page import Bar, Page
 
 SMALL = 32
 """Records of a batch for which the kernels are not loaded: numpy takes about two seconds."""
+
+LEADERS = 10
+"""States that the page of a batch names."""
 
 Progress = Callable[[int], object]
 """Called with the number of records that are done."""
@@ -46,7 +52,7 @@ BUDGET = LIMITS.index("budget")
 
 
 @dataclass(frozen=True)
-class Posteriors:
+class Posteriors(HasPage):
     """Posteriors of a batch.
 
     ``probability`` (records, len(columns)) float64, NaN unless the status is ``ok``;
@@ -67,6 +73,33 @@ class Posteriors:
 
     def __len__(self) -> int:
         return len(self.status)
+
+    def signed(self) -> Page:
+        """What became of the records, and which column is the most probable one how often."""
+        answered = self.status == "ok"
+        counts = Counter(self.status.tolist())
+        of_limit = Counter(limit for limit in self.limit.tolist() if limit)
+        best = self.probability[answered].argmax(axis=1).tolist() if self.columns else []
+        sections = (
+            table(
+                "Records",
+                "*status | >records",
+                [(name, f"{count:,}") for name, count in counts.most_common()]
+                + [(f"too wide: {name}", f"{count:,}") for name, count in of_limit.most_common()],
+            ),
+            table(
+                "Most probable",
+                "*state | records",
+                (
+                    (
+                        f"{self.columns[i][0]}: {worded(self.columns[i][1])}",
+                        Bar(count / answered.sum(), f"{count:,}"),
+                    )
+                    for i, count in Counter(best).most_common(LEADERS)
+                ),
+            ),
+        )
+        return Page(f"Posteriors of {len(self):,} records", tuple(s for s in sections if s))
 
 
 def posteriors(

@@ -15,7 +15,7 @@ from twitchnet.diagnosis.explain.sensitivity import dial_name
 from twitchnet.diagnosis.gain import leading
 from twitchnet.diagnosis.hypotheses import columns, suppose
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.report.pages import Shown, lines, said, table
+from twitchnet.diagnosis.pages import Shown, lines, said, table
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.errors import RecordError
 from twitchnet.model.local import Table

@@ -38,7 +38,7 @@ from twitchnet.diagnosis.evidence import Answers, is_unknown, read_answers, stat
 from twitchnet.diagnosis.gain import gains
 from twitchnet.diagnosis.hypotheses import columns, suppose
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.report.pages import Shown, table
+from twitchnet.diagnosis.pages import Shown, table
 from twitchnet.engine.program import Floats, Ints
 from twitchnet.errors import CAPACITY_CODES, CapacityError, Problem, RecordError, needs
 from twitchnet.model.network import Network

@@ -33,10 +33,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from twitchnet.diagnosis.care.triage import Triage
+from twitchnet.diagnosis.pages import Shown, lines
 from twitchnet.model.care import Effect, Option, Urgency
 from twitchnet.model.language.rules import holds, names_read, parse
 from twitchnet.model.local import NoisyOr
 from twitchnet.model.network import Network
+from twitchnet.show.page import Item, Items, Page, Section
 
 LEADING = 8
 """How many causes an option is offered for; more would list what hardly matters."""
@@ -90,7 +92,7 @@ class Recommendation:
 
 
 @dataclass(frozen=True, slots=True)
-class Management:
+class Management(Shown):
     """What to do: first what the urgency asks for, then the options, largest benefit first.
 
     ``first`` holds the reasons that decide the urgency, to be read before any option; it is
@@ -103,6 +105,39 @@ class Management:
     first: tuple[str, ...]
     visit: tuple[Recommendation, ...]
     options: tuple[Recommendation, ...]
+
+    def page(self) -> Page:
+        """What comes first, and the options by benefit."""
+        options = (*self.visit, *self.options)
+        return self.sheet(
+            "What can be done",
+            lines("First", *self.first),
+            Section("Options, the largest benefit first", (Items(tuple(map(self._item, options))),))
+            if options
+            else None,
+            lines(
+                "How to read it",
+                "Benefit: the sum over the leading causes of the probability that a cause produces "
+                "the complaint, times the share of it that the option takes away.",
+            ),
+        )
+
+    def _item(self, one: Recommendation) -> Item:
+        """An option: its benefit, what it acts on, how well that is supported, and cautions."""
+        benefit = f"benefit {one.benefit:.2f}" if one.actions else ""
+        acts = ", ".join(self.called(action.cause) for action in one.actions)
+        notes = (
+            f"Acts on: {acts}." if acts else "",
+            f"Quality of the evidence: {one.quality}." if one.quality else "",
+            f"Caution{' (applies here)' if one.caution_applies else ''}: {one.caution}"
+            if one.caution
+            else "",
+        )
+        return Item(
+            benefit,
+            f"{one.label}:" if benefit else one.label,
+            tuple(note for note in notes if note),
+        )
 
 
 def manage(

@@ -17,11 +17,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from twitchnet.diagnosis.evidence import Answers
+from twitchnet.diagnosis.pages import Shown, lines, table, worded
 from twitchnet.engine.program import Floats
 from twitchnet.engine.shares import present
 from twitchnet.model.care import Rule, Urgency
 from twitchnet.model.language.rules import Condition, answers_read, holds, names_read, parse
 from twitchnet.model.network import Network, Variable
+from twitchnet.show.page import Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Triage:
+class Triage(Shown):
     """How urgent the answers are; ``urgency`` is '' in a model without rules and watches.
 
     ``fired`` holds rules and watches, most urgent first and in file order within a level,
@@ -71,6 +73,35 @@ class Triage:
     def deciding(self) -> tuple[Fired, ...]:
         """What fired at the final urgency: the reasons that a person reads first."""
         return tuple(one for one in self.fired if one.urgency == self.urgency)
+
+    def page(self) -> Page:
+        """The urgency, red flags, and what fired, most urgent first."""
+        flags = ", ".join(map(self.called, self.red_flags)) or "none"
+        unwatched = "The posteriors of serious causes were too wide to compute: rules spoke alone."
+        return self.sheet(
+            f"How urgent: {worded(self.urgency)}" if self.urgency else "How urgent",
+            lines("Red flags", f"{flags}.", unwatched if self.unwatched else ""),
+            table(
+                "What speaks for it",
+                "level | *why | because of",
+                (
+                    (
+                        worded(one.urgency),
+                        f"{one.reason} {one.follow_up}".strip(),
+                        ", ".join(map(self.called, one.because)) or "-",
+                    )
+                    for one in self.fired
+                ),
+            ),
+            table(
+                "What should be asked next",
+                "level | *why | ask",
+                (
+                    (worded(one.urgency), one.reason, ", ".join(map(self.called, one.ask)))
+                    for one in self.waiting
+                ),
+            ),
+        )
 
 
 def triage(

@@ -22,7 +22,7 @@ from twitchnet.diagnosis.care.triage import Triage
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.explain.twin import Change, twin_network
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.report.pages import Shown, lines, table
+from twitchnet.diagnosis.pages import Shown, lines, table
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.engine.shares import ratio
 from twitchnet.errors import CapacityError

@@ -31,7 +31,7 @@ from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.explain.explain import LeftOut
 from twitchnet.diagnosis.hypotheses import columns, suppose
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.report.pages import Shown, lines, table
+from twitchnet.diagnosis.pages import Shown, lines, table
 from twitchnet.model.network import Network
 from twitchnet.model.sampling import sample
 from twitchnet.show.page import Page

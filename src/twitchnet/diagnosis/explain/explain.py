@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.hypotheses import Possible, Supposed, columns, possible_answers, suppose
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.report.pages import Shown, lines, table
+from twitchnet.diagnosis.pages import Shown, lines, table
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.errors import Problem, RecordError, nearest
 from twitchnet.model.local import Descriptor, Table

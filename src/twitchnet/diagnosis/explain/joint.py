@@ -29,7 +29,7 @@ import numpy as np
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.hypotheses import all_states, columns, suppose
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.report.pages import Shown, lines, table
+from twitchnet.diagnosis.pages import Shown, lines, table
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.engine.program import Floats
 from twitchnet.engine.shares import ACCURACY, ratio, within

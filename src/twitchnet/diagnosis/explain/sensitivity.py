@@ -26,8 +26,8 @@ from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.explain.explain import column_of
 from twitchnet.diagnosis.hypotheses import KEPT, columns
 from twitchnet.diagnosis.inference import Inference
+from twitchnet.diagnosis.pages import Shown, lines, table
 from twitchnet.diagnosis.parameters import NINETY, ParameterShifts, with_assumed_ranges
-from twitchnet.diagnosis.report.pages import Shown, lines, table
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.engine.numpy.gradient import gradient
 from twitchnet.engine.numpy.order import Order

@@ -22,8 +22,8 @@ from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.gain import gains
 from twitchnet.diagnosis.hypotheses import columns, runs_compiled
 from twitchnet.diagnosis.inference import Inference
+from twitchnet.diagnosis.pages import Shown, table
 from twitchnet.diagnosis.parameters import refuse_without_ranges
-from twitchnet.diagnosis.report.pages import Shown, table
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.engine.host.batch import run_single
 from twitchnet.engine.host.draws import BLOCK, pack_draws

@@ -16,8 +16,8 @@ from twitchnet.diagnosis.evidence import Answers, find_variable, read_answers
 from twitchnet.diagnosis.gain import leading
 from twitchnet.diagnosis.hypotheses import Supposed, columns, possible_answers, suppose
 from twitchnet.diagnosis.inference import Inference
+from twitchnet.diagnosis.pages import Shown, table, worded
 from twitchnet.diagnosis.ranking import RankedCause
-from twitchnet.diagnosis.report.pages import Shown, table, worded
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.model.care import Urgency
 from twitchnet.model.network import Network

@@ -13,7 +13,7 @@ from math import exp
 
 from twitchnet.diagnosis.evidence import Answers
 from twitchnet.diagnosis.inference import Inference
-from twitchnet.diagnosis.report.pages import Shown, table
+from twitchnet.diagnosis.pages import Shown, table
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.errors import CapacityError
 from twitchnet.show.page import Page

@@ -36,7 +36,7 @@ from twitchnet.diagnosis.hypotheses import (
 )
 from twitchnet.diagnosis.inference import Inference
 from twitchnet.diagnosis.interview.interview import Interview
-from twitchnet.diagnosis.report.pages import Shown, lines, table, worded
+from twitchnet.diagnosis.pages import Shown, lines, table, worded
 from twitchnet.diagnosis.report.wording import percent
 from twitchnet.engine.program import Floats
 from twitchnet.engine.shares import others

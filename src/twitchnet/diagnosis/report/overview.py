@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from twitchnet.diagnosis.report.pages import Shown, lines, table
+from twitchnet.diagnosis.pages import Shown, lines, table
 from twitchnet.model.network import Kind, Network
 from twitchnet.show.page import Page, Section
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal
 
-from twitchnet.diagnosis.report.pages import Shown, lines, table
+from twitchnet.diagnosis.pages import Shown, lines, table
+from twitchnet.diagnosis.report.wording import percent
 from twitchnet.model.local import Array, Table
 from twitchnet.model.network import Network, Parameter, Source, Variable
 from twitchnet.show.page import Page
+
+ROWS = 100  # of a table that is shown
 
 Kind = Literal["context", "cause", "finding", "screen"]
 
@@ -22,7 +26,9 @@ class VariableInfo(Shown):
     move together as one; ``arrays`` holds every number by the name that
     ``Model.with_numbers`` takes (``"muscle_fatigue -> leg_twitching"``), read-only, in the
     shape of the local model; ``sources`` are the sources of its numbers; ``codes`` pairs of a
-    system and what the variable is called there.
+    system and what the variable is called there.  ``rows`` is a table by rows, the states of the
+    parents and the probabilities of the own states; it is empty for links, and for a table of more
+    than 100 rows, which ``arrays`` holds.
     """
 
     name: str
@@ -37,6 +43,7 @@ class VariableInfo(Shown):
     arrays: Mapping[str, Array]
     sources: tuple[Source, ...]
     codes: tuple[tuple[str, str], ...] = ()
+    rows: tuple[tuple[tuple[str, ...], tuple[float, ...]], ...] = ()
 
     def page(self) -> Page:
         """The variable as a page."""
@@ -53,6 +60,11 @@ class VariableInfo(Shown):
                 "Neighbours",
                 f"Depends on: {', '.join(map(self.called, self.parents))}." if self.parents else "",
                 f"Changes: {', '.join(map(self.called, self.children))}." if self.children else "",
+            ),
+            table(
+                "Table",
+                " | ".join([*map(self.called, self.parents), *(f">{one}" for one in self.states)]),
+                ((*given, *(percent(p) for p in shares)) for given, shares in self.rows),
             ),
             table("Numbers", "*number | >value | range | sources | note", self._rows()),
             table(
@@ -106,8 +118,40 @@ def _info(network: Network, variable: Variable) -> VariableInfo:
         dict(_arrays(variable)),
         tuple(source for source in network.sources if source.key in keys),
         variable.codes,
+        tuple(_table_rows(network, variable)),
     )
     return info.signed_by(network)
+
+
+def variable_page(variable: Variable) -> VariableInfo:
+    """What a variable says by itself, without its network."""
+    return VariableInfo(
+        variable.name,
+        variable.kind,
+        variable.label or variable.name,
+        variable.states,
+        variable.question,
+        variable.description,
+        () if variable.local is None else tuple(dict.fromkeys(variable.local.parents)),
+        (),
+        (),
+        dict(_arrays(variable)),
+        (),
+        variable.codes,
+    )
+
+
+def _table_rows(
+    network: Network, variable: Variable
+) -> Iterator[tuple[tuple[str, ...], tuple[float, ...]]]:
+    local = variable.local
+    if not isinstance(local, Table):
+        return
+    rows = local.probabilities.reshape(-1, variable.card)
+    if len(rows) <= ROWS:
+        states = (network.by_name[name].states for name in local.parents)
+        for given, shares in zip(product(*states), rows.tolist(), strict=True):
+            yield given, tuple(shares)
 
 
 def _arrays(variable: Variable) -> Iterator[tuple[str, Array]]:

@@ -248,7 +248,7 @@ def causes_section(report: Report) -> Section:
             (
                 "given" if row.given else f"{row.rank}.",
                 row.label,
-                Bar(row.posterior, percent(row.posterior)),
+                Bar(row.posterior, percent(row.posterior), row.prior),
                 percent(row.prior),
                 _bits(row.gain),
                 _number(row.explains),

@@ -40,13 +40,14 @@ from twitchnet.engine.kernels.layout import (
 )
 from twitchnet.engine.program import Evidence, Ints, Program
 from twitchnet.errors import CapacityError, limit_of
+from twitchnet.prompt import AtPrompt
 
 FORMS = "double", "double-double"
 """The arithmetic of a record, see docs/how-it-works.md: the forms of the kernels, in order."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class CompiledPlan:
+class CompiledPlan(AtPrompt):
     """How the kernels will compute one record, and what that costs.
 
     ``order`` names the axes in the order of elimination: a variable, ``FINDING by CAUSE`` for a
@@ -85,7 +86,7 @@ class CompiledPlan:
 
 
 @dataclass(frozen=True)
-class SharedPlan:
+class SharedPlan(AtPrompt):
     """What all records of a batch share: one elimination that holds for any answers.
 
     ``order`` are the nodes in the order of their elimination; ``cells`` are multiply-adds of the

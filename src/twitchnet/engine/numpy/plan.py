@@ -22,6 +22,7 @@ from twitchnet.engine.numpy.reduce import Reduced, needed, reduce_evidence
 from twitchnet.engine.numpy.search import EFFORT, find_order
 from twitchnet.engine.program import Evidence, Ints, Program
 from twitchnet.errors import CapacityError
+from twitchnet.prompt import AtPrompt
 
 BUDGET = 1e9  # multiply-adds of one record; about ten seconds on the numpy path
 WORKSPACE = 256 * 2**20  # bytes of tables held at once on the numpy path
@@ -33,7 +34,7 @@ MOST_CONDITIONED = 24  # binary nodes conditioned on before a record is called t
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Plan:
+class Plan(AtPrompt):
     """How one record will be computed, and what that costs.
 
     ``factors`` are eliminated in ``order``, of whose axes ``level_axes`` are levels of max nodes;

@@ -1,4 +1,4 @@
-"""How does a result of this room become a page?  The common part of all of them.
+"""How does a result become a page?  The common part of all of them.
 
 A result that people read inherits :class:`Shown` and says what its ``page`` is; text and
 HTML follow.  Helpers turn plain rows into tables with a one-line description of columns.
@@ -12,12 +12,41 @@ from typing import Self
 
 from twitchnet.model.network import Network
 from twitchnet.model.words import NEUTRAL, Words
+from twitchnet.prompt import Bundle
 from twitchnet.show.page import Block, Cell, Column, Page, Paragraph, Section, Table
 
 
+class HasPage:
+    """Something with a page: ``str`` is its text, and notebooks get its HTML."""
+
+    __slots__ = ()
+
+    def signed(self) -> Page:
+        """The page as it is shown."""
+        raise NotImplementedError
+
+    def bundle(self) -> Bundle:
+        """Text and HTML of the page, by media type."""
+        return {"text/plain": str(self), "text/html": self._repr_html_()}
+
+    def __str__(self) -> str:
+        from twitchnet.show.text import text
+
+        return text(self.signed())
+
+    def _repr_html_(self) -> str:
+        from twitchnet.show.html import html
+
+        return html(self.signed())
+
+    def _repr_mimebundle_(self, **wanted: object) -> Bundle:
+        """Text and HTML for notebooks; the fields stay what ``repr`` shows."""
+        return self.bundle()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """Something with a page: ``str`` is its text, and notebooks get its HTML.
+class Shown(HasPage):
+    """A result with a page of its own.
 
     ``made_by`` names the model with its version and fingerprint, '' where the page names
     its models itself.  ``labels`` are the words for its variables: fields hold names, for
@@ -25,7 +54,7 @@ class Shown:
     model: its disclaimer stands below every page.
     """
 
-    made_by: str = ""
+    made_by: str = field(default="", compare=False)
     labels: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     words: Words = field(default=NEUTRAL, repr=False, compare=False)
 
@@ -56,20 +85,6 @@ class Shown:
         """A page of the sections that there are, with the disclaimer of the model below."""
         kept = tuple(section for section in sections if section is not None)
         return Page(title, kept, subtitle, self.words.disclaimer)
-
-    def __str__(self) -> str:
-        from twitchnet.show.text import text
-
-        return text(self.signed())
-
-    def _repr_html_(self) -> str:
-        from twitchnet.show.html import html
-
-        return html(self.signed())
-
-    def _repr_mimebundle_(self, **wanted: object) -> dict[str, str]:
-        """Text and HTML for notebooks; the fields stay what ``repr`` shows."""
-        return {"text/plain": str(self), "text/html": self._repr_html_()}
 
 
 def table(
