@@ -21,6 +21,7 @@ ROOMS = {
     "cli": {"", "api", "batch", "bench", "bundled", "diagnosis", "io", "lowering", "model", "show"}
     | {"engine"},
     "api": {"batch", "bundled", "diagnosis", "engine", "io", "lowering", "model", "show"},
+    "plot": {"api", "diagnosis", "model", "show"},
     "builder": {"api", "model"},
     "sklearn": {"api", "batch", "diagnosis", "model"},
     "bench": {"batch", "diagnosis", "engine", "io", "lowering", "model"},
@@ -55,7 +56,7 @@ PLANS = {
 }
 OPEN_TO_ALL = {"errors", "codes", "prompt"}
 # The public page fetches names from these at first use; `python -m twitchnet` is the cli.
-ROOMS[""] = {"api", "batch", "builder", "bundled", "diagnosis", "engine", "model"}
+ROOMS[""] = {"plot", "api", "batch", "builder", "bundled", "diagnosis", "engine", "model"}
 ROOMS["__main__"] = {"cli"}
 
 

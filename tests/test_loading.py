@@ -4,7 +4,7 @@ Each file is read in a process of its own, which reports the processor time of t
 the most memory that it took; quadratic work would take minutes, and a value kept for each
 word gigabytes.  Time is counted in units of a loop that runs in the same process before and after,
 since machines differ, and so do hours of one machine.  Measured on 2 idle cores, the costliest file
-took 41 units (7 s), and the costliest refused one 9.4; the bounds are half as much again.
+took 41 units, and the costliest refused one 9.4; the bounds are half as much again.
 """
 
 # ruff: noqa: E501 - one case, one line

@@ -62,6 +62,9 @@ VALUES: dict[str, Callable[[], Any]] = {
     "MostProbable": lambda: (
         demo().without("twitch_after_exercise").diagnose(leg_twitching=True).most_probable(2)
     ),
+    "SideBySide": lambda: tn.side_by_side(
+        demo().diagnose(leg_twitching=True), demo().diagnose(leg_twitching=False)
+    ),
     "Diff": lambda: demo().diff(demo().without("stimulant_excess")),
     "Evaluation": lambda: demo().evaluate(
         {"leg_twitching": ["yes", "no"] * 5, "true_muscle_fatigue": ["yes", "no"] * 5}

@@ -24,4 +24,4 @@ def test_every_question_is_explained() -> None:
         if callable(value) and not name.startswith("_")
     }
     told = {name for name in public if f"dx.{name}(" in PAGE}
-    assert public - told == {"beside", "signed", "to_dict", "to_frame"}  # what_if calls the first
+    assert public - told == {"signed", "to_dict", "to_frame"}

@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from twitchnet import plot
     from twitchnet.api import Model, load, loads, read_evidence, read_records
     from twitchnet.batch.encoding.values import Split
     from twitchnet.batch.files.coded import CodedRecords
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from twitchnet.diagnosis.explain.explain import Explanation
     from twitchnet.diagnosis.explain.joint import Combinations
     from twitchnet.diagnosis.explain.sensitivity import Sensitivity
+    from twitchnet.diagnosis.explain.sidebyside import SideBySide, side_by_side
     from twitchnet.diagnosis.explain.uncertainty import Uncertainty
     from twitchnet.diagnosis.explain.whatif import WhatIf
     from twitchnet.diagnosis.explain.worlds import MostProbable
@@ -101,6 +103,7 @@ __all__ = [
     "ScoreOptions",
     "Sensitivity",
     "SharedPlan",
+    "SideBySide",
     "Source",
     "Split",
     "Summary",
@@ -115,8 +118,10 @@ __all__ = [
     "load",
     "loads",
     "models",
+    "plot",
     "read_evidence",
     "read_records",
+    "side_by_side",
     "warm_up",
 ]
 
@@ -162,6 +167,7 @@ _HOMES = {
     "Split": "batch.encoding.values",
     "Sensitivity": "diagnosis.explain.sensitivity",
     "SharedPlan": "engine.host.planning",
+    "SideBySide": "diagnosis.explain.sidebyside",
     "Source": "model.network",
     "Table": "model.local",
     "Triage": "diagnosis.care.triage",
@@ -174,6 +180,7 @@ _HOMES = {
     "loads": "api",
     "read_evidence": "api",
     "read_records": "api",
+    "side_by_side": "diagnosis.explain.sidebyside",
     "models": "bundled",
     "warm_up": "engine.host.readiness",
 }
@@ -184,6 +191,8 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 def __getattr__(name: str) -> object:
     """The public name, from its room, at first use (PEP 562)."""
+    if name == "plot":
+        return import_module(f"{__name__}.plot")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

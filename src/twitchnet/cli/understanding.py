@@ -121,7 +121,7 @@ def what_if(
             **dict.fromkeys(settings, "unknown"),
         }
         done = loaded.intervene(settings).diagnose(said)
-        shown["set"] = diagnosis.beside(done, settings)
+        shown["set"] = diagnosis.compare(done, settings)
     if help_:
         shown["options"] = diagnosis.benefits()
     if not shown:

@@ -390,14 +390,31 @@ class Diagnosis(HasPage):
         if beliefs.log_evidence == -math.inf:
             words = ", ".join(f"{name} = {s}" for name, s in new.states(self.network).items())
             raise RecordError([Problem("TN205", f"these answers cannot all hold: {words}")])
-        return self.beside(replace(self, answers=new, beliefs=beliefs), told)
+        return self.compare(replace(self, answers=new, beliefs=beliefs), told)
 
-    def beside(self, other: Diagnosis, changes: Mapping[str, object]) -> WhatIf:
-        """This diagnosis beside another diagnosis of the same causes; ``changes`` are for the
-        title.
+    def compare(self, other: Diagnosis, changes: Mapping[str, object] | None = None) -> WhatIf:
+        """What moves from this diagnosis to another one of the same causes.
+
+        ``changes`` are named in the title: by default the answers that differ, as the other
+        diagnosis has them.  Raises ``ValueError`` for a diagnosis that ranks other causes.
+
+        >>> import twitchnet as tn
+        >>> model = tn.load("demo")
+        >>> calm = model.diagnose(leg_twitching=True)
+        >>> found = calm.compare(model.diagnose(leg_twitching=True, caffeine_intake="high"))
+        >>> found.changes, max(found.rows, key=lambda row: row.after - row.before).cause
+        ({'caffeine_intake': 'high'}, 'stimulant_excess')
         """
         from twitchnet.diagnosis.explain.whatif import compare
 
+        if {(row.cause, row.state) for row in self.ranking} != {
+            (row.cause, row.state) for row in other.ranking
+        }:
+            raise ValueError("the two diagnoses do not rank the same causes")
+        if changes is None:
+            now, then = (one.answers.states(self.network) for one in (self, other))
+            names = [v.name for v in self.network.variables if now.get(v.name) != then.get(v.name)]
+            changes = {name: then.get(name, "") for name in names}
         log_ratio = other.beliefs.log_evidence - self.beliefs.log_evidence
         return compare(
             {name: "present" if state is True else str(state) for name, state in changes.items()},
