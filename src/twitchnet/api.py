@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from twitchnet.batch.scoring.posteriors import Posteriors
     from twitchnet.diagnosis.assess.diff import Diff
     from twitchnet.diagnosis.assess.evaluate import Evaluation
+    from twitchnet.diagnosis.assess.validation import Validation
     from twitchnet.diagnosis.interview.adviser import Adviser
     from twitchnet.diagnosis.report.overview import Overview
     from twitchnet.diagnosis.report.variable import VariableInfo
@@ -470,6 +471,25 @@ class Model:
         job = make_job(self._inference, inputs, output, chosen, files or FileOptions())
         with Meter(job.input.total, shown=progress is True) as meter:
             return score_files(job, progress if callable(progress) else meter)
+
+    def validate(self, anchors: str | PathLike[str] = "") -> Validation:
+        """Compares the model with a table of published figures, row by row.
+
+        ``anchors`` is the table (``models/anchors/FORMAT.md``), by default the bundled one of the
+        model's name.  Raises ``ModelError`` for a table that cannot be read or names what the model
+        has not, ``CapacityError`` for a query that is too wide.
+
+        >>> import twitchnet as tn
+        >>> found = tn.load("network_slow").validate()
+        >>> found.surprises
+        ()
+        """
+        from twitchnet.bundled import find_model
+        from twitchnet.diagnosis.assess.validation import validate
+        from twitchnet.io.anchors_file import anchors_path, read_anchors
+
+        path = anchors or anchors_path(find_model(self.name))
+        return validate(self._inference, read_anchors(path, self.network))
 
     def warm_up(self, *, background: bool = False) -> None:
         """Compiles the kernels and loads them, as :func:`twitchnet.warm_up` does for all models.
