@@ -82,7 +82,7 @@ class Variable(AtPrompt):
     ask_cost: float = 1.0
     ask_if: str = ""
     synonyms: tuple[str, ...] = ()
-    codes: tuple[tuple[str, str], ...] = ()  # system and code, see ``checks.codes.SYSTEMS``
+    codes: tuple[tuple[str, str], ...] = ()  # system and code, see ``checks.coded.SYSTEMS``
     person: str = ""  # the fact of a person that it holds: age, sex
     texts: tuple[str, ...] = ()  # the states as a foreign file spells them, () where they are alike
 

@@ -155,14 +155,21 @@ def parts_of_brier(bins: tuple[Bin, ...]) -> Brier:
     )
 
 
+TIE = 1e-12
+"""Predictions that differ by no more are equal: an exact posterior may be off by as much."""
+
+
 class Ranked:
-    """Predictions in descending order, equal ones together."""
+    """Predictions in descending order, together where they are equal but for rounding.
+
+    Records that differ in what is irrelevant have the same posterior, and other last digits of it.
+    """
 
     def __init__(self, p: Floats, y: Floats) -> None:
         self.order: Ints = np.argsort(-p, kind="stable")
         self.y = y[self.order]
         ordered = p[self.order]
-        self.ends: Ints = np.flatnonzero(np.append(ordered[1:] != ordered[:-1], True))
+        self.ends: Ints = np.flatnonzero(np.append(ordered[:-1] - ordered[1:] > TIE, True))
 
     def counts(self, weights: Floats) -> tuple[Floats, Floats]:
         """True and false positives (draws, thresholds) under weights (draws, N)."""

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 from twitchnet.errors import Problem, nearest
 from twitchnet.model.checks.care import check_care
-from twitchnet.model.checks.codes import check_codes
+from twitchnet.model.checks.coded import check_codes
 from twitchnet.model.checks.local import check_mechanism
 from twitchnet.model.checks.scope import SECTIONS, Found, Ghosts, Keys, Scope
 from twitchnet.model.local import LocalModel, Table
