@@ -6,6 +6,7 @@ Every import statement counts, also one inside a function or under TYPE_CHECKING
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from pathlib import Path
 
 import networkx as nx
@@ -154,6 +155,12 @@ def test_no_cycles_between_folders_side_by_side() -> None:
         and folders[module] != folders[name]
     )
     assert list(nx.simple_cycles(graph)) == []
+
+
+def test_a_folder_can_be_looked_over() -> None:
+    """At most about a dozen files: what lies in a folder is read at a glance."""
+    files = Counter(path.parent for path in MODULES.values() if path.name != "__init__.py")
+    assert {folder: count for folder, count in files.items() if count > 13} == {}
 
 
 def test_no_cycles_between_modules() -> None:
