@@ -15,16 +15,19 @@ from dataclasses import dataclass
 from math import log, prod
 
 import numpy as np
+from numpy.typing import NDArray
 
 from twitchnet.engine.kernels.layout import Schedule
 from twitchnet.engine.program import Bools, Floats, Ints, Program
+
+States = NDArray[np.int16]
 
 MOST_CELLS, MOST_BYTES = 8_000_000, 2.0**28
 """Cells of a schedule, before those without use are left out, and bytes of a thread's workspace."""
 FEW_CELLS = 100_000
 """Cells up to which a schedule is always taken: a plan alone takes as long."""
-MOST_ENTRIES = 2**20
-"""Entries of one table that is written out of its parts."""
+MOST_ENTRIES = 2**25
+"""Numbers of all tables as lists, the states of their nodes included: 64 to 256 MB."""
 MOST_NODES = 2000
 """Nodes of a network: the search for an order takes seconds for more."""
 MOST_WORK = 1e8
@@ -51,7 +54,7 @@ class Factor:
     """
 
     scope: tuple[int, ...]
-    states: Ints
+    states: States
     number: Floats
     taken: Ints
 
@@ -93,14 +96,24 @@ def joined(first: Factor, second: Factor, card: Ints) -> Factor:
     )
 
 
+def family(program: Program, node: int) -> tuple[int, ...]:
+    """A node and its parents."""
+    first, last = (program.scope_first[program.part_first[v]] for v in (node, node + 1))
+    return (node, *sorted({int(u) for u in program.scope[first:last]}))
+
+
+def numbers_of_tables(program: Program) -> float:
+    """What all tables take as lists of assignments, if no entry is 0."""
+    families = [family(program, v) for v in range(len(program.card))]
+    return sum((len(nodes) + 2) * prod(float(program.card[v]) for v in nodes) for nodes in families)
+
+
 def table_of(program: Program, node: int) -> Factor:
-    """The table of a node, written out of its parts.  Raises ``UnfitError``."""
+    """The table of a node, written out of its parts."""
     first, last = program.part_first[node], program.part_first[node + 1]
     inside = program.scope_first
-    parents = sorted({int(u) for u in program.scope[inside[first] : inside[last]]})
+    _, *parents = family(program, node)
     card = [int(program.card[v]) for v in (node, *parents)]
-    if prod(card) > MOST_ENTRIES:
-        raise UnfitError
     table = None
     for part in range(first, last):
         scope = program.scope[inside[part] : inside[part + 1]].tolist()
@@ -113,9 +126,10 @@ def table_of(program: Program, node: int) -> Factor:
     assert table is not None
     if program.flip[node]:
         table = table[::-1]
-    states = np.argwhere(table > 0.0)
+    where = np.nonzero(table > 0.0)
+    states = np.stack(where, axis=1).astype(np.int16)
     nothing = np.empty((len(states), 0), dtype=np.int64)
-    return Factor((node, *parents), states, table[tuple(states.T)], nothing)
+    return Factor((node, *parents), states, table[where], nothing)
 
 
 def larger(first: Floats, second: Floats) -> Floats:
@@ -184,7 +198,7 @@ def greedy_order(
 
 def shared_schedule(program: Program) -> Schedule | None:
     """The schedule of a program; None where one is too large, or beyond the range of a double."""
-    if len(program.card) > MOST_NODES:
+    if len(program.card) > MOST_NODES or numbers_of_tables(program) > MOST_ENTRIES:
         return None
     try:
         return _schedule(program)
@@ -200,7 +214,7 @@ class Step:
     """
 
     node: int
-    states: Ints
+    states: States
     number: Floats
     taken: Ints
     row: Ints
